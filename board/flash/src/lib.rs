@@ -8,10 +8,16 @@
 #![no_std]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
+mod nor;
 mod queue;
+#[cfg(any(test, feature = "simulator"))]
+pub mod simulator;
 
-pub use queue::{BarrierId, Direct, FlashQueue, QueueError, ReadError};
+pub use nor::Nor;
+pub use queue::{BarrierId, Direct, FlashQueue, Ledger, QueueError, ReadError};
 
 /// The measures of a device, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +28,40 @@ pub struct Geometry {
     pub write_size: u32,
     /// Smallest unit that can be erased; a multiple of `write_size`.
     pub erase_size: u32,
+}
+
+impl Geometry {
+    /// Whether `len` bytes from `offset` lie inside the device.
+    ///
+    /// # Errors
+    /// [`Fault::Misuse`].
+    pub const fn check_read(&self, offset: u64, len: u64) -> Result<(), Fault> {
+        match offset.checked_add(len) {
+            Some(end) if end <= self.capacity => Ok(()),
+            _ => Err(Fault::Misuse),
+        }
+    }
+
+    /// Whether `len` bytes may be programmed at `offset`: whole units, at least one, inside one erase block.
+    ///
+    /// # Errors
+    /// [`Fault::Misuse`].
+    pub fn check_program(&self, offset: u64, len: u64) -> Result<(), Fault> {
+        self.check_read(offset, len)?;
+        let (unit, block) = (u64::from(self.write_size), u64::from(self.erase_size));
+        let whole = len > 0 && offset.is_multiple_of(unit) && len.is_multiple_of(unit);
+        if whole && offset / block == (offset + len - 1) / block { Ok(()) } else { Err(Fault::Misuse) }
+    }
+
+    /// Whether `len` bytes may be erased at `offset`: whole erase blocks.
+    ///
+    /// # Errors
+    /// [`Fault::Misuse`].
+    pub fn check_erase(&self, offset: u64, len: u64) -> Result<(), Fault> {
+        self.check_read(offset, len)?;
+        let block = u64::from(self.erase_size);
+        if offset.is_multiple_of(block) && len.is_multiple_of(block) { Ok(()) } else { Err(Fault::Misuse) }
+    }
 }
 
 /// Why a device did not do what it was asked.
@@ -62,6 +102,7 @@ impl core::error::Error for Fault {}
 ///
 /// # What the caller may never do
 /// - Program a unit twice without an erase of its block between.
+/// - Rely on an erase that no good barrier followed before the power failed: erase again before programming.
 /// - Rely on `0xFF`, on zeros, or on a discard.
 /// - Retry a barrier that failed: on Linux the second `fdatasync` says `Ok` for data that is lost.
 pub trait Flash {

@@ -1,5 +1,7 @@
 //! The queue in front of a device: how the store uses flash without ever waiting for it.
 
+use alloc::collections::VecDeque;
+
 use crate::{Fault, Flash, Geometry};
 
 /// Names a barrier; later barriers have greater ids. The first is 1.
@@ -30,8 +32,9 @@ pub enum QueueError {
 /// everything that was taken before it, whether or not it has reached the device.
 ///
 /// A program or erase that fails on the device makes the next barrier fail; nothing is ever reported good that is
-/// not. After a failed barrier the queue is still usable: what was queued behind it is dropped, and that barrier
-/// and all behind it settle as failed.
+/// not. What is taken between the failure of a barrier and its report by [`settled`](FlashQueue::settled) was meant
+/// to stand on what is lost: it is dropped, and its barriers settle as failed too. From the report on the queue is
+/// usable again; what the caller then programs is new.
 pub trait FlashQueue {
     /// The device's measures.
     fn geometry(&self) -> Geometry;
@@ -70,17 +73,16 @@ pub trait FlashQueue {
     /// [`QueueError`].
     fn barrier(&mut self) -> Result<BarrierId, QueueError>;
 
-    /// The next barrier that came to its end, oldest first, each reported once.
+    /// The next barrier that came to its end, oldest first, each reported once. A failure reported here is the
+    /// caller's leave to go on with a clean queue.
     fn settled(&mut self) -> Option<(BarrierId, Result<(), Fault>)>;
 }
 
 /// A [`FlashQueue`] that does everything at once on the caller's thread: for mounting tools, rescue and tests.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Direct<F> {
     device: F,
-    next: u64,
-    fault: Option<Fault>,
-    settled: alloc::collections::VecDeque<(BarrierId, Result<(), Fault>)>,
+    ledger: Ledger,
 }
 
 /// What [`Direct`] says its room is: it has no queue that could fill.
@@ -89,7 +91,7 @@ const DIRECT_ROOM: usize = 1 << 20;
 impl<F: Flash> Direct<F> {
     /// Puts `device` behind a queue of length none.
     pub const fn new(device: F) -> Self {
-        Self { device, next: 1, fault: None, settled: alloc::collections::VecDeque::new() }
+        Self { device, ledger: Ledger::new() }
     }
 
     /// The device.
@@ -100,12 +102,6 @@ impl<F: Flash> Direct<F> {
     /// Gives the device back.
     pub fn into_device(self) -> F {
         self.device
-    }
-
-    fn note(&mut self, result: Result<(), Fault>) {
-        if let Err(fault) = result {
-            self.fault.get_or_insert(fault);
-        }
     }
 }
 
@@ -127,29 +123,107 @@ impl<F: Flash> FlashQueue for Direct<F> {
     }
 
     fn program(&mut self, offset: u64, units: &[u8]) -> Result<(), QueueError> {
-        let result = self.device.program(offset, units);
-        self.note(result);
+        self.device.geometry().check_program(offset, units.len() as u64).map_err(QueueError::Fault)?;
+        if !self.ledger.is_failed() {
+            let result = self.device.program(offset, units);
+            self.ledger.note(result);
+        }
         Ok(())
     }
 
     fn erase(&mut self, offset: u64, len: u64) -> Result<(), QueueError> {
-        let result = self.device.erase(offset, len);
-        self.note(result);
+        self.device.geometry().check_erase(offset, len).map_err(QueueError::Fault)?;
+        if !self.ledger.is_failed() {
+            let result = self.device.erase(offset, len);
+            self.ledger.note(result);
+        }
         Ok(())
     }
 
     fn barrier(&mut self) -> Result<BarrierId, QueueError> {
-        let id = BarrierId(self.next);
-        self.next += 1;
-        let result = match self.fault.take() {
-            Some(fault) => Err(fault),
-            None => self.device.barrier(),
-        };
-        self.settled.push_back((id, result));
+        let id = self.ledger.next_id();
+        let device = &mut self.device;
+        self.ledger.settle(id, || device.barrier());
         Ok(id)
     }
 
     fn settled(&mut self) -> Option<(BarrierId, Result<(), Fault>)> {
-        self.settled.pop_front()
+        self.ledger.report()
+    }
+}
+
+/// The books of a queue's barriers, shared by everything that implements [`FlashQueue`]: which failed, which are
+/// still to be reported, and whether what comes now stands on something lost.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    /// Id of the next barrier.
+    next: u64,
+    /// A program or erase failed since the last barrier.
+    fault: Option<Fault>,
+    /// This barrier failed and the caller does not know yet.
+    failed: Option<(BarrierId, Fault)>,
+    settled: VecDeque<(BarrierId, Result<(), Fault>)>,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Ledger {
+    /// Empty books.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { next: 1, fault: None, failed: None, settled: VecDeque::new() }
+    }
+
+    /// The id of the barrier that is taken now.
+    pub const fn next_id(&mut self) -> BarrierId {
+        let id = BarrierId(self.next);
+        self.next += 1;
+        id
+    }
+
+    /// Whether a failed barrier waits to be reported: everything queued and everything that comes must be dropped.
+    #[must_use]
+    pub const fn is_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    /// Notes how a program or an erase ended on the device.
+    pub fn note(&mut self, result: Result<(), Fault>) {
+        if let Err(fault) = result {
+            self.fault.get_or_insert(fault);
+        }
+    }
+
+    /// What the next barrier must fail with before the device is even asked.
+    #[must_use]
+    pub fn doomed(&self) -> Option<Fault> {
+        self.failed.map(|(_, fault)| fault).or(self.fault)
+    }
+
+    /// Ends barrier `id`: by what went wrong before it, otherwise with `device`, the device's own answer.
+    pub fn settle(&mut self, id: BarrierId, device: impl FnOnce() -> Result<(), Fault>) {
+        let result = match self.doomed() {
+            Some(fault) => Err(fault),
+            None => device(),
+        };
+        self.fault = None;
+        if let Err(fault) = result {
+            self.failed.get_or_insert((id, fault));
+        }
+        self.settled.push_back((id, result));
+    }
+
+    /// The next barrier to report, oldest first. The report of the barrier that failed ends the failure; those that
+    /// failed only because they stood behind it do not end a later one.
+    pub fn report(&mut self) -> Option<(BarrierId, Result<(), Fault>)> {
+        let next = self.settled.pop_front()?;
+        if self.failed.is_some_and(|(id, _)| id == next.0) {
+            self.failed = None;
+        }
+        Some(next)
     }
 }
