@@ -1,0 +1,29 @@
+//! Limits of the program: connections, times and buffers, each with its reason.
+
+use std::time::Duration;
+
+/// A TLS handshake that is not done by then will not be: phones on bad networks need seconds.
+pub(crate) const HANDSHAKE_MAX: Duration = Duration::from_secs(30);
+
+/// How long a peer may leave what we wrote unread before the connection is dropped. A phone that falls asleep in the
+/// middle of a download does not come back on the same connection.
+pub(crate) const WRITE_STALL_MAX: Duration = Duration::from_secs(120);
+
+/// How long closing may take: the last reply should get out, but nobody waits for a dead peer.
+pub(crate) const CLOSE_MAX: Duration = Duration::from_secs(5);
+
+/// Bytes of input that one connection may leave unread by its session. A session takes what it is given unless it
+/// waits for something; one read is all that can lie there, and a second one is not made.
+pub(crate) const INPUT_PENDING_MAX: usize = proto::limits::INPUT_BYTES_MAX;
+
+/// Longest wait for other letters to share a barrier, whatever the barrier costs.
+pub(crate) const GATHER_MAX: Duration = Duration::from_millis(4);
+
+/// Changes nobody waits for (`\Seen` set by a FETCH) are durable within this time (STORE.md rule 1 allows 1 s).
+pub(crate) const LAZY_FLUSH: Duration = Duration::from_millis(500);
+
+/// How long open connections get to end by themselves when the box is switched off.
+pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
+
+/// Pause after accepting failed for want of descriptors or memory.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

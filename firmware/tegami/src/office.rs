@@ -1,0 +1,221 @@
+//! What all connections share: the store, the clock, and the bells that ring when something becomes durable.
+//!
+//! Everything runs on one thread. The store is borrowed for the length of one step and never across a wait.
+
+use std::{
+    cell::{Cell, RefCell, RefMut},
+    collections::BTreeMap,
+    net::IpAddr,
+    rc::{Rc, Weak},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use board::Threaded;
+use mail::{AccountId, Cold, MailboxId, Now, Ticket, Ticks};
+use proto::{Login, LoginRefusal};
+use store::Store;
+use tokio::sync::Notify;
+
+use crate::{
+    clock::Clock,
+    gather::{Advice, Gather},
+    passwords::Authenticator,
+};
+
+/// The store as this program runs it.
+pub(crate) type MailStore = Store<Threaded>;
+
+/// What all connections share.
+pub(crate) struct Office {
+    store: RefCell<MailStore>,
+    authenticator: Authenticator,
+    warmer: board::Warmer,
+    clock: Rc<Clock>,
+    started: Instant,
+    /// Rings when changes wait to be made durable.
+    changes: Notify,
+    /// Rings for all when a barrier has ended.
+    settled: Notify,
+    /// Rings for all when the write queue has room again.
+    room: Notify,
+    watches: RefCell<BTreeMap<MailboxId, Weak<Bell>>>,
+}
+
+/// Counts the changes of one mailbox and rings at each.
+#[derive(Default)]
+struct Bell {
+    changes: Cell<u64>,
+    rings: Notify,
+}
+
+/// A mailbox as it was when the watch was set.
+pub(crate) struct Watch {
+    bell: Rc<Bell>,
+    seen: u64,
+}
+
+impl Watch {
+    /// Returns once the mailbox has changed since the watch was set.
+    pub(crate) async fn changed(&self) {
+        while self.bell.changes.get() == self.seen {
+            self.bell.rings.notified().await;
+        }
+    }
+}
+
+impl Office {
+    pub(crate) fn new(
+        store: MailStore,
+        authenticator: Authenticator,
+        warmer: board::Warmer,
+        clock: Rc<Clock>,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            store: RefCell::new(store),
+            authenticator,
+            warmer,
+            clock,
+            started: Instant::now(),
+            changes: Notify::new(),
+            settled: Notify::new(),
+            room: Notify::new(),
+            watches: RefCell::default(),
+        })
+    }
+
+    /// The store, for the length of one call. Never hold it across a wait.
+    pub(crate) fn store_mut(&self) -> RefMut<'_, MailStore> {
+        self.store.borrow_mut()
+    }
+
+    /// The clock.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Who checks passwords.
+    pub(crate) const fn authenticator(&self) -> &Authenticator {
+        &self.authenticator
+    }
+
+    /// The time, as sessions are told it.
+    pub(crate) fn now(&self) -> Now {
+        let (unix, utc_offset_s) = self.clock.read();
+        let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Now { ticks: Ticks(ms), unix, utc_offset_s }
+    }
+
+    /// The moment that a session means by `ticks`.
+    pub(crate) fn instant(&self, ticks: Ticks) -> Instant {
+        self.started + Duration::from_millis(ticks.0)
+    }
+
+    /// To be called after every step and every change: has what now waits made durable.
+    pub(crate) fn after_step(&self) {
+        if self.store.borrow().needs_flush() {
+            self.changes.notify_one();
+        }
+    }
+
+    /// Watches a mailbox from now on.
+    pub(crate) fn watch(&self, mailbox: MailboxId) -> Watch {
+        let mut watches = self.watches.borrow_mut();
+        let known = watches.get(&mailbox).and_then(Weak::upgrade);
+        let bell = known.unwrap_or_else(|| {
+            watches.retain(|_, bell| bell.strong_count() > 0);
+            let bell = Rc::new(Bell::default());
+            watches.insert(mailbox, Rc::downgrade(&bell));
+            bell
+        });
+        let seen = bell.changes.get();
+        Watch { bell, seen }
+    }
+
+    /// Checks credentials off the loop.
+    pub(crate) async fn check_login(&self, login: &Login, peer: IpAddr) -> Result<AccountId, LoginRefusal> {
+        self.authenticator.check(&self.store, login, peer).await
+    }
+
+    /// Returns once the ticket is settled.
+    pub(crate) async fn durable(&self, ticket: &Ticket) {
+        while !ticket.is_settled() {
+            self.settled.notified().await;
+        }
+    }
+
+    /// Returns once the write queue may have room again.
+    pub(crate) async fn flash_room(&self) {
+        // Whatever fills the queue is waited for by a barrier or written by itself; both ring.
+        self.after_step();
+        self.room.notified().await;
+    }
+
+    /// Brings a stretch of flash into memory, off the loop.
+    pub(crate) async fn warm(&self, cold: Cold) {
+        let warmer = self.warmer.clone();
+        let warmed = tokio::task::spawn_blocking(move || warmer.warm(cold.offset, cold.len)).await;
+        match warmed {
+            Ok(Ok(())) => {}
+            // The read that follows meets the same fault and says so to its client.
+            Ok(Err(fault)) => log::warn!("reading {} bytes of flash at {}: {fault}", cold.len, cold.offset),
+            Err(error) => log::error!("reading flash off the loop: {error}"),
+        }
+    }
+
+    /// Has changes made durable for as long as it runs. `flash` is rung by the writer thread.
+    pub(crate) async fn pump(self: Rc<Self>, flash: Arc<Notify>) {
+        let mut gather = Gather::new(Instant::now());
+        let mut begun = Instant::now();
+        let mut answering = 0;
+        loop {
+            let advice = self.advise(&mut gather);
+            if advice == Advice::Flush {
+                begun = Instant::now();
+                answering = self.store.borrow_mut().flush();
+                continue;
+            }
+            tokio::select! {
+                () = flash.notified() => {
+                    if self.settle() {
+                        let now = Instant::now();
+                        gather.ended(now, now - begun, answering, self.store.borrow().waiting());
+                    }
+                }
+                () = self.changes.notified() => {}
+                () = until(advice) => {}
+            }
+        }
+    }
+
+    fn advise(&self, gather: &mut Gather) -> Advice {
+        let store = self.store.borrow();
+        if store.barrier_in_flight() {
+            return Advice::Rest;
+        }
+        gather.advise(Instant::now(), store.waiting(), store.needs_flush())
+    }
+
+    /// Takes up what the writer thread has done; says whether a barrier ended.
+    fn settle(&self) -> bool {
+        let settled = self.store.borrow_mut().settle();
+        for mailbox in &settled.changed {
+            if let Some(bell) = self.watches.borrow().get(mailbox).and_then(Weak::upgrade) {
+                bell.changes.set(bell.changes.get() + 1);
+                bell.rings.notify_waiters();
+            }
+        }
+        self.room.notify_waiters();
+        if settled.barrier_ended {
+            self.settled.notify_waiters();
+        }
+        settled.barrier_ended
+    }
+}
+
+async fn until(advice: Advice) {
+    match advice {
+        Advice::Until(due) => tokio::time::sleep_until(due.into()).await,
+        Advice::Flush | Advice::Rest => std::future::pending().await,
+    }
+}

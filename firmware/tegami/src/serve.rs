@@ -1,0 +1,181 @@
+//! Listening: every accepted connection is counted, given its session and driven in a task of its own.
+
+use std::{cell::Cell, io, net::SocketAddr, rc::Rc, time::Duration};
+
+use proto::{
+    Output, Peer, Reason, Session,
+    imap::{self, ImapSession},
+    pop3::{self, Pop3Session},
+    smtp::{self, SmtpSession},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+    task::spawn_local,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    certs::Certificates,
+    drive::Connection,
+    http::Front,
+    limits::{ACCEPT_PAUSE, CLOSE_MAX, HANDSHAKE_MAX},
+    office::Office,
+    service::{Census, Service},
+    wire::Wire,
+};
+
+/// What every listener shares.
+pub(crate) struct Reception {
+    pub office: Rc<Office>,
+    pub certificates: Rc<Certificates>,
+    pub front: Rc<Front>,
+    pub smtp: Rc<smtp::Config>,
+    pub imap: Rc<imap::Config>,
+    pub pop3: Rc<pop3::Config>,
+    /// Whether a password is taken without TLS from loopback: hosted mode only.
+    pub trust_loopback: bool,
+    pub census: Rc<Census>,
+    pub closing: Rc<Closing>,
+}
+
+/// Tells everyone that the box is being switched off, and counts who is still at work.
+#[derive(Default)]
+pub(crate) struct Closing {
+    begun: Cell<bool>,
+    bell: Notify,
+    open: Cell<usize>,
+    emptied: Notify,
+}
+
+impl Closing {
+    /// Asks everyone to stop.
+    pub(crate) fn begin(&self) {
+        self.begun.set(true);
+        self.bell.notify_waiters();
+    }
+
+    /// Returns once everyone was asked to stop.
+    pub(crate) async fn begun(&self) {
+        while !self.begun.get() {
+            self.bell.notified().await;
+        }
+    }
+
+    /// Returns once no connection is open, or after `limit`.
+    pub(crate) async fn wait_until_empty(&self, limit: Duration) {
+        let empty = async {
+            while self.open.get() > 0 {
+                self.emptied.notified().await;
+            }
+        };
+        let _ = timeout(limit, empty).await;
+    }
+}
+
+impl Reception {
+    /// Accepts connections until the box is switched off.
+    pub(crate) async fn listen(self: Rc<Self>, service: Service, listener: TcpListener) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = self.closing.begun() => return,
+            };
+            match accepted {
+                Ok((stream, from)) => self.admit(service, stream, from),
+                Err(error) => {
+                    // Out of descriptors or memory: those open go on, and a pause lets some of them end.
+                    log::warn!("accepting on port {}: {error}", service.port());
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn admit(self: &Rc<Self>, service: Service, stream: TcpStream, from: SocketAddr) {
+        let Some(counted) = self.census.admit(service, from.ip()) else {
+            self.turn_away(service, &stream, Reason::TooManyConnections);
+            return;
+        };
+        let reception = Rc::clone(self);
+        spawn_local(async move {
+            let closing = Rc::clone(&reception.closing);
+            closing.open.set(closing.open.get() + 1);
+            tokio::select! {
+                () = reception.serve(service, stream, from) => {}
+                () = closing.begun() => {}
+            }
+            drop(counted);
+            closing.open.set(closing.open.get() - 1);
+            closing.emptied.notify_waiters();
+        });
+    }
+
+    async fn serve(&self, service: Service, stream: TcpStream, from: SocketAddr) {
+        // Replies are written whole; waiting for more to send with them would only delay them.
+        let _ = stream.set_nodelay(true);
+        let mut wire = Wire::Plain(stream);
+        let acceptor = self.certificates.acceptor();
+        if service.is_tls() {
+            match timeout(HANDSHAKE_MAX, wire.start_tls(&acceptor)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return log::debug!("{from}: TLS handshake: {error}"),
+                Err(_) => return log::debug!("{from}: TLS handshake: no answer"),
+            }
+        }
+        if matches!(service, Service::Http | Service::Https) {
+            return self.front.serve(wire, from.ip(), service.is_tls()).await;
+        }
+        if !self.front.is_claimed() {
+            return self.say_and_close(service, wire, Reason::Unclaimed).await;
+        }
+        let peer = Peer {
+            ip: from.ip().to_canonical(),
+            tls: service.is_tls(),
+            trusted_path: self.trust_loopback && from.ip().is_loopback(),
+        };
+        let mut session = self.session(service, peer);
+        Connection::new(wire, peer.ip, Rc::clone(&self.office), acceptor).drive(session.as_mut()).await;
+    }
+
+    fn session(&self, service: Service, peer: Peer) -> Box<dyn Session> {
+        let now = self.office.now();
+        match service {
+            Service::Smtp => Box::new(SmtpSession::new(Rc::clone(&self.smtp), smtp::Mode::Mx, peer, now)),
+            Service::Submission | Service::Submissions | Service::Http | Service::Https => {
+                Box::new(SmtpSession::new(Rc::clone(&self.smtp), smtp::Mode::Submission, peer, now))
+            }
+            Service::Imap | Service::Imaps => Box::new(ImapSession::new(Rc::clone(&self.imap), peer, now)),
+            Service::Pop3 | Service::Pop3s => Box::new(Pop3Session::new(Rc::clone(&self.pop3), peer, now)),
+        }
+    }
+
+    /// Greets with the reason and closes.
+    async fn say_and_close(&self, service: Service, mut wire: Wire, reason: Reason) {
+        let output = self.refusal(service, reason);
+        let said = async {
+            let _ = wire.write(output.pending()).await;
+            wire.shutdown().await;
+        };
+        let _ = timeout(CLOSE_MAX, said).await;
+    }
+
+    /// The same without waiting for anything: whoever opens a thousand connections gets no task for each.
+    fn turn_away(&self, service: Service, stream: &TcpStream, reason: Reason) {
+        if !service.is_tls() {
+            // A new connection's buffer has room for a line; if not, it is closed without one.
+            let _: io::Result<usize> = stream.try_write(self.refusal(service, reason).pending());
+        }
+    }
+
+    fn refusal(&self, service: Service, reason: Reason) -> Output {
+        let mut output = Output::new();
+        match service {
+            Service::Smtp | Service::Submission | Service::Submissions => smtp::refuse(&mut output, &self.smtp, reason),
+            Service::Imap | Service::Imaps => imap::refuse(&mut output, &self.imap, reason),
+            Service::Pop3 | Service::Pop3s => pop3::refuse(&mut output, &self.pop3, reason),
+            Service::Http | Service::Https => {}
+        }
+        output
+    }
+}

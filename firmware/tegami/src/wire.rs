@@ -1,0 +1,104 @@
+//! A connection's bytes: a TCP stream, in clear or under TLS, read through one shared buffer.
+
+use std::{
+    cell::RefCell,
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    net::TcpStream,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+/// Bytes read from a socket at once: one TLS record.
+const READ_BYTES: usize = proto::limits::INPUT_BYTES_MAX;
+
+
+thread_local! {
+    /// All connections read into this one buffer, so that a waiting connection holds none.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into_boxed_slice());
+}
+
+/// One connection.
+pub(crate) enum Wire {
+    /// In clear.
+    Plain(TcpStream),
+    /// Under TLS. Boxed: it is ten times the size of the other.
+    Tls(Box<TlsStream<TcpStream>>),
+    /// A handshake failed and took the stream with it.
+    Gone,
+}
+
+impl Wire {
+    /// Shakes hands on a connection in clear.
+    ///
+    /// # Errors
+    /// What the handshake ended with; the connection is gone then.
+    pub(crate) async fn start_tls(&mut self, acceptor: &TlsAcceptor) -> io::Result<()> {
+        let Self::Plain(stream) = std::mem::replace(self, Self::Gone) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        *self = Self::Tls(Box::new(acceptor.accept(stream).await?));
+        Ok(())
+    }
+
+    /// Waits for bytes and appends them to `input`; returns how many, 0 at the end of the stream.
+    ///
+    /// # Errors
+    /// Whatever the socket or TLS says. Dropping the future loses nothing.
+    pub(crate) async fn read(&mut self, input: &mut Vec<u8>) -> io::Result<usize> {
+        std::future::poll_fn(|context| self.poll_read_into(context, input)).await
+    }
+
+    fn poll_read_into(&mut self, context: &mut Context<'_>, input: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            ready!(match self {
+                Self::Plain(stream) => Pin::new(stream).poll_read(context, &mut buffer),
+                Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(context, &mut buffer),
+                Self::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+            })?;
+            input.extend_from_slice(buffer.filled());
+            Poll::Ready(Ok(buffer.filled().len()))
+        })
+    }
+
+    /// Writes some of `bytes` and returns how many.
+    ///
+    /// # Errors
+    /// Whatever the socket or TLS says.
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(bytes).await,
+            Self::Tls(stream) => stream.write(bytes).await,
+            Self::Gone => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Hands everything written to the kernel.
+    ///
+    /// # Errors
+    /// Whatever the socket or TLS says.
+    pub(crate) async fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush().await,
+            Self::Tls(stream) => stream.flush().await,
+            Self::Gone => Ok(()),
+        }
+    }
+
+    /// Says good-bye: close_notify under TLS, then the end of the stream.
+    pub(crate) async fn shutdown(&mut self) {
+        let ended = match self {
+            Self::Plain(stream) => stream.shutdown().await,
+            Self::Tls(stream) => stream.shutdown().await,
+            Self::Gone => Ok(()),
+        };
+        if let Err(error) = ended {
+            log::debug!("closing a connection: {error}");
+        }
+    }
+}
