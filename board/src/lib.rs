@@ -1,3 +1,10 @@
-//! (to be written)
+//! The machine: flash devices, PID 1, the network's configuration, the clock.
+//!
+//! Everything that knows it runs on Linux is here. No protocol, no mail, no async runtime: what waits is either a
+//! thread of its own ([`threaded`]), the poll loop of PID 1, or a state machine that its caller drives.
 
+pub mod devices;
 pub mod layout;
+pub mod limits;
+mod sys;
+pub mod threaded;
