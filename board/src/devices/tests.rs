@@ -135,3 +135,22 @@ fn what_cannot_be_flash_is_refused_in_words() {
     let gone = Disk::block("/dev/no-such-disk".as_ref(), &SETTINGS).unwrap_err();
     assert!(gone.to_string().starts_with("cannot open /dev/no-such-disk"), "{gone}");
 }
+
+/// Needs root for a loop device; elsewhere the image in QEMU is the test.
+#[test]
+fn a_block_device_works() {
+    let path = on_disk("loop");
+    fs::write(&path, vec![0; 300_000]).unwrap();
+    let Ok(made) = Command::new("losetup").args(["--show", "-f"]).arg(&path).output() else { return };
+    if !made.status.success() {
+        return;
+    }
+    let device = PathBuf::from(String::from_utf8(made.stdout).unwrap().trim());
+    let mut disk = Disk::block(&device, &SETTINGS).unwrap();
+    assert_eq!(disk.geometry().capacity, 262_144, "rounded down to whole blocks");
+    exercise(&mut disk);
+    assert!(matches!(open(&device, 0, &SETTINGS).map(|_| ()), Err(OpenError::Held { .. })));
+    drop(disk);
+    assert!(Command::new("losetup").arg("-d").arg(&device).status().unwrap().success());
+    fs::remove_file(path).unwrap();
+}
