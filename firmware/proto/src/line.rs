@@ -2,9 +2,13 @@
 
 use alloc::vec::Vec;
 
+use memchr::memchr;
+use zeroize::Zeroize;
+
 use crate::Input;
 
-/// Collects lines that end with LF. A line that arrives whole is not copied; a part of one is kept, up to a limit.
+/// Collects lines that end with LF. A line that arrives whole is not copied; a part of one is kept, up to a limit, and
+/// wiped when it is no longer needed, because passwords come in lines.
 #[derive(Debug)]
 pub struct Lines {
     partial: Vec<u8>,
@@ -43,18 +47,16 @@ impl Lines {
     /// Takes the next line from `input`.
     pub fn next<'a, 'b: 'a>(&'a mut self, input: &mut Input<'b>) -> Line<'a> {
         if self.state == State::Given {
-            self.partial = Vec::new();
-            self.state = State::Collecting;
+            self.forget(State::Collecting);
         }
         let rest = input.rest();
-        let Some(end) = rest.iter().position(|byte| *byte == b'\n') else {
+        let Some(end) = memchr(b'\n', rest) else {
             self.keep(input.take(rest.len()));
             return Line::Partial;
         };
         let tail = input.take(end + 1);
         if self.state == State::Skipping || self.partial.len() + tail.len() > self.max {
-            self.partial = Vec::new();
-            self.state = State::Collecting;
+            self.forget(State::Collecting);
             return Line::TooLong;
         }
         if self.partial.is_empty() {
@@ -77,11 +79,16 @@ impl Lines {
         }
         // A line of `max` bytes still needs its LF, so `max` bytes without one are too many already.
         if self.partial.len() + part.len() >= self.max {
-            self.partial = Vec::new();
-            self.state = State::Skipping;
+            self.forget(State::Skipping);
         } else {
             self.partial.extend_from_slice(part);
         }
+    }
+
+    fn forget(&mut self, next: State) {
+        self.partial.zeroize();
+        self.partial = Vec::new();
+        self.state = next;
     }
 }
 
