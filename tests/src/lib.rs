@@ -1,1 +1,12 @@
-//! (to be written)
+//! What the black-box tests share: the program and the box as servers, clients, letters, load, and the house's rules.
+//!
+//! Nothing here imports a crate of the firmware, nor of the board: a bug that a test shares with the program would
+//! hide. A harness fails by panicking, with a sentence; that is what the test runner catches.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking; so does what tests are made of"
+)]
+
+pub mod tidy;
