@@ -1,3 +1,5 @@
 //! (to be written)
 
+mod passwords;
+
 fn main() {}

@@ -1,0 +1,101 @@
+//! SCRAM-SHA-256 keys (RFC 5802, RFC 7677) and the preparation of passwords (RFC 4013) that both forms share.
+
+use std::borrow::Cow;
+use std::num::NonZeroU32;
+
+use ring::{digest, hmac, pbkdf2};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+/// What a server keeps to check SCRAM-SHA-256 proofs (RFC 5802 §3).
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+pub(crate) struct ScramKeys {
+    /// Rounds of PBKDF2.
+    pub(crate) iterations: u32,
+    /// Salt of PBKDF2.
+    pub(crate) salt: Vec<u8>,
+    /// H(HMAC(SaltedPassword, "Client Key")).
+    pub(crate) stored_key: [u8; 32],
+    /// HMAC(SaltedPassword, "Server Key").
+    pub(crate) server_key: [u8; 32],
+}
+
+impl ScramKeys {
+    /// Derives the keys (RFC 5802 §3) from a password that has been [`prepared`].
+    pub(crate) fn derive(password: &str, salt: Vec<u8>, iterations: u32) -> Self {
+        let mut salted = Zeroizing::new([0; 32]);
+        // Zero rounds are no rounds anyone asks for; RFC 7677 §4 sets the floor.
+        let rounds = NonZeroU32::new(iterations).unwrap_or(NonZeroU32::MIN);
+        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, rounds, &salt, password.as_bytes(), salted.as_mut());
+        let key = hmac::Key::new(hmac::HMAC_SHA256, salted.as_ref());
+        let client_key = hmac::sign(&key, b"Client Key");
+        let stored_key = digest::digest(&digest::SHA256, client_key.as_ref());
+        let server_key = hmac::sign(&key, b"Server Key");
+        Self {
+            iterations: rounds.get(),
+            salt,
+            stored_key: bytes32(stored_key.as_ref()),
+            server_key: bytes32(server_key.as_ref()),
+        }
+    }
+}
+
+/// The 32 bytes of a SHA-256 value.
+fn bytes32(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    for (to, from) in out.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    out
+}
+
+/// The form of a password that is hashed: SASLprep (RFC 4013, asked for by RFC 4616 §2 and RFC 5802 §2.2), so that
+/// the same Japanese password typed on two systems is one password. What SASLprep refuses (emoji: it knows Unicode
+/// 3.2 only) is taken as it came, as clients do.
+pub(crate) fn prepared(password: &str) -> Zeroizing<String> {
+    Zeroizing::new(stringprep::saslprep(password).map_or_else(|_| password.to_owned(), Cow::into_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+
+    use super::*;
+
+    /// RFC 7677 §3: user "user", password "pencil".
+    #[test]
+    fn keys_check_the_exchange_of_the_rfc() {
+        let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
+        let keys = ScramKeys::derive("pencil", salt, 4_096);
+        let auth_message = "n=user,r=rOprNGfwEbeRWgbNEkqO,\
+            r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,\
+            c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
+
+        let server = hmac::Key::new(hmac::HMAC_SHA256, &keys.server_key);
+        let signature = hmac::sign(&server, auth_message.as_bytes());
+        assert_eq!(STANDARD.encode(signature), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+
+        // ClientKey = ClientProof XOR HMAC(StoredKey, AuthMessage), and H(ClientKey) = StoredKey.
+        let proof = STANDARD.decode("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=").unwrap();
+        let stored = hmac::Key::new(hmac::HMAC_SHA256, &keys.stored_key);
+        let mask = hmac::sign(&stored, auth_message.as_bytes());
+        let client_key: Vec<u8> = proof.iter().zip(mask.as_ref()).map(|(a, b)| a ^ b).collect();
+        assert_eq!(digest::digest(&digest::SHA256, &client_key).as_ref(), keys.stored_key);
+    }
+
+    #[test]
+    fn preparation_folds_width_and_composition() {
+        assert_eq!(*prepared("ＡＢＣ１２３"), "ABC123");
+        assert_eq!(*prepared("ﾊﾟｽﾜｰﾄﾞ"), "パスワード");
+        assert_eq!(*prepared("e\u{301}"), "é");
+        // RFC 4013 §3: the soft hyphen maps to nothing, a foreign blank to a blank.
+        assert_eq!(*prepared("I\u{ad}X"), "IX");
+        assert_eq!(*prepared("a\u{3000}b"), "a b");
+    }
+
+    #[test]
+    fn what_saslprep_refuses_stays_as_it_came() {
+        for password in ["手紙🐟", "bell\u{7}"] {
+            assert_eq!(*prepared(password), password);
+        }
+    }
+}
