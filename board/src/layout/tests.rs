@@ -153,8 +153,8 @@ fn partitions_follow_one_another_on_erase_blocks() {
         let extent = table.extent(partition);
         assert!(
             extent.start >= end
-                && extent.start % ERASE_BLOCK_BYTES == 0
-                && extent.len % ERASE_BLOCK_BYTES == 0
+                && extent.start.is_multiple_of(ERASE_BLOCK_BYTES)
+                && extent.len.is_multiple_of(ERASE_BLOCK_BYTES)
         );
         end = extent.start + extent.len;
     }
