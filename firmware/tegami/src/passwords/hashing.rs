@@ -84,7 +84,7 @@ fn run(params: &Params, salt: &[u8], output_len: usize, password: &str) -> Resul
         .hash_password_into_with_memory(password.as_bytes(), salt, output, &mut memory)
         .map_err(|_| CannotHash)?;
     // Only what was used: wiping the whole reserve would touch all of it.
-    memory.as_mut_slice().zeroize();
+    memory.iter_mut().zeroize();
     Output::new(output).map_err(|_| CannotHash)
 }
 
