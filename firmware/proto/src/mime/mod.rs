@@ -1,1 +1,29 @@
-//! (to be written)
+//! Letters as MIME has them (RFC 5322, 2045 to 2049, 2231): scanned once while they stream in, searched later.
+//!
+//! [`Scanner`] takes a letter in chunks and gives a small summary, which the store keeps beside the letter; [`Summary`]
+//! reads it, so that ENVELOPE, BODYSTRUCTURE and part offsets cost no look at the letter again.
+
+pub mod limits;
+
+mod address;
+mod body;
+mod boundary;
+mod content;
+mod date;
+mod envelope;
+mod fields;
+mod lexer;
+mod params;
+mod part;
+mod preview;
+mod scanner;
+mod string;
+mod summary;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
+pub use part::{Encoding, Message, Part};
+pub use scanner::Scanner;
+pub use summary::Summary;

@@ -1,0 +1,170 @@
+//! The Date field (RFC 5322 §3.3), read as leniently as it is written.
+
+use mail::UnixTime;
+
+use super::lexer::Lexer;
+
+/// The moment, and the zone in which it was written down, in minutes east of UTC.
+///
+/// Day names, comments, missing seconds, years of two digits (RFC 5322 §4.3) and zone names are understood; what is
+/// no date gives `None`.
+pub(super) fn parse(field: &[u8]) -> Option<(UnixTime, i16)> {
+    let mut words = Words(Lexer::new(field));
+    let mut word = words.next()?;
+    if !word.first()?.is_ascii_digit() {
+        word = words.next()?;
+    }
+    let (day, month, year) = match number(word) {
+        Some(day) => (day, month_of(words.next()?)?, year_of(words.next()?)?),
+        // `Mon Jan 31 12:00:00 2026`, as asctime writes it, is seen in old archives.
+        None => return asctime(word, &mut words),
+    };
+    let seconds = time_of_day(&mut words)?;
+    let zone = words.zone().unwrap_or(0);
+    moment(year, month, day, seconds, zone)
+}
+
+struct Words<'a>(Lexer<'a>);
+
+impl<'a> Words<'a> {
+    /// The next run of letters and digits; all else divides.
+    fn next(&mut self) -> Option<&'a [u8]> {
+        loop {
+            self.0.skip_blanks();
+            if self.0.peek()?.is_ascii_alphanumeric() {
+                return Some(self.0.run(|byte| byte.is_ascii_alphanumeric()));
+            }
+            self.0.bump();
+        }
+    }
+
+    /// RFC 5322 §3.3 `zone`, §4.3 `obs-zone`, in minutes east of UTC. Unknown names mean UTC, as §4.3 says of them.
+    fn zone(&mut self) -> Option<i16> {
+        self.0.skip_blanks();
+        let sign = match self.0.peek()? {
+            b'+' => 1,
+            b'-' => -1,
+            _ => return Some(zone_named(self.next()?)),
+        };
+        let digits = self.next()?;
+        let number = i16::try_from(number(digits)?).ok()?;
+        let minutes = if digits.len() <= 2 { number * 60 } else { number / 100 * 60 + number % 100 };
+        (minutes < 24 * 60).then_some(sign * minutes)
+    }
+}
+
+fn asctime(month: &[u8], words: &mut Words<'_>) -> Option<(UnixTime, i16)> {
+    let month = month_of(month)?;
+    let day = number(words.next()?)?;
+    let seconds = time_of_day(words)?;
+    let year = year_of(words.next()?)?;
+    moment(year, month, day, seconds, 0)
+}
+
+fn time_of_day(words: &mut Words<'_>) -> Option<u32> {
+    let hours = number(words.next()?)?;
+    let minutes = number(words.next()?)?;
+    let mut ahead = Words(words.0.clone());
+    // Seconds are optional; a number behind minutes is they, unless it is a year.
+    let seconds = ahead.next().filter(|word| word.len() <= 2).and_then(number);
+    if seconds.is_some() {
+        words.0 = ahead.0;
+    }
+    let seconds = seconds.unwrap_or(0);
+    // A leap second counts as the one before it.
+    (hours < 24 && minutes < 60 && seconds <= 60).then(|| hours * 3600 + minutes * 60 + seconds.min(59))
+}
+
+fn zone_named(name: &[u8]) -> i16 {
+    let hours = match name.to_ascii_uppercase().as_slice() {
+        b"EDT" => -4,
+        b"EST" | b"CDT" => -5,
+        b"CST" | b"MDT" => -6,
+        b"MST" | b"PDT" => -7,
+        b"PST" => -8,
+        b"JST" => 9,
+        _ => 0,
+    };
+    hours * 60
+}
+
+fn number(digits: &[u8]) -> Option<u32> {
+    if digits.is_empty() || digits.len() > 4 {
+        return None;
+    }
+    digits
+        .iter()
+        .try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u32::from(*digit - b'0')))
+}
+
+/// RFC 5322 §4.3: two digits below 50 are this century's, other two and three digits count from 1900.
+fn year_of(word: &[u8]) -> Option<u32> {
+    let year = number(word)?;
+    Some(match word.len() {
+        1 | 2 if year < 50 => 2000 + year,
+        1..=3 => 1900 + year,
+        _ => year,
+    })
+}
+
+fn month_of(word: &[u8]) -> Option<u32> {
+    const MONTHS: &[u8; 36] = b"janfebmaraprmayjunjulaugsepoctnovdec";
+    let name = word.get(..3)?.to_ascii_lowercase();
+    let at = MONTHS.chunks_exact(3).position(|month| month == name)?;
+    u32::try_from(at + 1).ok()
+}
+
+fn moment(year: u32, month: u32, day: u32, seconds: u32, zone: i16) -> Option<(UnixTime, i16)> {
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let days_in_month = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    if day == 0 || day > days_in_month || year < 1900 {
+        return None;
+    }
+    let local = days_since_1970(year, month, day) * 86_400 + i64::from(seconds);
+    Some((UnixTime(local - i64::from(zone) * 60), zone))
+}
+
+/// Days from 1970-01-01 to a day of the Gregorian calendar. Years are counted from March, so that the leap day is
+/// a year's last and months before a given one have (153 m + 2) / 5 days.
+fn days_since_1970(year: u32, month: u32, day: u32) -> i64 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (year, month, day) = (i64::from(year), i64::from(month), i64::from(day));
+    365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_as_senders_write_them() {
+        for (text, unix, zone) in [
+            ("Thu, 1 Jan 1970 00:00:00 +0000", 0, 0),
+            ("Fri, 21 Nov 1997 09:55:06 -0600", 880_127_706, -360),
+            ("Sat, 21 Nov 2026 09:55:06 +0900 (JST)", 1_795_222_506, 540),
+            ("21 Nov 97 09:55 GMT", 880_106_100, 0),
+            ("Fri, 21 Nov 1997 09(comment):55:06 EST", 880_124_106, -300),
+            ("Sat Nov 21 09:55:06 2026", 1_795_254_906, 0),
+            ("29 Feb 2000 12:00:00 +0530", 951_805_800, 330),
+            ("Mon,31-Dec-2001 23:59:60 JST", 1_009_810_799, 540),
+            ("1 Jan 2000 00:00:00", 946_684_800, 0),
+            ("1 January 2000 00:00:00 nonsense", 946_684_800, 0),
+        ] {
+            assert_eq!(parse(text.as_bytes()), Some((UnixTime(unix), zone)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_date_is_none() {
+        for text in
+            ["", "soon", "31 Feb 2020 00:00:00 +0000", "1 Foo 2020 00:00", "1 Jan 2020 25:00:00", "1 Jan"]
+        {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
+        }
+    }
+}
