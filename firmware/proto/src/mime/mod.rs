@@ -3,6 +3,7 @@
 //! [`Scanner`] takes a letter in chunks and gives a small summary, which the store keeps beside the letter; [`Summary`]
 //! reads it, so that ENVELOPE, BODYSTRUCTURE and part offsets cost no look at the letter again.
 
+pub mod header;
 pub mod limits;
 
 mod address;
