@@ -25,3 +25,38 @@ pub const ERASE_BYTES: u32 = 1 << 20;
 
 /// Write size on cards and disks: they write pages of at least 4 KiB inside, and so does their wear.
 pub const WRITE_BYTES: u32 = 4096;
+
+/// The mail process says at least this often that it lives, in seconds.
+pub const HEARTBEAT_S: u64 = 5;
+
+/// A mail process that gave no sign of life for this long, in seconds, is ended and started again. Several heartbeats:
+/// a slow card may hold one up.
+pub const SILENCE_S_MAX: u64 = 30;
+
+/// The same for a process that has not yet said anything: it mounts the store first, which may mean repairs.
+pub const SILENCE_AT_START_S_MAX: u64 = 180;
+
+/// Without a sign of life for this long, in seconds, the watchdog is not fed any more and starts the box anew. Longer
+/// than one restart of the mail process takes to fail.
+pub const WATCHDOG_PATIENCE_S: u64 = 600;
+
+/// The mail process has this long to end by itself before it is killed, in seconds.
+pub const FAREWELL_S_MAX: u64 = 10;
+
+/// Largest file that is read from or written to the boot partition: a thousand accounts fit.
+pub const BOOT_FILE_BYTES_MAX: usize = 64 << 10;
+
+/// Largest message between the two processes: a boot file and what else the first message says.
+pub const CONTROL_BYTES_MAX: usize = BOOT_FILE_BYTES_MAX + (16 << 10);
+
+/// Most descriptors in one message: the flash twice, a packet socket, the listeners.
+pub const CONTROL_FDS_MAX: usize = 16;
+
+/// Longest text on the console at once: a screen of 80 by 25.
+pub const CONSOLE_BYTES_MAX: usize = 2048;
+
+/// Deaths that are kept on record: enough to see whether they are alike.
+pub const DEATHS_MAX: usize = 4;
+
+/// Bytes of a dead process' last lines that are kept: a panic's message and what led to it.
+pub const LAST_WORDS_BYTES: usize = 1024;

@@ -5,7 +5,7 @@
 
 #![expect(unsafe_code, reason = "the one place of the house for it; every block says why it is sound")]
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
 
 use rustix::io::Errno;
 
@@ -67,4 +67,197 @@ pub(crate) fn mtd_erase(fd: BorrowedFd<'_>, start: u32, len: u32) -> Result<(), 
     let block = [start, len];
     // SAFETY: MEMERASE reads one erase_info_user, two u32, which `block` is.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), MEMERASE as _, block.as_ptr()) })
+}
+
+/// One instruction of a classic BPF program: `struct sock_filter`, linux/filter.h.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Filter {
+    pub(crate) code: u16,
+    pub(crate) jump_true: u8,
+    pub(crate) jump_false: u8,
+    pub(crate) k: u32,
+}
+
+/// Makes a socket hear only what `program` keeps (SO_ATTACH_FILTER).
+pub(crate) fn attach_filter(fd: BorrowedFd<'_>, program: &[Filter]) -> Result<(), Errno> {
+    const { assert!(size_of::<Filter>() == size_of::<libc::sock_filter>()) };
+    let len = u16::try_from(program.len()).map_err(|_| Errno::INVAL)?;
+    let program = libc::sock_fprog { len, filter: program.as_ptr().cast_mut().cast() };
+    // SAFETY: the option reads one sock_fprog and `len` instructions behind its pointer; both live for the call, the
+    // instructions have the layout of sock_filter, and the kernel does not write them.
+    check(unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_FILTER,
+            (&raw const program).cast(),
+            size_of::<libc::sock_fprog>() as libc::socklen_t,
+        )
+    })
+}
+
+/// An address of a packet socket: protocol in network order, interface 0 for all.
+fn link_address(protocol: u16, link: u32, neighbour: [u8; 6]) -> libc::sockaddr_ll {
+    let mut hardware = [0; 8];
+    hardware[..6].copy_from_slice(&neighbour);
+    libc::sockaddr_ll {
+        sll_family: libc::AF_PACKET as u16,
+        sll_protocol: protocol,
+        sll_ifindex: link.cast_signed(),
+        sll_hatype: 0,
+        sll_pkttype: 0,
+        sll_halen: 6,
+        sll_addr: hardware,
+    }
+}
+
+/// Length of the above, as the calls want it.
+const LINK_ADDRESS_LEN: libc::socklen_t = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+
+/// Makes a packet socket hear `protocol` (network order) on every interface.
+pub(crate) fn packet_bind(fd: BorrowedFd<'_>, protocol: u16) -> Result<(), Errno> {
+    let address = link_address(protocol, 0, [0; 6]);
+    // SAFETY: the address is a sockaddr_ll of the length given, and lives for the call.
+    check(unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), LINK_ADDRESS_LEN) })
+}
+
+/// Sends a datagram to a neighbour.
+pub(crate) fn packet_send(
+    fd: BorrowedFd<'_>,
+    protocol: u16,
+    link: u32,
+    to: [u8; 6],
+    datagram: &[u8],
+) -> Result<(), Errno> {
+    let address = link_address(protocol, link, to);
+    // SAFETY: buffer and length are those of `datagram`; the address is a sockaddr_ll of the length given.
+    let sent = unsafe {
+        libc::sendto(
+            fd.as_raw_fd(),
+            datagram.as_ptr().cast(),
+            datagram.len(),
+            libc::MSG_DONTWAIT,
+            (&raw const address).cast(),
+            LINK_ADDRESS_LEN,
+        )
+    };
+    if sent < 0 { Err(last()) } else { Ok(()) }
+}
+
+/// Receives a datagram: its length, its interface, its sender.
+pub(crate) fn packet_receive(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<(usize, u32, [u8; 6]), Errno> {
+    let mut address = link_address(0, 0, [0; 6]);
+    let mut len = LINK_ADDRESS_LEN;
+    // SAFETY: buffer and length are those of `buffer`; the address has room for a sockaddr_ll, as `len` says.
+    let got = unsafe {
+        libc::recvfrom(
+            fd.as_raw_fd(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+            libc::MSG_DONTWAIT,
+            (&raw mut address).cast(),
+            &raw mut len,
+        )
+    };
+    let got = usize::try_from(got).map_err(|_| last())?;
+    let [a, b, c, d, e, f, ..] = address.sll_addr;
+    Ok((got, address.sll_ifindex.cast_unsigned(), [a, b, c, d, e, f]))
+}
+
+/// A descriptor from which the given signals are read instead of interrupting anything (signalfd). They are blocked for
+/// this thread; PID 1 has no other, and children start with none blocked.
+pub(crate) fn signal_fd(signals: &[libc::c_int]) -> Result<OwnedFd, Errno> {
+    let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigemptyset initialises the set before sigaddset, sigprocmask and signalfd read it; all pointers are to
+    // `set`, which lives throughout, and a null old set is allowed. The descriptor that signalfd returns is new and
+    // belongs to nobody else.
+    unsafe {
+        check(libc::sigemptyset(set.as_mut_ptr()))?;
+        for signal in signals {
+            check(libc::sigaddset(set.as_mut_ptr(), *signal))?;
+        }
+        check(libc::sigprocmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut()))?;
+        let fd = libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+        check(fd)?;
+        Ok(OwnedFd::from_raw_fd(fd))
+    }
+}
+
+/// What to do to a partition in the kernel's table of a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PartitionChange {
+    /// Make it known.
+    Add,
+    /// Give it another length.
+    Resize,
+}
+
+/// Changes a partition of an open disk in the kernel's memory alone (BLKPG), so that it works while other partitions
+/// are mounted. `start` and `len` in bytes.
+pub(crate) fn change_partition(
+    disk: BorrowedFd<'_>,
+    change: PartitionChange,
+    number: u32,
+    start: u64,
+    len: u64,
+) -> Result<(), Errno> {
+    /// `_IO(0x12, 105)`, linux/blkpg.h.
+    const BLKPG: libc::c_ulong = 0x1269;
+    /// `struct blkpg_partition`.
+    #[repr(C)]
+    struct Partition {
+        start: i64,
+        length: i64,
+        number: libc::c_int,
+        names: [u8; 128],
+    }
+    /// `struct blkpg_ioctl_arg`.
+    #[repr(C)]
+    struct Argument {
+        op: libc::c_int,
+        flags: libc::c_int,
+        datalen: libc::c_int,
+        data: *mut Partition,
+    }
+    let signed = |value: u64| i64::try_from(value).map_err(|_| Errno::INVAL);
+    let mut partition = Partition {
+        start: signed(start)?,
+        length: signed(len)?,
+        number: number.cast_signed(),
+        names: [0; 128],
+    };
+    let op = match change {
+        PartitionChange::Add => 1,
+        PartitionChange::Resize => 3,
+    };
+    let argument = Argument { op, flags: 0, datalen: size_of::<Partition>() as _, data: &raw mut partition };
+    // SAFETY: BLKPG reads one blkpg_ioctl_arg and the blkpg_partition it points to; both are laid out as in the
+    // kernel's header and live for the call.
+    check(unsafe { libc::ioctl(disk.as_raw_fd(), BLKPG as _, &raw const argument) })
+}
+
+/// A date for the clock chip: `struct rtc_time`, linux/rtc.h, of which the kernel reads these in this order, and three
+/// more that it ignores.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RtcDate {
+    pub(crate) second: libc::c_int,
+    pub(crate) minute: libc::c_int,
+    pub(crate) hour: libc::c_int,
+    pub(crate) day: libc::c_int,
+    /// From 0.
+    pub(crate) month: libc::c_int,
+    /// From 1900.
+    pub(crate) year: libc::c_int,
+    pub(crate) ignored: [libc::c_int; 3],
+}
+
+/// Sets the clock chip (RTC_SET_TIME), in UTC.
+pub(crate) fn rtc_set(rtc: BorrowedFd<'_>, date: &RtcDate) -> Result<(), Errno> {
+    /// `_IOW('p', 0x0a, struct rtc_time)`.
+    const RTC_SET_TIME: libc::c_ulong = 0x4024_700a;
+    const { assert!(size_of::<RtcDate>() == 0x24, "the size is part of the request") };
+    // SAFETY: RTC_SET_TIME reads one rtc_time, which `date` is; the assertion above checks the size.
+    check(unsafe { libc::ioctl(rtc.as_raw_fd(), RTC_SET_TIME as _, std::ptr::from_ref(date)) })
 }

@@ -1,0 +1,111 @@
+//! What the mail process finds when it starts: everything that needed root to open.
+//!
+//! PID 1 gives it one end of the control socket as descriptor 0, and through that the [`Hello`] with the rest.
+
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+
+use crate::control::{Client, Death, FromInit, Hello, Link, receive_large};
+use crate::devices::{Disk, OpenError, Settings};
+use crate::net::PacketSocket;
+
+/// The mail process' possessions.
+#[derive(Debug)]
+pub struct Handover {
+    /// The flash partition, opened and locked.
+    pub flash: FlashHandle,
+    /// A listener for each privileged port, non-blocking. They outlive this process: who connects while it restarts
+    /// waits a moment.
+    pub listeners: Vec<(u16, TcpListener)>,
+    /// For DHCP; absent only where the kernel has no packet sockets.
+    pub packet: Option<PacketSocket>,
+    /// The way to PID 1.
+    pub control: Client,
+    /// The interface to use, if there is one yet.
+    pub link: Option<Link>,
+    /// What the board calls itself, as in `Raspberry Pi 3 Model B Rev 1.2`; empty when it does not.
+    pub model: String,
+    /// `tegami.toml` of the boot partition, as it is.
+    pub settings: Option<Vec<u8>>,
+    /// The owner put the file there that asks for a new administrator's password.
+    pub reset_password: bool,
+    /// A clock chip has set the system's clock.
+    pub clock_is_known: bool,
+    /// Mail processes that died since the box started, oldest first.
+    pub deaths: Vec<Death>,
+}
+
+/// The flash partition, not yet measured out.
+#[derive(Debug)]
+pub struct FlashHandle {
+    /// Nothing of ours was ever on it: it is to be formatted, then [`Request::FlashReady`] sent and its reply awaited
+    /// before anything is acknowledged. Flash that is not fresh is never formatted.
+    ///
+    /// [`Request::FlashReady`]: crate::control::Request::FlashReady
+    pub is_fresh: bool,
+    path: PathBuf,
+    range: std::ops::Range<u64>,
+    direct: OwnedFd,
+    cached: OwnedFd,
+}
+
+impl FlashHandle {
+    /// The partition as a device.
+    ///
+    /// # Errors
+    /// [`OpenError`] when `settings` do not fit it.
+    pub fn open(self, settings: &Settings) -> Result<Disk, OpenError> {
+        Disk::inherited(&self.path, self.direct, self.cached, self.range, settings)
+    }
+}
+
+/// How long PID 1 may take to say hello.
+const HELLO_WAIT: Duration = Duration::from_secs(10);
+
+/// Takes what PID 1 hands over. To be called once, first thing in the mail process.
+///
+/// # Errors
+/// When descriptor 0 is not PID 1, or what it says makes no sense.
+pub fn take() -> io::Result<Handover> {
+    let socket = io::stdin().as_fd().try_clone_to_owned()?;
+    let timeout = HELLO_WAIT.try_into().map_err(io::Error::other)?;
+    if poll(&mut [PollFd::new(&socket, PollFlags::IN)], Some(&timeout))? == 0 {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
+    let (message, fds) = receive_large(socket.as_fd())?;
+    let FromInit::Hello(hello) = message else { return Err(io::ErrorKind::InvalidData.into()) };
+    unpack(*hello, fds, Client::new(socket)).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+fn unpack(hello: Hello, fds: Vec<OwnedFd>, control: Client) -> Option<Handover> {
+    let mut fds = fds.into_iter();
+    let (direct, cached) = (fds.next()?, fds.next()?);
+    let packet = if hello.has_packet_socket { Some(PacketSocket::from(fds.next()?)) } else { None };
+    let ports = hello.ports.into_iter();
+    let listeners =
+        ports.map(|port| Some((port, TcpListener::from(fds.next()?)))).collect::<Option<Vec<_>>>()?;
+    let range = hello.flash.start..hello.flash.start.checked_add(hello.flash.len)?;
+    Some(Handover {
+        flash: FlashHandle {
+            is_fresh: hello.flash.is_fresh,
+            path: hello.flash.path.into(),
+            range,
+            direct,
+            cached,
+        },
+        listeners,
+        packet,
+        control,
+        link: hello.link,
+        model: hello.model,
+        settings: hello.settings,
+        reset_password: hello.reset_password,
+        clock_is_known: hello.clock_is_known,
+        deaths: hello.deaths,
+    })
+}

@@ -1,0 +1,107 @@
+//! The packet socket: IP datagrams on an interface that has no address yet.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use rustix::net::{AddressFamily, Protocol, SocketFlags, SocketType, socket_with};
+
+use crate::sys;
+
+/// `ETH_P_IP`, in the order in which the kernel wants it.
+const IPV4: u16 = 0x0800_u16.to_be();
+
+/// A packet socket that hears every interface, and of them the datagrams for the DHCP client's port alone: a filter in
+/// the kernel drops the rest, so mail costs nothing here.
+#[derive(Debug)]
+pub struct PacketSocket {
+    fd: OwnedFd,
+}
+
+/// A datagram that arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Its length in bytes, from the IP header on.
+    pub len: usize,
+    /// The interface on which it arrived.
+    pub link: u32,
+    /// Who sent it on this network.
+    pub from: [u8; 6],
+}
+
+impl PacketSocket {
+    /// Opens one; needs root.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    pub(crate) fn open() -> io::Result<Self> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        // Protocol 0 hears nothing: the filter must stand before the first datagram.
+        let fd = socket_with(AddressFamily::PACKET, SocketType::DGRAM, flags, None::<Protocol>)?;
+        sys::attach_filter(fd.as_fd(), &dhcp_filter())?;
+        sys::packet_bind(fd.as_fd(), IPV4)?;
+        Ok(Self { fd })
+    }
+
+    /// Receives one datagram, from its IP header on; never waits. Longer ones are cut at the buffer's end.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is none.
+    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
+        let (len, link, from) = sys::packet_receive(self.fd.as_fd(), buffer)?;
+        Ok(Received { len, link, from })
+    }
+
+    /// Sends one datagram, an IP header in front, to the neighbour `to` on interface `link`; never waits.
+    ///
+    /// # Errors
+    /// Whatever the system says, as when the interface is down.
+    pub fn send(&self, link: u32, to: [u8; 6], datagram: &[u8]) -> io::Result<()> {
+        Ok(sys::packet_send(self.fd.as_fd(), IPV4, link, to, datagram)?)
+    }
+}
+
+impl From<OwnedFd> for PacketSocket {
+    fn from(fd: OwnedFd) -> Self {
+        Self { fd }
+    }
+}
+
+impl AsFd for PacketSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl AsRawFd for PacketSocket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}
+
+/// Keeps UDP to port 68 that is not a later fragment; a classic BPF program on the IP header.
+fn dhcp_filter() -> [sys::Filter; 9] {
+    const LOAD_BYTE: u16 = 0x30;
+    const LOAD_HALF: u16 = 0x28;
+    const LOAD_HALF_INDEXED: u16 = 0x48;
+    /// Sets the index register to the length of the IP header at this offset.
+    const LOAD_HEADER_LEN: u16 = 0xb1;
+    const JUMP_EQUAL: u16 = 0x15;
+    const JUMP_SET: u16 = 0x45;
+    const RETURN: u16 = 0x06;
+    const UDP: u32 = 17;
+    const OFFSET_BITS: u32 = 0x1fff;
+    const CLIENT_PORT: u32 = 68;
+    // Jumps count from the next instruction: to `keep` or `drop` at the end.
+    let op = |code, jump_true, jump_false, k| sys::Filter { code, jump_true, jump_false, k };
+    [
+        op(LOAD_BYTE, 0, 0, 9),
+        op(JUMP_EQUAL, 0, 6, UDP),
+        op(LOAD_HALF, 0, 0, 6),
+        op(JUMP_SET, 4, 0, OFFSET_BITS),
+        op(LOAD_HEADER_LEN, 0, 0, 0),
+        op(LOAD_HALF_INDEXED, 0, 0, 2),
+        op(JUMP_EQUAL, 0, 1, CLIENT_PORT),
+        op(RETURN, 0, 0, u32::MAX),
+        op(RETURN, 0, 0, 0),
+    ]
+}
