@@ -3,8 +3,13 @@
 //! [`Scanner`] takes a letter in chunks and gives a small summary, which the store keeps beside the letter; [`Summary`]
 //! reads it, so that ENVELOPE, BODYSTRUCTURE and part offsets cost no look at the letter again.
 
+pub mod charset;
+pub mod decode;
+pub mod fold;
 pub mod header;
 pub mod limits;
+pub mod search;
+pub mod words;
 
 mod address;
 mod body;
@@ -13,6 +18,8 @@ mod content;
 mod date;
 mod envelope;
 mod fields;
+mod guess;
+mod jis;
 mod lexer;
 mod params;
 mod part;
@@ -21,6 +28,7 @@ mod scanner;
 mod string;
 mod summary;
 mod tree;
+mod utf7;
 
 #[cfg(test)]
 mod tests;
