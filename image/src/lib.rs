@@ -1,6 +1,6 @@
 //! Host tool: from this checkout to a disk image. Checks and installs the toolchain, cross-builds the firmware, fetches the kernel
 //! and the loader, resolves modules, packs the initramfs, writes the image. Of the firmware it knows nothing but how to build it; of
-//! board, only the disk layout. Everything it makes or downloads lies below cargo's target folder.
+//! board, only the disk layout (given on as [`layout`]). Everything it makes or downloads lies below cargo's target folder.
 
 mod board_file;
 mod disk;
@@ -27,6 +27,7 @@ use kernel::Kernel;
 use limits::IMAGE_BYTES_MAX;
 use packages::{Pins, WhenGone};
 
+pub use board::layout;
 pub use board_file::names as board_names;
 pub use disk::{boot_text, put_boot_file, take_boot_file};
 pub use firmware::Profile;
