@@ -9,4 +9,15 @@
     reason = "a test fails by panicking; so does what tests are made of"
 )]
 
+pub mod behaviours;
+pub mod clients;
+pub mod hosted;
+pub mod letters;
+pub mod load;
+pub mod packages;
+pub mod page;
+pub mod process;
+pub mod programs;
+pub mod provision;
+pub mod site;
 pub mod tidy;

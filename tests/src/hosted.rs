@@ -1,0 +1,295 @@
+//! The program as an ordinary process on this machine: built, started on a flash in a file, killed, started again.
+
+use crate::page;
+use crate::process::{Leash, signal, wait};
+use crate::provision;
+use crate::site::{Service, Site};
+use crate::tidy::tree::repository;
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Building the program on a machine that has not built it yet.
+const BUILD_MAX: Duration = Duration::from_secs(1500);
+
+/// From the start of the program to its `ready` line, with a busy machine.
+const READY_MAX: Duration = Duration::from_secs(30);
+
+/// From SIGTERM to the end.
+const STOP_MAX: Duration = Duration::from_secs(15);
+
+/// Port offsets to choose from: below the ports that the system gives to outgoing connections.
+const OFFSETS: std::ops::Range<u16> = 10_000..28_000;
+
+/// Clock ticks per second of `/proc/PID/stat` (USER_HZ, the same on every Linux).
+const TICKS_PER_S: f64 = 100.0;
+
+/// How to start the program.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Text of the provision file; without it the box waits to be claimed.
+    pub provision: Option<String>,
+    /// Size of the flash, as the program takes it.
+    pub flash_size: String,
+    /// More words for its command line.
+    pub words: Vec<String>,
+}
+
+impl Default for Options {
+    /// The tests' own provision file on a flash of 1 GiB.
+    fn default() -> Self {
+        Self { provision: Some(provision::file()), flash_size: "1GiB".to_owned(), words: Vec::new() }
+    }
+}
+
+/// The program, running or not, with its flash.
+pub struct Hosted {
+    /// Where its clients find it.
+    pub site: Site,
+    /// Its flash.
+    pub flash: PathBuf,
+    options: Options,
+    running: Option<Running>,
+}
+
+struct Running {
+    child: Child,
+    console: Console,
+    _leash: Leash,
+}
+
+/// What the program has printed so far.
+#[derive(Debug, Clone, Default)]
+struct Console(Arc<Mutex<String>>);
+
+impl Hosted {
+    /// The program on an empty flash, ready, with the tests' provision file.
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    pub fn start_new(name: &str) -> Self {
+        let mut hosted = Self::new(name, Options::default());
+        hosted.start();
+        hosted
+    }
+
+    /// The program on an empty flash, not started yet. The name is that of its folder.
+    pub fn new(name: &str, options: Options) -> Self {
+        let folder = scratch().join(name);
+        std::fs::remove_dir_all(&folder).ok();
+        std::fs::create_dir_all(&folder).expect("a folder for the flash can be made");
+        let mut site = Site::new(free_offset(), &folder);
+        site.plain_passwords = true;
+        Self { site, flash: folder.join("tegami.flash"), options, running: None }
+    }
+
+    /// Starts it and waits until it is ready.
+    ///
+    /// # Panics
+    /// With what it printed, when it ends or does not become ready.
+    pub fn start(&mut self) {
+        assert!(self.running.is_none(), "it runs already");
+        let running = self.spawn();
+        let deadline = Instant::now() + READY_MAX;
+        self.running = Some(running);
+        while !self.console().lines().any(|line| line.starts_with("ready")) {
+            let ended = self.child().try_wait().expect("an own child can be waited for");
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "not ready ({ended:?}):\n{}",
+                self.console()
+            );
+            thread::sleep(Duration::from_millis(2));
+        }
+        if self.options.provision.is_some() && !self.site.authority.exists() {
+            page::download_authority(&self.site);
+        }
+    }
+
+    /// Starts it where it should refuse: gives the exit status and what it printed.
+    ///
+    /// # Panics
+    /// When it has not ended after some seconds.
+    pub fn start_in_vain(&mut self) -> (i32, String) {
+        let Running { mut child, console, .. } = self.spawn();
+        let status = wait(&mut child, READY_MAX);
+        thread::sleep(Duration::from_millis(50));
+        let printed = console.text();
+        (status.unwrap_or_else(|| panic!("it goes on:\n{printed}")), printed)
+    }
+
+    /// Changes the provision file; it counts from the next start on.
+    pub fn provision(&mut self, text: &str) {
+        self.options.provision = Some(text.to_owned());
+    }
+
+    /// Kills it, as a cut of the power would.
+    pub fn cut(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            running.child.kill().expect("an own child can be killed");
+            running.child.wait().expect("an own child can be waited for");
+        }
+    }
+
+    /// Ends it with SIGTERM; gives what it printed.
+    ///
+    /// # Panics
+    /// When it does not end cleanly in time.
+    pub fn stop(&mut self) -> String {
+        let Some(mut running) = self.running.take() else { return String::new() };
+        signal(running.child.id(), "TERM");
+        let status = wait(&mut running.child, STOP_MAX);
+        let printed = running.console.text();
+        assert!(status == Some(0), "SIGTERM: ended with {status:?}:\n{printed}");
+        printed
+    }
+
+    /// What it has printed since its last start.
+    pub fn console(&self) -> String {
+        self.running.as_ref().map(|running| running.console.text()).unwrap_or_default()
+    }
+
+    /// The number of its process.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn pid(&self) -> u32 {
+        self.running.as_ref().expect("it runs").child.id()
+    }
+
+    /// Memory that it alone is the cause of, in KiB: proportional set size of all its mappings.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn pss_kib(&self) -> u64 {
+        let text = self.proc_file("smaps_rollup");
+        let line = text.lines().find(|line| line.starts_with("Pss:")).expect("the kernel counts PSS");
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("PSS is a number")
+    }
+
+    /// Processor time that all its threads have used.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn cpu(&self) -> Duration {
+        let text = self.proc_file("stat");
+        // Fields 14 and 15 of proc(5), counted behind the name, which may hold spaces.
+        let behind_name = text.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
+        let ticks = behind_name.split_whitespace().skip(11).take(2);
+        let ticks: f64 = ticks.map(|field| field.parse::<f64>().expect("ticks are a number")).sum();
+        Duration::from_secs_f64(ticks / TICKS_PER_S)
+    }
+
+    fn proc_file(&self, name: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{name}", self.pid()))
+            .expect("an own child's /proc can be read")
+    }
+
+    fn child(&mut self) -> &mut Child {
+        &mut self.running.as_mut().expect("it runs").child
+    }
+
+    fn spawn(&self) -> Running {
+        let mut command = Command::new(program());
+        command.arg("host").arg("--flash").arg(&self.flash).args(["--flash-size", &self.options.flash_size]);
+        command.args(["--port-offset", &self.site.port_offset.to_string()]).args(&self.options.words);
+        if let Some(text) = &self.options.provision {
+            let file = self.site.folder.join("tegami.toml");
+            std::fs::write(&file, text).expect("a provision file can be written");
+            command.arg("--provision").arg(file);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program can be started");
+        let console = Console::default();
+        console.read(child.stdout.take());
+        console.read(child.stderr.take());
+        let leash = Leash::new(child.id());
+        Running { child, console, _leash: leash }
+    }
+}
+
+impl Drop for Hosted {
+    fn drop(&mut self) {
+        self.cut();
+        if !thread::panicking() {
+            // A flash is some hundred megabytes; after a failure it stays for whoever looks into it.
+            std::fs::remove_dir_all(&self.site.folder).ok();
+        }
+    }
+}
+
+impl Console {
+    fn read(&self, pipe: Option<impl Read + Send + 'static>) {
+        let console = self.clone();
+        let Some(pipe) = pipe else { return };
+        thread::spawn(move || {
+            for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+                let mut text = console.0.lock().unwrap_or_else(PoisonError::into_inner);
+                text.push_str(&String::from_utf8_lossy(&line));
+                text.push('\n');
+            }
+        });
+    }
+
+    fn text(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The program, built once per run of the tests.
+///
+/// # Panics
+/// With cargo's words, when it does not build.
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(["build", "--release", "-p", "tegami", "--message-format", "json-render-diagnostics"]);
+        let built = crate::process::run(cargo.current_dir(repository()), BUILD_MAX).success();
+        let artifacts = built.text();
+        let messages =
+            artifacts.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let mut executables = messages.filter_map(|message| {
+            message["executable"]
+                .as_str()
+                .map(|path| (message["target"]["name"] == "tegami", PathBuf::from(path)))
+        });
+        executables
+            .find(|(wanted, _)| *wanted)
+            .map(|(_, path)| path)
+            .expect("cargo names the program that it built")
+    })
+}
+
+/// Where the tests keep what they write: in cargo's target folder, so that `cargo clean` removes it.
+pub fn scratch() -> PathBuf {
+    let executable = std::env::current_exe().expect("a program knows where it is");
+    let target = executable.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
+    target.map_or_else(std::env::temp_dir, Path::to_path_buf).join("tests")
+}
+
+/// A port offset at which every service finds its port free, given to nobody else in this process.
+///
+/// # Panics
+/// When there is none.
+pub fn free_offset() -> u16 {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let span = OFFSETS.end - OFFSETS.start;
+    let first = (std::process::id() % u32::from(span)) as u16;
+    for step in 0..span {
+        let offset = OFFSETS.start + (first + step) % span;
+        let ports: Vec<u16> = Service::ALL.iter().map(|service| *service as u16 + offset).collect();
+        let free = |port: &u16| !given.contains(port) && TcpListener::bind(("127.0.0.1", *port)).is_ok();
+        if ports.iter().all(free) {
+            given.extend(ports);
+            return offset;
+        }
+    }
+    panic!("no free ports on loopback");
+}
