@@ -88,6 +88,14 @@ impl Decoder {
         self.mode = Mode::Ascii;
     }
 
+    /// Decodes the beginning of a text; half a character at its end is dropped.
+    pub(super) fn feed_beginning(mut self, bytes: &[u8], out: &mut String) {
+        self.feed(bytes, out);
+        if let Mode::Sniff(_) = self.mode {
+            self.decide(out);
+        }
+    }
+
     /// Takes some of `rest`, at least one byte or a change of mode.
     fn step(&mut self, rest: &[u8], out: &mut String) -> usize {
         match &mut self.mode {

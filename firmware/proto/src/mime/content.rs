@@ -123,11 +123,6 @@ impl Content {
         self.media.as_ref().map_or("text/plain", |media| &media.name)
     }
 
-    /// Whether it is text, and so has lines (RFC 3501 §7.4.2).
-    pub(super) fn is_text(&self) -> bool {
-        self.media.as_ref().is_some_and(|media| media.kind() == "text")
-    }
-
     /// The charset's label, or nothing.
     pub(super) fn charset(&self) -> &str {
         let label = self.media.as_ref().and_then(|media| params::plain(&media.params, b"charset"));
