@@ -1,14 +1,16 @@
 //! The machine: flash devices, PID 1, the network's configuration, the clock.
 //!
 //! Everything that knows it runs on Linux is here. No protocol, no mail, no async runtime: what waits is either a
-//! thread of its own ([`threaded`]), the poll loop of PID 1, or a state machine that its caller drives.
+//! thread of its own ([`threaded`]), the poll loop of PID 1 ([`init`]), or a state machine that its caller drives.
 
 pub mod clock;
 pub mod control;
 pub mod devices;
 pub mod handover;
+pub mod init;
 pub mod layout;
 pub mod limits;
+pub mod logging;
 pub mod net;
 mod sys;
 pub mod threaded;

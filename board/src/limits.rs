@@ -60,3 +60,10 @@ pub const DEATHS_MAX: usize = 4;
 
 /// Bytes of a dead process' last lines that are kept: a panic's message and what led to it.
 pub const LAST_WORDS_BYTES: usize = 1024;
+
+/// Longest log line: the kernel's records end at 1024 bytes, what it adds included.
+pub const LOG_LINE_BYTES_MAX: usize = 900;
+
+/// Descriptors that the mail process may have open: its connections' limits together, outbound connections and its
+/// own, and room.
+pub const OPEN_FILES_MAX: u64 = 4096;

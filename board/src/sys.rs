@@ -261,3 +261,10 @@ pub(crate) fn rtc_set(rtc: BorrowedFd<'_>, date: &RtcDate) -> Result<(), Errno> 
     // SAFETY: RTC_SET_TIME reads one rtc_time, which `date` is; the assertion above checks the size.
     check(unsafe { libc::ioctl(rtc.as_raw_fd(), RTC_SET_TIME as _, std::ptr::from_ref(date)) })
 }
+
+/// Moves this thread into a network of its own, for tests of what configures one.
+#[cfg(test)]
+pub(crate) fn leave_network() -> Result<(), Errno> {
+    // SAFETY: CLONE_NEWNET shares and unshares no memory and closes no descriptor.
+    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNET) }
+}

@@ -7,7 +7,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+    SendAncillaryMessage, SendFlags, recv, recvmsg, sendmsg,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -62,7 +62,9 @@ pub(crate) fn receive<T: DeserializeOwned>(
     Ok((message, fds))
 }
 
-/// As [`receive`], with a buffer for the largest message, which is given back at once.
+/// As [`receive`], with a buffer made to measure, for messages that may be large.
 pub(crate) fn receive_large<T: DeserializeOwned>(socket: BorrowedFd<'_>) -> io::Result<(T, Vec<OwnedFd>)> {
-    receive(socket, &mut vec![0; CONTROL_BYTES_MAX])
+    let flags = RecvFlags::PEEK | RecvFlags::TRUNC | RecvFlags::DONTWAIT;
+    let (_, len) = recv(socket, &mut [0_u8; 0][..], flags)?;
+    receive(socket, &mut vec![0; len.clamp(1, CONTROL_BYTES_MAX)])
 }

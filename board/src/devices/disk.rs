@@ -68,10 +68,7 @@ impl Disk {
     /// [`OpenError`].
     pub fn block(path: &Path, settings: &Settings) -> Result<Self, OpenError> {
         settings.check(path)?;
-        let flags = OFlags::RDWR | OFlags::CLOEXEC;
-        let direct = open(path, flags | OFlags::DIRECT)?;
-        let cached = open(path, OFlags::RDONLY | OFlags::CLOEXEC)?;
-        locked(path, &direct)?;
+        let (direct, cached) = open_pair(path)?;
         let len = seek(&direct, SeekFrom::End(0)).map_err(|errno| OpenError::io("measure", path, errno))?;
         Self::inherited(path, direct, cached, 0..len, settings)
     }
@@ -263,4 +260,11 @@ fn make_direct(fd: &OwnedFd, write_size: u32) -> bool {
     // Where even this fails the flag stays set and is seen by the caller; every write will then say so.
     let _ = rustix::fs::fcntl_setfl(fd, flags);
     false
+}
+
+/// Opens the two descriptors of a block device for somebody else, locked: see [`Disk::inherited`].
+pub(crate) fn open_pair(path: &Path) -> Result<(OwnedFd, OwnedFd), OpenError> {
+    let direct = open(path, OFlags::RDWR | OFlags::CLOEXEC | OFlags::DIRECT)?;
+    locked(path, &direct)?;
+    Ok((direct, open(path, OFlags::RDONLY | OFlags::CLOEXEC)?))
 }

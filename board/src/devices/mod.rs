@@ -19,6 +19,7 @@ use flash::{Fault, Flash};
 use rustix::io::Errno;
 
 pub(crate) use aligned::Aligned;
+pub(crate) use disk::open_pair;
 pub use disk::{Disk, Settings};
 pub use lock::Holder;
 pub use mtd::Mtd;

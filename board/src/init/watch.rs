@@ -1,0 +1,89 @@
+//! Signs of life to the outside: the watchdog that would restart the box, and a light that blinks.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// The hardware watchdog, where there is one. Once open it must be fed, or the hardware starts the box anew.
+#[derive(Debug)]
+pub(super) struct Watchdog {
+    device: Option<File>,
+    fed: Option<Instant>,
+}
+
+/// Time between two feedings. The shortest-tempered watchdog we know (the Raspberry Pi's) waits 15 s.
+const PERIOD: Duration = Duration::from_secs(4);
+
+impl Watchdog {
+    /// Opens it; one that is not there is fed for nothing.
+    pub(super) fn open() -> Self {
+        let device = OpenOptions::new().write(true).open("/dev/watchdog").ok();
+        if device.is_none() {
+            log::info!("there is no watchdog");
+        }
+        Self { device, fed: None }
+    }
+
+    /// Feeds it, if it is time to.
+    pub(super) fn feed(&mut self) {
+        if self.fed.is_some_and(|fed| fed.elapsed() < PERIOD) {
+            return;
+        }
+        self.fed = Some(Instant::now());
+        self.write(b"\0");
+    }
+
+    /// Stops it: the box is to stay off. (`V` is the kernel's word for it, linux/watchdog-api.)
+    pub(super) fn disarm(&mut self) {
+        self.write(b"V");
+    }
+
+    fn write(&mut self, word: &[u8]) {
+        if let Some(device) = &mut self.device
+            && let Err(error) = device.write_all(word)
+        {
+            log::error!("the watchdog does not listen: {error}");
+        }
+    }
+}
+
+/// The light that says that the box is alive.
+#[derive(Debug)]
+pub(super) struct Light {
+    brightness: Option<PathBuf>,
+    is_lit: bool,
+}
+
+/// Names of the activity light on the boards that have one; the Raspberry Pi's has had two.
+const LIGHTS: [&str; 2] = ["ACT", "led0"];
+
+impl Light {
+    /// Takes it from the kernel, where there is one.
+    pub(super) fn open() -> Self {
+        let folder =
+            LIGHTS.iter().map(|name| PathBuf::from("/sys/class/leds").join(name)).find(|path| path.exists());
+        let brightness = folder.map(|folder| {
+            let _ = fs::write(folder.join("trigger"), "none");
+            folder.join("brightness")
+        });
+        Self { brightness, is_lit: false }
+    }
+
+    /// Changes it: blinking, called every second, while the mail process lives.
+    pub(super) fn blink(&mut self) {
+        self.set(!self.is_lit);
+    }
+
+    /// Leaves it dark.
+    pub(super) fn put_out(&mut self) {
+        self.set(false);
+    }
+
+    fn set(&mut self, lit: bool) {
+        self.is_lit = lit;
+        if let Some(brightness) = &self.brightness {
+            let _ = fs::write(brightness, if lit { "1" } else { "0" });
+        }
+    }
+}
