@@ -1,5 +1,7 @@
 //! (to be written)
 
+mod language;
 mod passwords;
+mod provision;
 
 fn main() {}

@@ -16,7 +16,6 @@ mod worker;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use mail::{AccountId, Ticks};
@@ -44,7 +43,6 @@ pub(crate) trait Accounts {
 
 /// Checks log-ins for all services.
 pub(crate) struct Authenticator {
-    accounts: Rc<dyn Accounts>,
     hasher: Hasher,
     state: RefCell<State>,
     started: Instant,
@@ -80,10 +78,10 @@ impl Authenticator {
     ///
     /// # Errors
     /// [`CannotHash`]: no randomness.
-    pub(crate) fn new(accounts: Rc<dyn Accounts>, hasher: Hasher) -> Result<Self, CannotHash> {
+    pub(crate) fn new(hasher: Hasher) -> Result<Self, CannotHash> {
         let checked = Checked::new(&SystemRandom::new())?;
         let state = RefCell::new(State { checked, limiter: Limiter::default(), in_flight: HashMap::new() });
-        Ok(Self { accounts, hasher, state, started: Instant::now() })
+        Ok(Self { hasher, state, started: Instant::now() })
     }
 
     /// The thread that hashes.
@@ -95,9 +93,14 @@ impl Authenticator {
     ///
     /// # Errors
     /// [`LoginRefusal`].
-    pub(crate) async fn check(&self, login: &Login, ip: IpAddr) -> Result<AccountId, LoginRefusal> {
+    pub(crate) async fn check(
+        &self,
+        accounts: &dyn Accounts,
+        login: &Login,
+        ip: IpAddr,
+    ) -> Result<AccountId, LoginRefusal> {
         let name = login.name.expose();
-        match self.accounts.find_login(name) {
+        match accounts.find_login(name) {
             Some((account, stored)) => {
                 self.decide(Who::Account(account), &stored, &login.password, ip).await.map(|()| account)
             }
@@ -112,8 +115,13 @@ impl Authenticator {
     ///
     /// # Errors
     /// [`LoginRefusal`].
-    pub(crate) async fn check_administrator(&self, password: &Secret, ip: IpAddr) -> Verdict {
-        let stored = self.accounts.administrator().unwrap_or_default();
+    pub(crate) async fn check_administrator(
+        &self,
+        accounts: &dyn Accounts,
+        password: &Secret,
+        ip: IpAddr,
+    ) -> Verdict {
+        let stored = accounts.administrator().unwrap_or_default();
         self.decide(Who::Administrator, &stored, password, ip).await
     }
 

@@ -58,6 +58,17 @@ impl Hasher {
         self.queue.try_send(Job::Verify { phc, password, reply }).map_err(|_| CannotHash)?;
         answer.await.map_err(|_| CannotHash)?
     }
+
+    /// Checks a password for somebody who waits for room in the queue.
+    ///
+    /// # Errors
+    /// [`CannotHash`].
+    pub(crate) async fn verify_patiently(&self, phc: String, password: Secret) -> Result<bool, CannotHash> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job::Verify { phc, password: Arc::new(password), reply };
+        self.queue.send(job).await.map_err(|_| CannotHash)?;
+        answer.await.map_err(|_| CannotHash)?
+    }
 }
 
 impl Job {
