@@ -18,6 +18,8 @@ mod values;
 mod wanted;
 
 pub(crate) use carry::{NotSet, carry_out, forget_administrator, hashed_text, set_passwords};
+#[cfg(test)]
+pub(crate) use changes::fake;
 pub(crate) use changes::{Change, Keeper, Records};
 pub(crate) use plan::{Note, PasswordTask, Plan, plan};
 pub(crate) use problem::FileError;
