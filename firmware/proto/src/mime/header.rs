@@ -212,7 +212,7 @@ pub fn write_fields<N: AsRef<[u8]>>(block: &[u8], names: &[N], keep: Keep, out: 
 
 #[cfg(test)]
 mod tests {
-    use alloc::{string::String, vec};
+    use alloc::string::String;
 
     use super::*;
 
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_line_without_colon_is_no_field() {
-        let long = vec![b'a'; 100];
+        let long = [b'a'; 100];
         let block = [&long[..], b"\r\nA: b\r\n\r\n"].concat();
         assert_eq!(filtered(&block, &["a"], Keep::Named), "A: b\r\n\r\n");
         assert_eq!(filtered(&block, &["a"], Keep::Others).len(), 104);

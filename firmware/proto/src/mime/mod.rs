@@ -31,6 +31,12 @@ mod tree;
 mod utf7;
 
 #[cfg(test)]
+mod crosscheck_tests;
+#[cfg(test)]
+mod japanese_tests;
+#[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod tests;
 
 pub use part::{Encoding, Message, Part};

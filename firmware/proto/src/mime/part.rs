@@ -95,8 +95,8 @@ pub(super) struct Record<'a> {
     pub(super) charset: &'a str,
 }
 
-/// What a record takes beyond its two texts, in bytes: two tags, five numbers, two lengths.
-pub(super) const RECORD_BYTES_MAX: usize = 2 + 5 + 4 * 10 + 2;
+/// What a record takes beyond its two texts, in bytes: two tags, a count, four numbers below 2^42, two lengths.
+pub(super) const RECORD_BYTES_MAX: usize = 2 + 2 + 4 * 6 + 2;
 
 /// A record with its place in the letter.
 #[derive(Clone, Copy, Debug)]

@@ -66,6 +66,13 @@ enum Place {
     },
 }
 
+/// A place in the letter: bytes and line ends before it.
+#[derive(Clone, Copy, Debug)]
+struct Point {
+    offset: u64,
+    lines: u64,
+}
+
 #[derive(Debug)]
 struct Header {
     start: u64,
@@ -81,8 +88,8 @@ struct Header {
 #[derive(Debug)]
 struct Open {
     node: NodeId,
-    body_start: u64,
-    lines_before: u64,
+    /// Where its content begins.
+    start: Point,
     inside: Inside,
 }
 
@@ -204,7 +211,7 @@ impl Scanner {
         let Some(header) = &mut self.header else { return rest.len() };
         header.push(text);
         if ended && header.end_line() == LineEnd::Blank {
-            self.end_header();
+            self.end_header(self.here());
         }
         text.len() + usize::from(ended)
     }
@@ -290,18 +297,33 @@ impl Scanner {
 
     // ---- Parts -------------------------------------------------------------------------------------------------
 
-    /// The header at hand has ended here.
-    fn end_header(&mut self) {
+    const fn here(&self) -> Point {
+        Point { offset: self.offset, lines: self.lines }
+    }
+
+    /// Where something that began at `start` ends if a delimiter follows here: a line end before a delimiter belongs
+    /// to it (RFC 2046 §5.1.1).
+    const fn before_delimiter(&self, start: u64) -> Point {
+        let line_end = 1 + self.after_crlf as u64;
+        if self.offset >= start + line_end {
+            Point { offset: self.offset - line_end, lines: self.lines - 1 }
+        } else {
+            self.here()
+        }
+    }
+
+    /// The header at hand has ended.
+    fn end_header(&mut self, end: Point) {
         let Some(mut header) = self.header.take() else { return };
         header.end();
-        self.end_envelope(&mut header);
+        self.end_envelope(&mut header, end);
         let parent = self.open.last();
         let position = Position {
             parent: parent.map(|open| open.node),
             is_letter_content: parent.is_none_or(|open| matches!(open.inside, Inside::Letter)),
             may_nest: self.open.len() < DEPTH_MAX,
             default: header.default,
-            header: (header.start, self.offset),
+            header: (header.start, end.offset),
         };
         // A part that is not listed is not opened: its bytes pass until the next delimiter.
         let Some((node, shape)) = self.tree.add(&mut header.content, position) else { return };
@@ -316,41 +338,38 @@ impl Scanner {
             self.preview.begin(&header.content);
         }
         if matches!(inside, Inside::Letter) {
-            self.header = Some(Header::new(self.offset, Some(Envelope::default()), DefaultType::TextPlain));
+            self.header = Some(Header::new(end.offset, Some(Envelope::default()), DefaultType::TextPlain));
         }
-        self.open.push(Open { node, body_start: self.offset, lines_before: self.lines, inside });
+        self.open.push(Open { node, start: end, inside });
     }
 
     /// Keeps what the header of a letter says.
-    fn end_envelope(&mut self, header: &mut Header) {
+    fn end_envelope(&mut self, header: &mut Header, end: Point) {
         let Some(envelope) = header.envelope.take() else { return };
         match self.open.last() {
             Some(open) => self.tree.set_envelope(open.node, envelope.render()),
             None => {
                 self.found.envelope = envelope.render();
                 self.found.envelope_is_whole = !envelope.is_cut();
-                self.found.header_len = self.offset;
+                self.found.header_len = end.offset;
                 self.found.sent = header.sent;
                 self.tree.charge(self.found.envelope.len());
             }
         }
     }
 
-    /// Ends all open parts but the `keep` outermost here, at the beginning of a line or at the letter's end. A line
-    /// end before a delimiter belongs to the delimiter (RFC 2046 §5.1.1).
+    /// Ends all open parts but the `keep` outermost here, at the beginning of a delimiter or at the letter's end.
     fn close_to(&mut self, keep: usize, at_delimiter: bool) {
-        // A header may end like this too, and an enclosed letter's again.
-        while self.header.is_some() {
-            self.end_header();
+        // A header may end like this too, and that of the letter enclosed in it again.
+        while let Some(header) = &self.header {
+            let end = if at_delimiter { self.before_delimiter(header.start) } else { self.here() };
+            self.end_header(end);
         }
         self.preview.end();
         while self.open.len() > keep {
             let Some(open) = self.open.pop() else { return };
-            let line_end = 1 + u64::from(self.after_crlf);
-            let has_line = at_delimiter && self.offset >= open.body_start + line_end;
-            let (end, lines) =
-                if has_line { (self.offset - line_end, self.lines - 1) } else { (self.offset, self.lines) };
-            self.tree.close(open.node, end, lines - open.lines_before);
+            let end = if at_delimiter { self.before_delimiter(open.start.offset) } else { self.here() };
+            self.tree.close(open.node, end.offset, end.lines - open.start.lines);
         }
     }
 }

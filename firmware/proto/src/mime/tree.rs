@@ -44,12 +44,16 @@ pub(super) struct Tree {
     left: usize,
 }
 
-/// Most that a part rendered tersely can cost in bytes: constant text, names, sizes, its record, an empty ENVELOPE.
+/// Most that a part rendered tersely can cost in bytes: constant text, names (charsets may be quoted to twice their
+/// length), sizes, its record, and what it may cost more.
 const TERSE_PART_BYTES_MAX: usize =
-    128 + 2 * MEDIA_TYPE_BYTES_MAX + 2 * CHARSET_BYTES_MAX + RECORD_BYTES_MAX + envelope::EMPTY.len();
+    64 + 2 * MEDIA_TYPE_BYTES_MAX + 3 * CHARSET_BYTES_MAX + NODE_BYTES_MAX + CHILDLESS_BYTES_MAX;
 
-/// What a part costs beyond the texts that are in its node: parentheses, blanks, size and lines.
-const NODE_BYTES_MAX: usize = 48 + RECORD_BYTES_MAX;
+/// What a part costs beyond the texts that are in its node: parentheses, blanks, size and lines (below 2^42).
+const NODE_BYTES_MAX: usize = 32 + RECORD_BYTES_MAX;
+
+/// What a multipart can cost more once it turns out to have no parts.
+const CHILDLESS_BYTES_MAX: usize = 96;
 
 const NO_EXTENSION: &[u8] = b" NIL NIL NIL NIL";
 
@@ -117,6 +121,13 @@ impl Tree {
 
     /// A part has ended.
     pub(super) fn close(&mut self, id: NodeId, body_end: u64, lines: u64) {
+        // The empty line behind an enclosed letter's header may be the line end that belongs to the delimiter. To
+        // those outside it does, and what is inside must not reach beyond.
+        for inside in self.nodes.iter_mut().skip(id.0 + 1) {
+            for end in [&mut inside.header.0, &mut inside.header.1, &mut inside.body_end] {
+                *end = body_end.min(*end);
+            }
+        }
         if let Some(node) = self.nodes.get_mut(id.0) {
             node.body_end = body_end;
             node.lines = lines;
@@ -187,13 +198,13 @@ impl Tree {
 impl Node {
     /// The most it will take of the budget.
     const fn cost(&self) -> usize {
-        let empty_envelope = envelope::EMPTY.len();
-        NODE_BYTES_MAX
-            + self.fields.len()
-            + self.extension.len()
-            + self.media.len()
-            + self.charset.len()
-            + empty_envelope
+        let more = match self.kind {
+            Kind::Leaf => 0,
+            Kind::Multipart => CHILDLESS_BYTES_MAX,
+            Kind::Message => envelope::EMPTY.len(),
+        };
+        let texts = self.fields.len() + self.extension.len() + self.media.len() + self.charset.len();
+        NODE_BYTES_MAX + texts + more
     }
 
     /// A multipart in which no part was found is shown as text: IMAP has no multipart without parts, and so what
