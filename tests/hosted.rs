@@ -1,13 +1,17 @@
-//! Every behaviour, on the program as an ordinary process on this machine.
+//! Every behaviour, on the program as an ordinary process on this machine; or, with `TEGAMI_SITE`, on any server.
 
 use std::sync::OnceLock;
-use tests::hosted::Hosted;
+use tests::hosted::{Hosted, scratch};
 use tests::site::Site;
 
-/// One program for all of them. It ends with this process: see `Leash`.
+/// One server for all of them. A program that was started for them ends with this process: see `Leash`.
 fn site() -> &'static Site {
     static HOSTED: OnceLock<Hosted> = OnceLock::new();
-    &HOSTED.get_or_init(|| Hosted::start_new("hosted")).site
+    static OTHER: OnceLock<Option<Site>> = OnceLock::new();
+    match OTHER.get_or_init(|| Site::from_environment(&scratch().join("site"))) {
+        Some(site) => site,
+        None => &HOSTED.get_or_init(|| Hosted::start_new("hosted")).site,
+    }
 }
 
 tests::behaviours!(crate::site);

@@ -1,5 +1,7 @@
 """imaplib through RFC 3501 and the extensions that the box announces, on an empty account."""
 
+import calendar
+import datetime
 import imaplib
 import re
 import ssl
@@ -86,7 +88,7 @@ assert moved in text(ok(imap.list("Business/", "*" if delimiter == "/" else "*")
 ok(imap.unsubscribe(plans))
 assert plans not in text(ok(imap.lsub()))
 ok(imap.delete(moved))
-no(imap.delete("No such mailbox"))
+no(imap.delete('"No such mailbox"'))
 no(imap.delete("INBOX"))
 assert text(ok(imap.list('""', '""'))).find(f'"{delimiter}"') > 0, "the delimiter alone"
 assert "INBOX" in text(ok(imap.list('""', "%")))
@@ -95,11 +97,11 @@ assert "INBOX" in text(ok(imap.list('""', "%")))
 when = '"22-Nov-2026 09:30:00 +0900"'
 ok(imap.append("INBOX", "(\\Seen Important)", when, LETTER))
 ok(imap.append("INBOX", None, None, OTHER))
-no(imap.append("No such mailbox", None, None, OTHER))
+no(imap.append('"No such mailbox"', None, None, OTHER))
 (count,) = ok(imap.select("inbox"))
 assert count == b"2"
 assert imap.response("UIDVALIDITY")[1][0] and imap.response("UIDNEXT")[1][0]
-assert b"\\Seen" in imap.response("PERMANENTFLAGS")[1][0] or True
+assert b"\\Seen" in imap.response("PERMANENTFLAGS")[1][0]
 status = text(ok(imap.status("INBOX", "(MESSAGES UNSEEN UIDNEXT UIDVALIDITY RECENT)")))
 assert "MESSAGES 2" in status and "UNSEEN 1" in status, status
 
@@ -107,10 +109,13 @@ assert "MESSAGES 2" in status and "UNSEEN 1" in status, status
 items = text(ok(imap.fetch("1", "(UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE)")))
 assert f"RFC822.SIZE {len(LETTER)}" in items, items
 assert "\\Seen" in items and "Important" in items, items
-assert '"22-Nov-2026 09:30:00 +0900"' in items, items
+internal = calendar.timegm(datetime.datetime(2026, 11, 22, 0, 30).timetuple())
+assert time.mktime(imaplib.Internaldate2tuple(items.encode())) == internal, items
 assert '"The first letter" (("Ann" NIL "ann" "client.test"))' in items, items
 assert '(("Bob" NIL "bob" "example.test")(NIL NIL "carol" "example.test"))' in items, items
-assert '("text" "plain" ("charset" "utf-8") NIL NIL "7bit" 19 1' in items.lower(), items
+# The line end before a boundary is the boundary's (RFC 2046 section 5.1.1); whether what is left is one line or none
+# is read both ways.
+assert re.search('"text" "plain" \\("charset" "utf-8"\\) nil nil "7bit" 17 [01]', items.lower()), items
 assert '"alternative" ("boundary" "b")' in items.lower(), items
 
 
@@ -179,7 +184,9 @@ assert search("ALL") == [1]
 ok(imap.append("INBOX", None, None, OTHER))
 ok(imap.noop())
 ok(imap.store("1:*", "+FLAGS.SILENT", "(\\Deleted)"))
+imap.response("EXPUNGE")
 ok(imap.uid("EXPUNGE", str(uids[0])))
+assert imap.response("EXPUNGE")[1] == [b"1"]
 assert len(search("ALL")) == 1, "UID EXPUNGE takes what it names alone"
 assert ok(imap.expunge()) == [b"1"]
 assert search("ALL") == []
@@ -187,9 +194,10 @@ assert search("ALL") == []
 # EXAMINE is read-only, CLOSE expunges, UNSELECT does not.
 assert ok(imap.select("Archive", readonly=True)) == [b"2"]
 try:
-    no(imap.store("1", "+FLAGS", "(\\Deleted)"))
-except imaplib.IMAP4.readonly:
+    imap.store("1", "+FLAGS", "(\\Deleted)")
+except imaplib.IMAP4.error:
     pass
+assert b"\\Deleted" not in ok(imap.fetch("1", "(FLAGS)"))[0]
 ok(imap.select("Archive"))
 ok(imap.store("1", "+FLAGS.SILENT", "(\\Deleted)"))
 ok(imap._simple_command("UNSELECT"))

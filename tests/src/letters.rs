@@ -50,9 +50,14 @@ pub fn id_in(text: &str) -> Option<(u64, usize)> {
     Some((number.parse().ok()?, size.parse().ok()?))
 }
 
-/// A short letter with this subject and text.
+/// A short letter with this subject and text, and every header that a server might want to add.
 pub fn short(subject: &str, text: &str) -> Vec<u8> {
-    format!("From: Ann <ann@client.test>\r\nSubject: {subject}\r\n\r\n{text}\r\n").into_bytes()
+    format!(
+        "From: Ann <ann@client.test>\r\nTo: you@example.test\r\nDate: Sun, 22 Nov 2026 10:00:00 +0900\r\n\
+         Message-ID: <{}@client.test>\r\nSubject: {subject}\r\n\r\n{text}\r\n",
+        subject.replace(' ', "-")
+    )
+    .into_bytes()
 }
 
 /// Japanese letters as real programs send them: their names, and their bytes.

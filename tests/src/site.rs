@@ -3,6 +3,7 @@
 //! The same tests run against the program on this machine, against the box in QEMU and against a real box on the
 //! network: all that they know of it is a [`Site`].
 
+use crate::page;
 use crate::provision;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -104,6 +105,26 @@ impl Site {
             settling: Duration::ZERO,
             next_account: AtomicUsize::new(0),
         }
+    }
+
+    /// A server that runs already, told by the environment: `TEGAMI_SITE=192.168.1.10:0` is its address and what is
+    /// added to its ports. It must have been given the tests' provision file, and its accounts must be empty: a real
+    /// box, or, to see that the tests themselves are right, a peer. A peer may be given time to deliver after its
+    /// 250 (`TEGAMI_SITE_SETTLING_S`).
+    ///
+    /// # Panics
+    /// When the value is not understood.
+    pub fn from_environment(folder: &Path) -> Option<Self> {
+        let place: SocketAddr =
+            std::env::var("TEGAMI_SITE").ok()?.parse().expect("TEGAMI_SITE=ADDRESS:OFFSET");
+        let settling = std::env::var("TEGAMI_SITE_SETTLING_S").unwrap_or_default().parse().unwrap_or(0);
+        std::fs::create_dir_all(folder).expect("a folder for the tests can be made");
+        let mut site = Self::new(place.port(), folder);
+        site.address = place.ip();
+        site.plain_passwords = place.ip().is_loopback();
+        site.settling = Duration::from_secs(settling);
+        page::download_authority(&site);
+        Some(site)
     }
 
     /// Where one service listens.

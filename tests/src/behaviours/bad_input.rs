@@ -40,7 +40,7 @@ pub fn wrong_commands_are_answered_and_the_connection_kept(site: &Site) {
         "NONSENSE",
         "RCPT TO:<x@example.test>",
         "DATA",
-        "MAIL FROM:garbage",
+        "MAIL FROM:<unclosed@client.test",
         "MAIL FROM:<a@b.test> SIZE=x",
         "\u{7f}",
     ] {
@@ -92,10 +92,9 @@ pub fn over_long_lines_are_refused(site: &Site) {
         let refusal = String::from_utf8_lossy(&refusal).into_owned();
         assert!(is_refusal(&refusal), "{service:?}: {refusal}");
         let goes_on = wire.send(format!("{harmless}\r\n").as_bytes()).is_ok() && wire.line().is_ok();
-        assert!(
-            goes_on || refusal.starts_with("421") || refusal.contains("BYE"),
-            "{service:?} closed after {refusal}"
-        );
+        // POP3 has no word for a farewell; the others say it before they close.
+        let farewell = refusal.starts_with("421") || refusal.contains("BYE") || refusal.starts_with("-ERR");
+        assert!(goes_on || farewell, "{service:?} closed after {refusal}");
 
         let mut wire = greeted(site, service);
         for _ in 0..256 {
