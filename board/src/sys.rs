@@ -6,6 +6,8 @@
 #![expect(unsafe_code, reason = "the one place of the house for it; every block says why it is sound")]
 
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
 use rustix::io::Errno;
 
@@ -166,7 +168,7 @@ pub(crate) fn packet_receive(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<(u
 }
 
 /// A descriptor from which the given signals are read instead of interrupting anything (signalfd). They are blocked for
-/// this thread; PID 1 has no other, and children start with none blocked.
+/// this thread; PID 1 has no other.
 pub(crate) fn signal_fd(signals: &[libc::c_int]) -> Result<OwnedFd, Errno> {
     let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: sigemptyset initialises the set before sigaddset, sigprocmask and signalfd read it; all pointers are to
@@ -181,6 +183,31 @@ pub(crate) fn signal_fd(signals: &[libc::c_int]) -> Result<OwnedFd, Errno> {
         let fd = libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
         check(fd)?;
         Ok(OwnedFd::from_raw_fd(fd))
+    }
+}
+
+/// Makes `command` start its program with no signal blocked: a program inherits what its starter blocks.
+pub(crate) fn unblock_signals(command: &mut Command) {
+    let unblock = || {
+        let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+        // SAFETY: sigemptyset initialises the set before sigprocmask reads it; a null old set is allowed.
+        let result = unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            libc::sigprocmask(libc::SIG_SETMASK, set.as_ptr(), std::ptr::null_mut())
+        };
+        check(result).map_err(std::io::Error::from)
+    };
+    // SAFETY: between fork and exec only functions that are safe in a signal handler may run; both calls above are
+    // (signal-safety(7)), and making an error from a number allocates nothing.
+    unsafe { command.pre_exec(unblock) };
+}
+
+/// Gives freed memory back to the system, from the middle of the heap too.
+pub(crate) fn trim_heap() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim takes the allocator's own locks and touches free memory alone.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 

@@ -15,6 +15,7 @@ use super::MAIL_ARGUMENT;
 use crate::control::Cause;
 use crate::limits::LAST_WORDS_BYTES;
 use crate::logging;
+use crate::sys;
 
 /// User and group of the mail process. It owns no file; the number must only be nobody else's.
 pub(super) const MAIL_ID: u32 = 2525;
@@ -39,7 +40,9 @@ impl Child {
         let (log, log_end) = pipe_with(PipeFlags::CLOEXEC)?;
         // Only our end: a writer that finds the pipe full must wait, not lose its line.
         fcntl_setfl(&log, OFlags::NONBLOCK)?;
-        let child = Command::new("/proc/self/exe")
+        let mut command = Command::new("/proc/self/exe");
+        sys::unblock_signals(&mut command);
+        let child = command
             .arg0("tegami")
             .arg(MAIL_ARGUMENT)
             .env_clear()

@@ -9,6 +9,7 @@ use flash::{BarrierId, Fault, Geometry, Ledger, QueueError};
 use super::Measures;
 use super::pool::{Buffer, Pool};
 use crate::limits::{PIECE_BYTES, QUEUE_IDLE_S};
+use crate::sys;
 
 /// Something for the device to do.
 #[derive(Clone, Debug)]
@@ -282,6 +283,7 @@ impl Queue {
             self.work.wait_timeout(state, idle).unwrap_or_else(PoisonError::into_inner);
         if timeout.timed_out() && state.entries.is_empty() {
             state.pool.shrink();
+            sys::trim_heap();
         }
         state
     }
