@@ -1,0 +1,264 @@
+//! Bringing a client up to date with its selected mailbox: untagged EXPUNGE, EXISTS, RECENT and FETCH FLAGS, in bounded
+//! turns. Nothing is told that is not durable: the store shows nothing else.
+
+use alloc::vec::Vec;
+
+use mail::{Flags, Message, Modseq, Uid, UidSet};
+
+use super::{
+    emit,
+    limits::{EXPECTED_RUNS_MAX, WORK_MESSAGE},
+    turn::Turn,
+    view::difference,
+};
+use crate::Want;
+
+/// One report of all changes up to the moment at which it begins.
+#[derive(Debug, Default)]
+pub(super) struct Sync {
+    /// Whether EXPUNGE may be said. RFC 3501 §7.4.1: not while FETCH, STORE or SEARCH are answered, and not while no
+    /// command is in progress.
+    expunges: bool,
+    /// Whether FETCH responses carry the UID (RFC 3501 §6.4.8).
+    uid: bool,
+    /// Flags that this session has just set.
+    own: Option<Own>,
+    place: Place,
+}
+
+/// Messages whose flags this session has set.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) uids: UidSet,
+    /// For .SILENT: what their flags are if nobody else changed them, and not to be told then. Without it all are
+    /// told.
+    pub(super) expected: Option<Expected>,
+}
+
+/// The flags that messages are expected to have, as runs of equal flags in the order of UIDs.
+#[derive(Debug, Default)]
+pub(super) struct Expected {
+    /// Last UID of a run, and the flags; `None` where anything would be news.
+    runs: Vec<(Uid, Option<Flags>)>,
+}
+
+#[derive(Debug, Default)]
+enum Place {
+    #[default]
+    Start,
+    Expunges(Expunges),
+    Flags(FlagReport),
+    End,
+}
+
+#[derive(Debug)]
+struct Expunges {
+    /// All that are gone.
+    gone: UidSet,
+    /// How many of them have been told.
+    told: u32,
+}
+
+#[derive(Debug)]
+struct FlagReport {
+    /// The first message not looked at.
+    next: Uid,
+    /// The first message that is new in the view: its flags no client knows.
+    end: Uid,
+    /// Where the mailbox was when this began.
+    upto: Modseq,
+}
+
+/// How far a report came.
+#[derive(Debug)]
+pub(super) enum Synced {
+    Done,
+    Wait(Want),
+    /// The mailbox has been deleted.
+    Deleted,
+}
+
+impl Sync {
+    /// A report with everything, for the commands that allow EXPUNGE.
+    pub(super) fn all() -> Self {
+        Self { expunges: true, ..Self::default() }
+    }
+
+    /// A report without EXPUNGE.
+    pub(super) fn without_expunges() -> Self {
+        Self::default()
+    }
+
+    /// The report that may follow a command which names messages by number (`uid` false) or by UID.
+    pub(super) fn after_message_command(uid: bool) -> Self {
+        Self { expunges: uid, uid, ..Self::default() }
+    }
+
+    /// With flags that this session has set.
+    pub(super) fn with_own(self, own: Own) -> Self {
+        Self { own: Some(own), ..self }
+    }
+
+    /// Goes on. Without a selected mailbox there is nothing to tell.
+    pub(super) fn step(&mut self, turn: &mut Turn<'_, '_>) -> Synced {
+        loop {
+            if turn.output.is_full() {
+                return Synced::Wait(Want::Room);
+            }
+            if turn.work.is_spent() {
+                return Synced::Wait(Want::Turn);
+            }
+            let next = match core::mem::replace(&mut self.place, Place::End) {
+                Place::Start => self.start(turn),
+                Place::Expunges(mut expunges) => match expunges.tell(turn) {
+                    true => take_in(turn),
+                    false => Ok(Place::Expunges(expunges)),
+                },
+                Place::Flags(mut report) => match self.tell_flags(&mut report, turn) {
+                    true => Ok(Place::End),
+                    false => Ok(Place::Flags(report)),
+                },
+                Place::End => return Synced::Done,
+            };
+            match next {
+                Ok(place) => self.place = place,
+                Err(Gone) => return Synced::Deleted,
+            }
+        }
+    }
+
+    /// Sees whether anything has changed.
+    fn start(&self, turn: &mut Turn<'_, '_>) -> Result<Place, Gone> {
+        turn.tell_new_keywords();
+        let Some(view) = &turn.state.view else { return Ok(Place::End) };
+        let status = turn.mail.status(view.mailbox).ok_or(Gone)?;
+        let tells_ghosts = self.expunges && view.has_ghosts;
+        if status.highest_modseq == view.synced && self.own.is_none() && !tells_ghosts {
+            return Ok(Place::End);
+        }
+        if self.expunges {
+            let gone = difference(&view.uids, &turn.mail.uids(view.mailbox));
+            if !gone.is_empty() {
+                return Ok(Place::Expunges(Expunges { gone, told: 0 }));
+            }
+        }
+        take_in(turn)
+    }
+
+    /// Tells flags of messages that the client knew before; says whether all are told.
+    fn tell_flags(&self, report: &mut FlagReport, turn: &mut Turn<'_, '_>) -> bool {
+        let Some(view) = &mut turn.state.view else { return true };
+        let keywords = turn.state.account.map_or(&[][..], |account| turn.mail.keywords(account));
+        // Where nothing but this session's own change happened, only its own messages need to be looked at.
+        let only_own = (view.synced == report.upto).then_some(self.own.as_ref()).flatten();
+        while !turn.output.is_full() && !turn.work.is_spent() {
+            let from = match only_own {
+                Some(own) => own.uids.at_or_after(report.next),
+                None => Some(report.next),
+            };
+            let message = from.and_then(|from| turn.mail.next_message(view.mailbox, from));
+            let Some(message) = message.filter(|message| message.uid < report.end) else {
+                view.synced = report.upto;
+                return true;
+            };
+            turn.work.spend(WORK_MESSAGE);
+            report.next = Uid(message.uid.0.saturating_add(1));
+            if !self.is_news(&message, view.synced) {
+                continue;
+            }
+            let Some(position) = view.uids.position(message.uid) else { continue };
+            let out = turn.output.buffer();
+            fetch_head(position, out);
+            if self.uid {
+                out.extend_from_slice(b"UID ");
+                emit::number(u64::from(message.uid.0), out);
+                out.push(b' ');
+            }
+            out.extend_from_slice(b"FLAGS ");
+            emit::flags(message.flags, view.recent.contains(message.uid), keywords, out);
+            out.extend_from_slice(b")\r\n");
+        }
+        false
+    }
+
+    fn is_news(&self, message: &Message, synced: Modseq) -> bool {
+        match self.own.as_ref().filter(|own| own.uids.contains(message.uid)) {
+            Some(Own { expected: Some(expected), .. }) => !expected.holds(message.uid, message.flags),
+            Some(_) => true,
+            None => message.modseq > synced,
+        }
+    }
+}
+
+/// The mailbox has been deleted.
+struct Gone;
+
+impl Expunges {
+    /// Tells what is gone; says whether all has been told.
+    fn tell(&mut self, turn: &mut Turn<'_, '_>) -> bool {
+        let Some(view) = &mut turn.state.view else { return true };
+        while let Some(uid) = self.gone.at(self.told + 1) {
+            if turn.output.is_full() || turn.work.is_spent() {
+                return false;
+            }
+            turn.work.spend(WORK_MESSAGE);
+            // RFC 3501 §7.4.1: each EXPUNGE moves the numbers of all messages behind it. All that are gone are in the
+            // view still.
+            let position = view.uids.position(uid).unwrap_or_default().saturating_sub(self.told);
+            let out = turn.output.buffer();
+            out.extend_from_slice(b"* ");
+            emit::number(u64::from(position), out);
+            out.extend_from_slice(b" EXPUNGE\r\n");
+            self.told += 1;
+        }
+        view.uids = difference(&view.uids, &self.gone);
+        view.recent = difference(&view.recent, &self.gone);
+        true
+    }
+}
+
+/// Takes new messages into the view and says how many there are now. From here on the mailbox is as it is now: what is
+/// gone by now and was not told waits for the next report.
+fn take_in(turn: &mut Turn<'_, '_>) -> Result<Place, Gone> {
+    let Some(view) = &mut turn.state.view else { return Ok(Place::End) };
+    let status = turn.mail.status(view.mailbox).ok_or(Gone)?;
+    let now = turn.mail.uids(view.mailbox);
+    view.has_ghosts = !difference(&view.uids, &now).is_empty();
+    let arrived = difference(&now, &view.uids);
+    if !arrived.is_empty() {
+        view.take_in(&arrived, turn.mail);
+        let out = turn.output.buffer();
+        for (count, word) in [(view.uids.len(), &b" EXISTS\r\n"[..]), (view.recent_count(), b" RECENT\r\n")] {
+            out.extend_from_slice(b"* ");
+            emit::number(u64::from(count), out);
+            out.extend_from_slice(word);
+        }
+    }
+    let end = arrived.first().unwrap_or(Uid(u32::MAX));
+    Ok(Place::Flags(FlagReport { next: Uid(0), end, upto: status.highest_modseq }))
+}
+
+/// Appends the beginning of a FETCH response.
+pub(super) fn fetch_head(position: u32, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"* ");
+    emit::number(u64::from(position), out);
+    out.extend_from_slice(b" FETCH (");
+}
+
+impl Expected {
+    /// Remembers what to expect of a message; UIDs ascend. `None` if nothing is to be expected of it.
+    pub(super) fn push(&mut self, uid: Uid, flags: Option<Flags>) {
+        let is_full = self.runs.len() >= EXPECTED_RUNS_MAX;
+        match self.runs.last_mut() {
+            Some((last, known)) if *known == flags => *last = uid,
+            // All that follows falls into the last run, of which nothing is expected then.
+            Some((last, known)) if is_full => (*last, *known) = (uid, None),
+            _ => self.runs.push((uid, flags)),
+        }
+    }
+
+    fn holds(&self, uid: Uid, flags: Flags) -> bool {
+        let run = self.runs.get(self.runs.partition_point(|(last, _)| *last < uid));
+        run.is_some_and(|(_, expected)| *expected == Some(flags))
+    }
+}
