@@ -1,1 +1,63 @@
-//! (to be written)
+//! SMTP, the receiving side (RFC 5321): letters from other servers on port 25, from mail programs on 587 and 465.
+//!
+//! `session` is the loop; `commands` and `auth` are what it does with lines, `letter` what it does with letters. The
+//! rest are parts that know no session: `command` and `arguments` read lines, `dots` reads bodies, `trace`, `date` and
+//! `hops` are about the lines before a letter, `reply` has every sentence, `patience` the time limits.
+
+use alloc::string::String;
+
+use crate::{Output, Reason};
+
+pub mod limits;
+
+mod arguments;
+mod auth;
+mod command;
+mod commands;
+mod date;
+mod dots;
+mod hops;
+mod letter;
+mod patience;
+mod reply;
+mod session;
+mod trace;
+
+#[cfg(test)]
+mod tests;
+
+pub use session::SmtpSession;
+
+/// What all SMTP sessions share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The name of this host: greeting, EHLO, Received.
+    pub hostname: String,
+    /// The domain of `<postmaster>` without a domain (RFC 5321 §4.5.1): the first of the box's domains, or else the
+    /// name of this host.
+    pub postmaster_domain: String,
+    /// Size of the largest letter in bytes, as SIZE announces it. The mail behind the port must allow
+    /// [`limits::TRACE_BYTES_MAX`] more.
+    pub message_bytes_max: u64,
+}
+
+/// What a port is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Port 25: letters from anywhere for the box's own domains; no log-in.
+    Mx,
+    /// Ports 587 and 465 (RFC 6409, RFC 8314): letters from mail programs, after log-in, after TLS. Which of the two
+    /// it is, `Peer::tls` says.
+    Submission,
+}
+
+/// Says in place of the greeting why there is no service, in one line; the connection is to be closed then
+/// (RFC 5321 §3.1, §4.2.2: 421).
+pub fn refuse(output: &mut Output, config: &Config, reason: Reason) {
+    let sentence = match reason {
+        Reason::Unclaimed => "This box is not set up yet: open its page in a web browser and claim it",
+        Reason::TooManyConnections => "Too many connections are open; try again later",
+        Reason::ShuttingDown => "This box is being switched off; try again later",
+    };
+    reply::closing("4.3.2", &config.hostname, sentence).write(output);
+}

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use mail::{MailboxId, Now, Ticket, UnixTime};
+use mail::{MailboxId, Now, UnixTime};
 
 use super::{FakeMail, NOW};
 use crate::{Answer, Input, Io, Output, Session, Want};
@@ -11,12 +11,12 @@ use crate::{Answer, Input, Io, Output, Session, Want};
 const TURNS_MAX: usize = 100_000;
 
 /// What a session waits for when the driver can do no more for it.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waiting {
     Input,
     Change(MailboxId),
     /// Only while [`Driver::hold_commits`] is set.
-    Durable(Ticket),
+    Durable,
     Closed,
 }
 
@@ -72,7 +72,7 @@ impl<S: Session> Driver<S> {
 
     /// Whether the session has closed the connection.
     pub(crate) fn is_closed(&self) -> bool {
-        matches!(self.waiting, Waiting::Closed)
+        self.waiting == Waiting::Closed
     }
 
     /// Lets the barrier end that the session waits for.
@@ -102,7 +102,7 @@ impl<S: Session> Driver<S> {
     /// Calls the session until it waits for something that the driver cannot give.
     pub(crate) fn run(&mut self) {
         for _ in 0..TURNS_MAX {
-            if self.is_closed() || matches!(self.waiting, Waiting::Durable(_)) {
+            if self.is_closed() || self.waiting == Waiting::Durable {
                 return;
             }
             let mut input = Input::new(&self.input);
@@ -128,7 +128,7 @@ impl<S: Session> Driver<S> {
             Want::Turn | Want::Room => return false,
             Want::Login(login) => self.answer = Some(Answer::Login(self.mail.login(&login))),
             Want::Durable(ticket) if self.hold_commits && !ticket.is_settled() => {
-                self.waiting = Waiting::Durable(ticket);
+                self.waiting = Waiting::Durable;
                 return true;
             }
             Want::Durable(_) => self.mail.commit(),

@@ -203,10 +203,18 @@ impl FakeMail {
             "quota" => self.shelf.accounts.iter_mut().for_each(|account| account.quota = rest.parse().ok()),
             "fail" => self.commit_refusal = Some(refusal_named(rest)),
             "refuse" => self.refusals.push_back(refusal_of_call(rest)),
+            "holds" => self.assert_holds(rest),
             "login" => self.login_refusal = Some(login_refusal_named(rest)),
             _ => return false,
         }
         true
+    }
+
+    /// `address count`: so many messages are in that INBOX.
+    fn assert_holds(&self, words: &str) {
+        let (address, count) = words.split_once(' ').unwrap();
+        let messages = self.messages(address, "INBOX");
+        assert_eq!(messages.len(), count.parse::<usize>().unwrap(), "messages of {address}");
     }
 
     /// Refuses if it was told to refuse this kind of call.

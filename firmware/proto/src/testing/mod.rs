@@ -9,7 +9,7 @@ mod tests;
 mod transcript;
 
 pub(crate) use driver::{Driver, Waiting};
-pub(crate) use fake::{Call, FakeMail};
+pub(crate) use fake::FakeMail;
 pub(crate) use shelf::Stored;
 pub(crate) use transcript::{Settings, play, play_all, unescape};
 

@@ -12,6 +12,7 @@
 //! -- wait 300s             This much time passes.
 //! -- closed                The server has closed the connection.
 //! -- changed               The mailbox that the session watches has changed: it is called again.
+//! -- holds alice@example.test 1   So many messages are in that INBOX.
 //! -- busy 2                Anything else is a switch of the fake mail (`FakeMail::direct`).
 //! ```
 

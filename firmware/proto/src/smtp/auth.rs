@@ -1,0 +1,94 @@
+//! AUTH (RFC 4954): when it may be used, and what each end of an exchange is in SMTP.
+
+use mail::AccountId;
+
+use super::{
+    Mode,
+    limits::LOGINS_MAX,
+    reply::{self, Reply},
+    session::{Outcome, SmtpSession},
+};
+use crate::{
+    LoginRefusal,
+    sasl::{Exchange, Failure, Mechanism, Progress},
+};
+
+/// The command, with what stands behind it.
+pub(super) fn begin(session: &mut SmtpSession, argument: &[u8]) -> Outcome {
+    if let Err(reply) = permitted(session) {
+        return Outcome::Reply(reply);
+    }
+    if session.counts.logins >= LOGINS_MAX {
+        return Outcome::Close(session.closing("4.7.0", "Too many failed log-ins; closing the connection"));
+    }
+    let mut words = argument.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    let (Some(name), initial, None) = (words.next(), words.next(), words.next()) else {
+        return Outcome::Reply(reply::AUTH_SYNTAX);
+    };
+    let Some(mechanism) = Mechanism::named(name) else { return Outcome::Reply(reply::AUTH_UNKNOWN) };
+    let (exchange, progress) = Exchange::begin(mechanism, initial);
+    progressed(session, exchange, progress)
+}
+
+/// A line from the client within an exchange, with its end.
+pub(super) fn respond(session: &mut SmtpSession, mut exchange: Exchange, line: &[u8]) -> Outcome {
+    let progress = match line.strip_suffix(b"\r\n") {
+        Some(line) => exchange.respond(line),
+        None => Progress::Failed(Failure::Base64),
+    };
+    progressed(session, exchange, progress)
+}
+
+/// What the check of the credentials said; `None` if it did not take place.
+pub(super) fn checked(session: &mut SmtpSession, answer: Option<Result<AccountId, LoginRefusal>>) -> Reply {
+    match answer {
+        Some(Ok(account)) => {
+            session.account = Some(account);
+            session.productive();
+            reply::AUTH_OK
+        }
+        Some(Err(LoginRefusal::Credentials)) => {
+            session.counts.logins += 1;
+            reply::AUTH_WRONG
+        }
+        Some(Err(LoginRefusal::TooMany { retry_after_s })) => {
+            session.counts.logins += 1;
+            let text = alloc::format!("Too many wrong passwords; try again in {retry_after_s} seconds");
+            Reply::owned(454, "4.7.0", text)
+        }
+        Some(Err(LoginRefusal::Unavailable)) | None => reply::AUTH_UNAVAILABLE,
+    }
+}
+
+/// RFC 4954 §4: once, after EHLO, not within a letter; §6: 538 where there is no TLS.
+fn permitted(session: &SmtpSession) -> Result<(), Reply> {
+    if session.mode == Mode::Mx {
+        return Err(reply::AUTH_NOT_HERE);
+    }
+    if !session.client.as_ref().is_some_and(|client| client.extended) {
+        return Err(reply::HELLO_FIRST);
+    }
+    if session.account.is_some() {
+        return Err(reply::AUTH_ALREADY);
+    }
+    if session.envelope.is_some() {
+        return Err(reply::AUTH_IN_LETTER);
+    }
+    if session.takes_passwords() { Ok(()) } else { Err(reply::AUTH_NEEDS_TLS) }
+}
+
+fn progressed(session: &mut SmtpSession, exchange: Exchange, progress: Progress) -> Outcome {
+    let reply = match progress {
+        Progress::Challenge(challenge) => return Outcome::Challenge(challenge, exchange),
+        Progress::Credentials(login) => return Outcome::Login(login),
+        Progress::Cancelled => reply::AUTH_CANCELLED,
+        Progress::Failed(Failure::Base64) => reply::AUTH_NOT_BASE64,
+        Progress::Failed(Failure::TooLong) => reply::AUTH_TOO_LONG,
+        Progress::Failed(Failure::Malformed) => reply::AUTH_MALFORMED,
+        Progress::Failed(Failure::Identity) => {
+            session.counts.logins += 1;
+            reply::AUTH_WRONG
+        }
+    };
+    Outcome::Reply(reply)
+}

@@ -1,0 +1,173 @@
+//! What each command does. None of this writes or waits: it returns an [`Outcome`].
+
+use alloc::{boxed::Box, string::String};
+use core::fmt::Write as _;
+
+use mail::{Mail, Now, Refusal};
+
+use super::{
+    Mode,
+    arguments::{MailArguments, recipient},
+    auth,
+    command::Command,
+    date::Date,
+    letter::{Arrival, Envelope, zone_minutes},
+    limits::{RECIPIENT_COMMANDS_MAX, REFUSED_RECIPIENTS_MAX, UNPRODUCTIVE_COMMANDS_MAX},
+    reply::{self, Reply},
+    session::{Client, Outcome, SmtpSession},
+    trace::{Protocol, Trace, client_name, letter_id},
+};
+use crate::sasl;
+
+impl SmtpSession {
+    /// Does a command.
+    pub(super) fn command(&mut self, command: Command<'_>, mail: &mut dyn Mail, now: Now) -> Outcome {
+        if !matches!(command, Command::Rcpt(_)) {
+            self.counts.unproductive += 1;
+            if self.counts.unproductive > UNPRODUCTIVE_COMMANDS_MAX {
+                return Outcome::Close(self.closing("4.7.0", "Too many commands without a letter"));
+            }
+        }
+        match command {
+            Command::Helo(name) => Outcome::Reply(self.hello(name, false)),
+            Command::Ehlo(name) => Outcome::Reply(self.hello(name, true)),
+            Command::Mail(argument) => {
+                Outcome::Reply(self.mail(argument, mail).unwrap_or_else(|reply| reply))
+            }
+            Command::Rcpt(argument) => self.recipient(argument, mail),
+            Command::Data => self.data(now),
+            Command::Rset => {
+                self.envelope = None;
+                Outcome::Reply(reply::OK)
+            }
+            Command::Noop => Outcome::Reply(reply::OK),
+            Command::Vrfy => Outcome::Reply(reply::NO_VERIFY),
+            Command::Help => Outcome::Reply(reply::HELP),
+            Command::Quit => Outcome::Close(reply::BYE),
+            Command::StartTls if self.secure => Outcome::Reply(reply::TLS_ALREADY),
+            Command::StartTls => Outcome::StartTls,
+            Command::Auth(argument) => auth::begin(self, argument),
+            Command::Foreign => {
+                Outcome::Close(self.closing("4.7.0", "This is a mail server, and that was no mail command"))
+            }
+        }
+    }
+
+    /// HELO and EHLO (RFC 5321 §4.1.1.1); both begin anew (§4.1.4).
+    fn hello(&mut self, name: &[u8], extended: bool) -> Reply {
+        self.envelope = None;
+        self.client = Some(Client { name: client_name(name), extended });
+        let mut text = self.config.hostname.clone();
+        if extended {
+            self.announce(&mut text);
+        }
+        Reply::owned(250, "", text)
+    }
+
+    /// The extensions that are on offer at this point of the session.
+    fn announce(&self, text: &mut String) {
+        // RFC 2920, RFC 1870, RFC 2034, RFC 6152, RFC 6531. Writing to a String does not fail.
+        let _ = write!(text, "\nPIPELINING\nSIZE {}", self.config.message_bytes_max);
+        if !self.secure {
+            text.push_str("\nSTARTTLS");
+        }
+        // RFC 4954 §4: not where no password would be taken.
+        if self.mode == Mode::Submission && self.takes_passwords() {
+            text.push_str("\nAUTH");
+            for mechanism in sasl::MECHANISMS {
+                text.push(' ');
+                text.push_str(mechanism.name());
+            }
+        }
+        text.push_str("\nENHANCEDSTATUSCODES\n8BITMIME\nSMTPUTF8");
+    }
+
+    /// Whether a password may be sent over this connection as it is now.
+    pub(super) const fn takes_passwords(&self) -> bool {
+        self.secure || self.peer.trusted_path
+    }
+
+    /// MAIL (RFC 5321 §4.1.1.2).
+    fn mail(&mut self, argument: &[u8], mail: &mut dyn Mail) -> Result<Reply, Reply> {
+        if self.client.is_none() {
+            return Err(reply::HELLO_FIRST);
+        }
+        if self.mode == Mode::Submission && self.account.is_none() {
+            return Err(if self.takes_passwords() { reply::LOGIN_FIRST } else { reply::TLS_FIRST });
+        }
+        if self.envelope.is_some() {
+            return Err(reply::MAIL_GIVEN);
+        }
+        let MailArguments { sender, size, utf8 } = MailArguments::parse(argument)?;
+        // RFC 1870 §6.1.
+        if size.is_some_and(|size| size > self.config.message_bytes_max) {
+            return Err(reply::TOO_LARGE);
+        }
+        // RFC 6409 §6.1. The null reverse-path is for notifications of mail programs (RFC 8098 §3).
+        if let (Some(account), Some(sender)) = (self.account, &sender)
+            && !mail.may_send_as(account, sender)
+        {
+            return Err(reply::NOT_YOUR_ADDRESS);
+        }
+        let draft = mail.draft(size).map_err(reply::refused)?;
+        self.envelope = Some(Box::new(Envelope::new(draft, sender, utf8)));
+        Ok(reply::SENDER_OK)
+    }
+
+    /// RCPT (RFC 5321 §4.1.1.3).
+    fn recipient(&mut self, argument: &[u8], mail: &mut dyn Mail) -> Outcome {
+        let reply = match self.add_recipient(argument, mail) {
+            Ok(()) => reply::RECIPIENT_OK,
+            Err(reply) => reply,
+        };
+        self.counts.refused_recipients += u32::from(reply.is_error());
+        let named = self.envelope.as_ref().map_or(0, |envelope| envelope.named);
+        if self.counts.refused_recipients > REFUSED_RECIPIENTS_MAX || named > RECIPIENT_COMMANDS_MAX {
+            return Outcome::Close(self.closing("4.7.0", "Too many recipients that cannot be accepted"));
+        }
+        Outcome::Recipient(reply)
+    }
+
+    fn add_recipient(&mut self, argument: &[u8], mail: &mut dyn Mail) -> Result<(), Reply> {
+        let envelope = self.envelope.as_mut().ok_or(reply::MAIL_FIRST)?;
+        envelope.named += 1;
+        let recipient = recipient(argument, envelope.utf8, &self.config.postmaster_domain)?;
+        match mail.add_recipient(&envelope.draft, &recipient) {
+            Ok(()) => {
+                envelope.accepted(recipient);
+                Ok(())
+            }
+            // Never an open relay: who has logged in may send elsewhere once the box can.
+            Err(Refusal::NotLocal) if self.account.is_some() => Err(reply::NO_SENDING_YET),
+            Err(refusal) => Err(reply::refused(refusal)),
+        }
+    }
+
+    /// DATA (RFC 5321 §4.1.1.4). The envelope is used up, whatever becomes of the letter.
+    fn data(&mut self, now: Now) -> Outcome {
+        let Some(envelope) = self.envelope.take_if(|envelope| envelope.has_recipient()) else {
+            // RFC 5321 §3.3: 503 or 554.
+            let reply = if self.envelope.is_some() { reply::NO_RECIPIENTS } else { reply::MAIL_FIRST };
+            return Outcome::Reply(reply);
+        };
+        let id = letter_id(now, envelope.draft.id());
+        let client = self.client.as_ref();
+        let trace = Trace {
+            sender: envelope.sender.as_ref(),
+            only_recipient: envelope.only_recipient(),
+            client: client.and_then(|client| client.name.as_deref()),
+            ip: self.peer.ip,
+            hostname: &self.config.hostname,
+            protocol: Protocol {
+                extended: client.is_some_and(|client| client.extended),
+                utf8: envelope.utf8,
+                secure: self.secure,
+                authenticated: self.account.is_some(),
+            },
+            id: &id,
+            date: Date { time: now.unix, zone_minutes: zone_minutes(now) },
+        };
+        let lines = trace.lines();
+        Outcome::Letter(Box::new(Arrival::new(envelope.draft, id, lines, self.config.message_bytes_max)))
+    }
+}

@@ -1,0 +1,257 @@
+//! A letter on its way in: its [`Envelope`], then the [`Arrival`] of its bytes, then its [`Delivery`].
+//!
+//! No byte is kept here. What the mail behind the port does not take stays in the session's input.
+
+use alloc::{boxed::Box, format, string::String, vec::Vec};
+
+use mail::{Address, Draft, Letter, Mail, Now, Stop, Ticket};
+
+use super::{
+    dots::{Defect, Dots, Piece},
+    hops::Hops,
+    limits::{DISCARD_BYTES_MAX, HOPS_MAX},
+    reply::{self, Reply},
+};
+use crate::{Input, mime::Scanner};
+
+/// What MAIL and RCPT have said.
+#[derive(Debug)]
+pub(super) struct Envelope {
+    pub(super) draft: Draft,
+    /// `None` for the null reverse-path.
+    pub(super) sender: Option<Address>,
+    /// SMTPUTF8 was asked for.
+    pub(super) utf8: bool,
+    /// The first recipient that was accepted, as the client wrote it.
+    first: Option<Address>,
+    /// Whether another was accepted.
+    more: bool,
+    /// How many RCPT commands there were.
+    pub(super) named: u32,
+}
+
+impl Envelope {
+    pub(super) const fn new(draft: Draft, sender: Option<Address>, utf8: bool) -> Self {
+        Self { draft, sender, utf8, first: None, more: false, named: 0 }
+    }
+
+    /// A recipient was accepted.
+    pub(super) fn accepted(&mut self, recipient: Address) {
+        match &self.first {
+            None => self.first = Some(recipient),
+            Some(first) => self.more |= !first.same_as(&recipient),
+        }
+    }
+
+    /// Whether anybody will get the letter.
+    pub(super) const fn has_recipient(&self) -> bool {
+        self.first.is_some()
+    }
+
+    /// The recipient, if there is exactly one.
+    pub(super) fn only_recipient(&self) -> Option<&Address> {
+        self.first.as_ref().filter(|_| !self.more)
+    }
+}
+
+/// A letter whose bytes are coming in.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    id: String,
+    size_max: u64,
+    dots: Dots,
+    /// Bytes at the front of the input that belong to the letter and are not stored yet.
+    owed: usize,
+    /// Bytes of the letter so far, as the client counts them: without the lines put before it.
+    size: u64,
+    /// Where it is stored; or why it is refused and the rest of it thrown away.
+    storing: Result<Box<Storing>, Reply>,
+}
+
+#[derive(Debug)]
+struct Storing {
+    draft: Draft,
+    /// Lines to put before the letter, and how many of their bytes are stored.
+    trace: Vec<u8>,
+    trace_stored: usize,
+    hops: Hops,
+    scanner: Scanner,
+}
+
+/// What an arrival needs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// More input.
+    Input,
+    /// Room in the write queue.
+    Flash,
+    /// To be finished: its end has been read.
+    Finish,
+    /// To be given up: it goes on far beyond the size limit.
+    GiveUp,
+}
+
+impl Arrival {
+    /// A letter with the lines `trace` before it and at most `size_max` bytes behind them.
+    pub(super) fn new(draft: Draft, id: String, trace: Vec<u8>, size_max: u64) -> Self {
+        let storing = Storing { draft, trace, trace_stored: 0, hops: Hops::new(), scanner: Scanner::new() };
+        Self { id, size_max, dots: Dots::new(), owed: 0, size: 0, storing: Ok(Box::new(storing)) }
+    }
+
+    /// Goes on as far as it can.
+    pub(super) fn step(&mut self, input: &mut Input<'_>, mail: &mut dyn Mail) -> Need {
+        loop {
+            match self.store(input, mail) {
+                Ok(()) => {}
+                Err(Stop::Busy) => return Need::Flash,
+                Err(Stop::Refused(refusal)) => self.refuse(reply::refused(refusal)),
+            }
+            if self.owed > 0 && !input.is_empty() {
+                continue;
+            }
+            match self.dots.next(input.rest()) {
+                Piece::Letter(count) => self.owe(count),
+                Piece::Skip(count) => _ = input.take(count),
+                Piece::End(count) => {
+                    input.take(count);
+                    return Need::Finish;
+                }
+                Piece::More => return Need::Input,
+            }
+            if self.size > self.size_max.saturating_add(DISCARD_BYTES_MAX) {
+                return Need::GiveUp;
+            }
+        }
+    }
+
+    /// The letter is complete: it is to be delivered, or the reply says why not.
+    pub(super) fn finish(self) -> Result<Delivery, Reply> {
+        // Of two reasons, this is the one that does not depend on the pieces in which the letter arrived.
+        if let Some(defect) = self.dots.defect() {
+            return Err(defect.into());
+        }
+        let Storing { draft, scanner, .. } = *self.storing?;
+        Ok(Delivery { id: self.id, draft, summary: scanner.finish(), ticket: None })
+    }
+
+    /// The next `count` bytes of input belong to the letter.
+    fn owe(&mut self, count: usize) {
+        self.owed = count;
+        self.size = self.size.saturating_add(count as u64);
+        if self.size > self.size_max {
+            self.refuse(reply::TOO_LARGE);
+        }
+        if let Some(defect) = self.dots.defect() {
+            self.refuse(defect.into());
+        }
+    }
+
+    /// The first reason counts. With this the draft is gone, and what was stored of it is dead space.
+    fn refuse(&mut self, reply: Reply) {
+        if self.storing.is_ok() {
+            self.storing = Err(reply);
+        }
+    }
+
+    /// Stores what is owed, or throws it away.
+    fn store(&mut self, input: &mut Input<'_>, mail: &mut dyn Mail) -> Result<(), Stop> {
+        let Ok(storing) = &mut self.storing else {
+            self.owed -= input.take(self.owed).len();
+            return Ok(());
+        };
+        storing.store_trace(mail)?;
+        while self.owed > 0 && !input.is_empty() {
+            let rest = input.rest();
+            let taken = append(mail, &storing.draft, rest.get(..self.owed).unwrap_or(rest))?;
+            let stored = input.take(taken);
+            self.owed -= stored.len();
+            storing.hops.feed(stored);
+            storing.scanner.feed(stored);
+        }
+        if storing.hops.count() > HOPS_MAX {
+            self.refuse(reply::LOOP);
+        }
+        Ok(())
+    }
+}
+
+impl Storing {
+    fn store_trace(&mut self, mail: &mut dyn Mail) -> Result<(), Stop> {
+        while let Some(rest) = self.trace.get(self.trace_stored..).filter(|rest| !rest.is_empty()) {
+            let taken = append(mail, &self.draft, rest)?;
+            self.scanner.feed(rest.get(..taken).unwrap_or(rest));
+            self.trace_stored += taken;
+        }
+        Ok(())
+    }
+}
+
+/// Appends, and does not spin where nothing is taken.
+fn append(mail: &mut dyn Mail, draft: &Draft, bytes: &[u8]) -> Result<usize, Stop> {
+    match mail.append(draft, bytes)? {
+        0 => Err(Stop::Busy),
+        taken => Ok(taken),
+    }
+}
+
+impl From<Defect> for Reply {
+    fn from(defect: Defect) -> Self {
+        match defect {
+            Defect::BareCr => reply::BARE_CR,
+            Defect::BareLf => reply::BARE_LF,
+        }
+    }
+}
+
+/// A letter whose bytes are all stored and that is not durable yet.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    id: String,
+    /// Lives until it is known how the delivery ended.
+    draft: Draft,
+    summary: Vec<u8>,
+    ticket: Option<Ticket>,
+}
+
+/// Where a delivery stands.
+#[derive(Debug)]
+pub(super) enum Delivered {
+    /// It needs room in the write queue.
+    Flash,
+    /// It waits for this to be durable.
+    Durable(Ticket),
+    /// It is durable: `250`.
+    Accepted(Reply),
+    /// It will not be.
+    Refused(Reply),
+}
+
+impl Delivery {
+    /// Goes on as far as it can. The reply is given only once the letter is durable (STORE.md rule 1).
+    pub(super) fn step(&mut self, mail: &mut dyn Mail, now: Now) -> Delivered {
+        let ticket = match &self.ticket {
+            Some(ticket) => ticket.clone(),
+            None => {
+                let letter =
+                    Letter { received: now.unix, zone_minutes: zone_minutes(now), summary: &self.summary };
+                match mail.deposit(&self.draft, &letter) {
+                    Ok(ticket) => self.ticket.insert(ticket).clone(),
+                    Err(Stop::Busy) => return Delivered::Flash,
+                    Err(Stop::Refused(refusal)) => return Delivered::Refused(reply::refused(refusal)),
+                }
+            }
+        };
+        match ticket.result() {
+            None => Delivered::Durable(ticket),
+            Some(Ok(_)) => {
+                Delivered::Accepted(Reply::owned(250, "2.0.0", format!("Ok, kept as {}", self.id)))
+            }
+            Some(Err(refusal)) => Delivered::Refused(reply::refused(refusal)),
+        }
+    }
+}
+
+/// The box's time zone in minutes east of UTC, to the whole minute as header fields have it.
+pub(super) fn zone_minutes(now: Now) -> i16 {
+    i16::try_from(now.utc_offset_s.div_euclid(60)).unwrap_or(0)
+}

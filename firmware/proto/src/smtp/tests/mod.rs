@@ -1,0 +1,97 @@
+//! Tests of the SMTP session. Conversations are in `../transcripts`, one behaviour each; what a transcript cannot say is
+//! here: which bytes are kept, when they are seen, and what hostile input does to memory and time.
+
+mod attacks;
+mod letters;
+
+use alloc::{borrow::ToOwned, rc::Rc, vec::Vec};
+
+use super::{Config, Mode, SmtpSession, refuse};
+use crate::{
+    Output, Peer, Reason,
+    testing::{Driver, FakeMail, NOW, PEER, Settings, TLS_PEER, play_all},
+};
+
+fn config() -> Config {
+    Config {
+        hostname: "mail.example.test".to_owned(),
+        postmaster_domain: "example.test".to_owned(),
+        message_bytes_max: mail::limits::MESSAGE_BYTES_DEFAULT,
+    }
+}
+
+fn session(mode: Mode, peer: Peer, config: Config) -> SmtpSession {
+    SmtpSession::new(Rc::new(config), mode, peer, NOW)
+}
+
+fn open(settings: &Settings) -> (SmtpSession, FakeMail) {
+    let mode = if settings.has("submission") { Mode::Submission } else { Mode::Mx };
+    let peer = Peer { trusted_path: settings.has("trusted path"), tls: settings.has("tls"), ..PEER };
+    let mut config = config();
+    if settings.has("small") {
+        config.message_bytes_max = 200;
+    }
+    (session(mode, peer, config), FakeMail::new())
+}
+
+/// A connection to port 25, greeted.
+fn port_25() -> Driver<SmtpSession> {
+    let mut driver = Driver::new(session(Mode::Mx, PEER, config()), FakeMail::new());
+    driver.received();
+    driver
+}
+
+/// A connection to port 465, logged in as alice.
+fn port_465() -> Driver<SmtpSession> {
+    let mut driver = Driver::new(session(Mode::Submission, TLS_PEER, config()), FakeMail::new());
+    driver.send(b"EHLO [192.0.2.7]\r\nAUTH PLAIN AGFsaWNlAHNlY3JldCBvZiBhbGljZQ==\r\n");
+    assert!(driver.received().ends_with(b"235 2.7.0 Welcome\r\n"));
+    driver
+}
+
+/// Says who a letter is for, up to DATA.
+fn address(driver: &mut Driver<SmtpSession>, to: &[&str]) {
+    driver.send(b"EHLO client.test\r\nMAIL FROM:<carol@elsewhere.test>\r\n");
+    for recipient in to {
+        driver.send(alloc::format!("RCPT TO:<{recipient}>\r\n").as_bytes());
+    }
+    driver.send(b"DATA\r\n");
+    assert!(driver.received().ends_with(b"\r\n354 Go ahead; end with a line of a single dot\r\n"));
+}
+
+/// The only letter of alice, without the lines that were put before it.
+fn kept(driver: &Driver<SmtpSession>) -> Vec<u8> {
+    let messages = driver.mail.messages("alice@example.test", "INBOX");
+    assert_eq!(messages.len(), 1);
+    let bytes = &messages[0].bytes;
+    let date = bytes.windows(3).position(|three| three == b";\r\n").unwrap();
+    let end = bytes[date + 3..].windows(2).position(|two| two == b"\r\n").unwrap();
+    bytes[date + 3 + end + 2..].to_vec()
+}
+
+#[test]
+fn transcripts() {
+    play_all("src/smtp/transcripts", open);
+}
+
+#[test]
+fn a_connection_is_turned_away_with_a_reason() {
+    for (reason, text) in [
+        (
+            Reason::Unclaimed,
+            "421 4.3.2 mail.example.test This box is not set up yet: open its page in a web browser and claim it\r\n",
+        ),
+        (
+            Reason::TooManyConnections,
+            "421 4.3.2 mail.example.test Too many connections are open; try again later\r\n",
+        ),
+        (
+            Reason::ShuttingDown,
+            "421 4.3.2 mail.example.test This box is being switched off; try again later\r\n",
+        ),
+    ] {
+        let mut output = Output::new();
+        refuse(&mut output, &config(), reason);
+        assert_eq!(output.pending(), text.as_bytes());
+    }
+}
