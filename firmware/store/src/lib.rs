@@ -1,3 +1,74 @@
-//! (to be written)
+//! The mailbox log: mail on flash, append only, safe at every power cut.
+//!
+//! [`Store`] implements [`mail::Mail`] over a [`flash::FlashQueue`]. It owns no clock, no thread and no socket: its
+//! driver calls [`Store::flush`] when something waits, [`Store::settle`] when the queue has news, and wakes whoever
+//! waits for tickets. `DESIGN.md` says why it is built as it is, `FORMAT.md` what stands on flash.
+
 #![no_std]
+
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod limits;
+
+mod admin;
+mod changes;
+mod damage;
+mod deposit;
+mod drafts;
+mod format;
+mod gather;
+mod head;
+mod index;
+mod layout;
+mod life;
+mod log;
+mod mail_port;
+mod mount;
+mod outbox;
+mod reader;
+mod replay;
+mod scan;
+mod segments;
+
+#[cfg(test)]
+mod tests;
+
+pub use admin::{AccountDetails, AccountInfo, Statistics};
+pub use damage::Damage;
+pub use life::Settled;
+pub use mount::{FormatOptions, MountError, MountOptions, MountReport};
+
+/// A mounted store.
+///
+/// What is visible through it is what is durable: a change becomes visible in the call of [`settle`](Self::settle)
+/// that takes up the end of its barrier, together with its ticket.
+#[derive(Debug)]
+pub struct Store<Q> {
+    queue: Q,
+    outbox: outbox::Outbox,
+    layout: layout::Layout,
+    segments: segments::Segments,
+    state: index::State,
+    log: log::Log,
+    drafts: drafts::Drafts,
+    reader: reader::Reader,
+    damage: damage::DamageList,
+    life: life::Life,
+    now: mail::UnixTime,
+    message_bytes_max: u64,
+    report: MountReport,
+}
+
+impl<Q> Store<Q> {
+    /// The queue that the store drives.
+    pub const fn queue(&mut self) -> &mut Q {
+        &mut self.queue
+    }
+
+    /// Gives the queue back. What was not durable is lost, as in a power cut.
+    pub fn into_queue(self) -> Q {
+        self.queue
+    }
+}

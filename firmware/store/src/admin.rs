@@ -1,0 +1,296 @@
+//! What the program asks beside the port: accounts, domains, aliases, settings, figures.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use flash::FlashQueue;
+use mail::{AccountId, Address, Refusal, Stop, Ticket, UnixTime};
+
+use crate::Store;
+use crate::changes::Change;
+use crate::damage::Damage;
+use crate::format::code::{Bytes, put};
+use crate::format::frame::{FRAME_BYTES, kind};
+use crate::format::records::{AccountPut, AccountRemove, AliasPut, SettingPut};
+use crate::index::{FIRST_MAILBOXES, lower};
+use crate::life::Phase;
+use crate::limits::{
+    ALIAS_TARGETS_MAX, DIRECTORY_ENTRIES_MAX, DISPLAY_NAME_BYTES_MAX, MESSAGE_BYTES_MAX, SECRET_BYTES_MAX,
+    SETTING_BYTES_MAX, SETTING_KEY_BYTES_MAX, SETTINGS_BYTES_MAX,
+};
+use crate::log::Class;
+
+/// An account as the program gives it.
+#[derive(Clone, Copy, Debug)]
+pub struct AccountDetails<'a> {
+    /// Its address and whole log-in name.
+    pub address: &'a Address,
+    /// What its owner is called; may be empty.
+    pub name: &'a str,
+    /// What its mailboxes may hold, in bytes; `None` for no limit but the flash.
+    pub quota: Option<u64>,
+    /// What proves its password, opaque here; empty for no log-in. At most
+    /// [`SECRET_BYTES_MAX`](crate::limits::SECRET_BYTES_MAX).
+    pub secret: &'a [u8],
+}
+
+/// An account as the store has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountInfo<'a> {
+    /// Its number.
+    pub id: AccountId,
+    /// Its address as it was given.
+    pub address: &'a str,
+    /// What its owner is called.
+    pub name: &'a str,
+    /// What its mailboxes may hold, in bytes.
+    pub quota: Option<u64>,
+    /// What proves its password.
+    pub secret: &'a [u8],
+}
+
+/// Figures for the page and for `stat`. Bytes, where nothing else is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// What the store uses of the device.
+    pub capacity: u64,
+    /// What letters can still be given, about.
+    pub free: u64,
+    /// Mail committed in the store's whole life, each letter once.
+    pub mail: u64,
+    /// Programmed in the store's whole life, as far as groups recorded it.
+    pub programmed: u64,
+    /// Letters stored.
+    pub letters: usize,
+    /// Letters being streamed in.
+    pub drafts: usize,
+    /// Damaged places found since the mount.
+    pub damage: u64,
+    /// No change is taken any more; see [`Store::is_read_only`].
+    pub read_only: bool,
+}
+
+/// Numbers and lengths of a record beside its texts, at most.
+const RECORD_NUMBERS: usize = FRAME_BYTES + 80;
+
+impl<Q: FlashQueue> Store<Q> {
+    // ---- Accounts ----------------------------------------------------------------------------------------------
+
+    /// Makes an account, with the mailboxes that everyone has, or changes the account `id`. Returns its number, which
+    /// counts from the moment that the ticket is settled.
+    ///
+    /// # Errors
+    /// [`Refusal::MailboxExists`] when another account has the address, [`Refusal::NoSuchUser`] when there is no
+    /// account `id`, [`Refusal::Limit`], and those of every change.
+    pub fn put_account(
+        &mut self,
+        id: Option<AccountId>,
+        details: &AccountDetails<'_>,
+    ) -> Result<(AccountId, Ticket), Stop> {
+        let address = details.address.as_str();
+        let owner = self.state.directory.addresses.get(lower(address).as_str()).copied();
+        if owner.is_some_and(|owner| Some(AccountId(owner)) != id) {
+            return Err(Refusal::MailboxExists.into());
+        }
+        if id.is_some_and(|id| !self.state.accounts.contains_key(&id.0)) {
+            return Err(Refusal::NoSuchUser.into());
+        }
+        let crowded = id.is_none() && self.state.accounts.len() >= DIRECTORY_ENTRIES_MAX;
+        let long = details.name.len() > DISPLAY_NAME_BYTES_MAX || details.secret.len() > SECRET_BYTES_MAX;
+        if crowded || long {
+            return Err(Refusal::Limit.into());
+        }
+        let texts = address.len() + details.name.len() + details.secret.len();
+        self.room_for(Class::Mail, RECORD_NUMBERS + texts)?;
+        let new = self.state.take_mailboxes(FIRST_MAILBOXES.len() as u32).ok_or(Refusal::Limit)?;
+        let account = match id {
+            Some(id) => id.0,
+            None => self.state.take_account().ok_or(Refusal::Limit)?,
+        };
+        let record = AccountPut {
+            account,
+            new,
+            quota: details.quota,
+            address,
+            name: details.name,
+            secret: Bytes(details.secret),
+        };
+        let ticket = self.change(&Change::of(kind::ACCOUNT_PUT, &[]), |out| put(out, &record))?;
+        Ok((AccountId(account), ticket))
+    }
+
+    /// Removes an account with all its mail.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchUser`], and those of every change.
+    pub fn remove_account(&mut self, id: AccountId) -> Result<Ticket, Stop> {
+        let account = self.state.accounts.get(&id.0).ok_or(Refusal::NoSuchUser)?;
+        let touched: Vec<u32> = account.mailboxes.values().copied().collect();
+        self.room_for(Class::Care, RECORD_NUMBERS)?;
+        let record = AccountRemove { account: id.0, time: self.now.0 };
+        self.change(&Change::of(kind::ACCOUNT_REMOVE, &touched), |out| put(out, &record))
+    }
+
+    /// An account.
+    pub fn account(&self, id: AccountId) -> Option<AccountInfo<'_>> {
+        let account = self.state.accounts.get(&id.0)?;
+        Some(AccountInfo {
+            id,
+            address: &account.address,
+            name: &account.name,
+            quota: account.quota,
+            secret: &account.secret,
+        })
+    }
+
+    /// All accounts in the order of their numbers.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountInfo<'_>> {
+        self.state.accounts.keys().filter_map(|id| self.account(AccountId(*id)))
+    }
+
+    /// The account that a log-in name means: a whole address, or the part before the `@` where it is unambiguous.
+    pub fn find_login(&self, name: &str) -> Option<AccountId> {
+        self.state.directory.find_login(name).map(AccountId)
+    }
+
+    // ---- Domains and aliases -----------------------------------------------------------------------------------
+
+    /// Makes a domain one of ours.
+    ///
+    /// # Errors
+    /// [`Refusal::Limit`], and those of every change.
+    pub fn put_domain(&mut self, name: &str) -> Result<Ticket, Stop> {
+        let known = self.state.directory.domains.len();
+        if known >= DIRECTORY_ENTRIES_MAX || name.is_empty() || name.len() > mail::limits::ADDRESS_BYTES_MAX {
+            return Err(Refusal::Limit.into());
+        }
+        self.put_text(kind::DOMAIN_PUT, Class::Mail, name)
+    }
+
+    /// Ends that a domain is ours. Its accounts and aliases stay, unreachable.
+    ///
+    /// # Errors
+    /// Those of every change.
+    pub fn remove_domain(&mut self, name: &str) -> Result<Ticket, Stop> {
+        self.put_text(kind::DOMAIN_REMOVE, Class::Care, name)
+    }
+
+    /// Our domains, in lower case and order.
+    pub fn domains(&self) -> impl Iterator<Item = &str> {
+        self.state.directory.domains.iter().map(|domain| &**domain)
+    }
+
+    /// Makes or replaces an alias; `@domain` is the catch-all of a domain.
+    ///
+    /// # Errors
+    /// [`Refusal::Limit`], and those of every change.
+    pub fn put_alias(&mut self, address: &str, targets: &[&str]) -> Result<Ticket, Stop> {
+        let longest = targets.iter().map(|target| target.len()).max().unwrap_or(0).max(address.len());
+        let many =
+            targets.len() > ALIAS_TARGETS_MAX || self.state.directory.aliases.len() >= DIRECTORY_ENTRIES_MAX;
+        if many || longest > mail::limits::ADDRESS_BYTES_MAX || !address.contains('@') {
+            return Err(Refusal::Limit.into());
+        }
+        let texts: usize = targets.iter().map(|target| target.len() + 2).sum();
+        self.room_for(Class::Mail, RECORD_NUMBERS + address.len() + texts)?;
+        let record = AliasPut { address, targets: targets.to_vec() };
+        self.change(&Change::of(kind::ALIAS_PUT, &[]), |out| put(out, &record))
+    }
+
+    /// Removes an alias.
+    ///
+    /// # Errors
+    /// Those of every change.
+    pub fn remove_alias(&mut self, address: &str) -> Result<Ticket, Stop> {
+        self.put_text(kind::ALIAS_REMOVE, Class::Care, address)
+    }
+
+    /// All aliases: address and targets as they were given.
+    pub fn aliases(&self) -> impl Iterator<Item = (&str, &[Box<str>])> {
+        self.state.directory.aliases.values().map(|alias| (&*alias.address, &*alias.targets))
+    }
+
+    // ---- Settings ----------------------------------------------------------------------------------------------
+
+    /// Sets a setting: keys and values mean nothing here.
+    ///
+    /// # Errors
+    /// [`Refusal::Limit`], and those of every change.
+    pub fn put_setting(&mut self, key: &str, value: &[u8]) -> Result<Ticket, Stop> {
+        let all: usize = self.state.settings.values().map(|value| value.len()).sum();
+        let long = key.len() > SETTING_KEY_BYTES_MAX || value.len() > SETTING_BYTES_MAX;
+        if long || all + value.len() > SETTINGS_BYTES_MAX {
+            return Err(Refusal::Limit.into());
+        }
+        self.room_for(Class::Mail, RECORD_NUMBERS + key.len() + value.len())?;
+        let record = SettingPut { key, value: Bytes(value) };
+        self.change(&Change::of(kind::SETTING_PUT, &[]), |out| put(out, &record))
+    }
+
+    /// Removes a setting.
+    ///
+    /// # Errors
+    /// Those of every change.
+    pub fn remove_setting(&mut self, key: &str) -> Result<Ticket, Stop> {
+        self.put_text(kind::SETTING_REMOVE, Class::Care, key)
+    }
+
+    /// The value of a setting.
+    pub fn setting(&self, key: &str) -> Option<&[u8]> {
+        self.state.settings.get(key).map(|value| value.as_slice())
+    }
+
+    /// All settings whose keys begin with `prefix`, in order.
+    pub fn settings<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        let range = (core::ops::Bound::Included(prefix), core::ops::Bound::Unbounded);
+        let settings = self.state.settings.range::<str, _>(range);
+        settings
+            .take_while(move |(key, _)| key.starts_with(prefix))
+            .map(|(key, value)| (&**key, value.as_slice()))
+    }
+
+    /// Records a change that is one text.
+    fn put_text(&mut self, kind: u8, class: Class, text: &str) -> Result<Ticket, Stop> {
+        if text.len() > mail::limits::ADDRESS_BYTES_MAX {
+            return Err(Refusal::Limit.into());
+        }
+        self.room_for(class, RECORD_NUMBERS + text.len())?;
+        self.change(&Change::of(kind, &[]), |out| put(out, text))
+    }
+
+    // ---- Time, limits, figures ---------------------------------------------------------------------------------
+
+    /// Tells the store the time; it stands in the records and has no other meaning here.
+    pub fn set_now(&mut self, now: UnixTime) {
+        self.now = now;
+    }
+
+    /// Sets the size of the largest message that is taken, in bytes.
+    pub fn set_message_limit(&mut self, bytes: u64) {
+        self.message_bytes_max = bytes.min(MESSAGE_BYTES_MAX);
+    }
+
+    /// Letters being streamed in.
+    pub fn drafts(&self) -> usize {
+        self.drafts.len()
+    }
+
+    /// Places that were found damaged since the mount, as far as they are remembered one by one.
+    pub fn damaged_places(&self) -> impl Iterator<Item = Damage> {
+        self.damage.iter()
+    }
+
+    /// Figures. Counts segments: not for every letter.
+    pub fn statistics(&self) -> Statistics {
+        Statistics {
+            capacity: self.layout.capacity(),
+            free: self.bytes_for_mail(),
+            mail: self.log.mail,
+            programmed: self.log.programmed_before + self.outbox.programmed(),
+            letters: self.state.letters.len(),
+            drafts: self.drafts.len(),
+            damage: self.damage.count(),
+            read_only: self.life.phase == Phase::ReadOnly,
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! Letters coming in: from [`mail::Draft`] to one commit record, with quota and room reserved on the way.
+
+use alloc::vec::Vec;
+
+use flash::FlashQueue;
+use mail::limits::{RECIPIENTS_MAX, SUMMARY_BYTES_MAX};
+use mail::{Address, Draft, Flags, Letter, MailboxId, Refusal, Stop, Ticket};
+
+use crate::Store;
+use crate::drafts::{DraftState, Recipient};
+use crate::format::code::Bytes;
+use crate::format::frame::{FRAME_BYTES, kind};
+use crate::format::records::{Commit, Delivery, put_commit};
+use crate::limits::EXTENTS_MAX;
+use crate::log::Class;
+
+/// What a letter of unknown size is taken to need of the flash, for the first look.
+const UNKNOWN_BYTES: u64 = 64 << 10;
+
+/// What is reserved of a quota at a time for a letter that is larger than announced.
+const RESERVE_STEP: u64 = 64 << 10;
+
+impl<Q: FlashQueue> Store<Q> {
+    pub(crate) fn begin_draft(&mut self, size: Option<u64>) -> Result<Draft, Refusal> {
+        self.refuse_changes()?;
+        if size.is_some_and(|size| size > self.message_bytes_max) {
+            return Err(Refusal::TooLarge);
+        }
+        self.sweep();
+        if self.drafts.promised() + size.unwrap_or(UNKNOWN_BYTES) > self.bytes_for_mail() {
+            return Err(Refusal::StoreFull);
+        }
+        let (id, pin) = self.drafts.add(size).ok_or(Refusal::TooBusy)?;
+        Ok(Draft::new(id, pin))
+    }
+
+    /// Bytes that letters can still be given, about.
+    pub(crate) fn bytes_for_mail(&self) -> u64 {
+        let head = self.log.body.as_ref().map_or(0, |body| body.room(&self.layout)) as u64;
+        u64::from(self.spare_segments(Class::Mail)) * u64::from(self.layout.segment_bytes) + head
+    }
+
+    /// Ends the letters whose owners have dropped them: what they have on flash is dead space.
+    pub(crate) fn sweep(&mut self) {
+        while let Some(state) = self.drafts.take_dropped(false) {
+            self.end_reservation(&state);
+        }
+    }
+
+    /// Ends all letters on their way in.
+    pub(crate) fn drop_drafts(&mut self) {
+        while let Some(state) = self.drafts.take_dropped(true) {
+            self.end_reservation(&state);
+        }
+    }
+
+    fn end_reservation(&mut self, state: &DraftState) {
+        for recipient in &state.recipients {
+            self.state.unreserve(recipient.account, state.reserved);
+        }
+    }
+
+    // ---- Recipients --------------------------------------------------------------------------------------------
+
+    pub(crate) fn add_address(&mut self, draft: &Draft, to: &Address) -> Result<(), Refusal> {
+        let index = self.drafts.find(draft.id()).ok_or(Refusal::NotDurable)?;
+        let accounts = self.state.directory.resolve(to)?;
+        let inboxes = accounts.iter().filter_map(|account| {
+            let mailbox = self.state.accounts.get(account)?.inbox()?;
+            Some(Recipient { account: *account, mailbox, flags: 0 })
+        });
+        let new: Vec<Recipient> = inboxes.filter(|new| !self.has_recipient(index, new.mailbox)).collect();
+        self.add_recipients(index, &new)
+    }
+
+    pub(crate) fn add_box(&mut self, draft: &Draft, mailbox: MailboxId, flags: Flags) -> Result<(), Refusal> {
+        let index = self.drafts.find(draft.id()).ok_or(Refusal::NotDurable)?;
+        let account = self.state.mailboxes.get(&mailbox.0).ok_or(Refusal::NoSuchMailbox)?.account;
+        if self.has_recipient(index, mailbox.0) {
+            return Ok(());
+        }
+        self.add_recipients(index, &[Recipient { account, mailbox: mailbox.0, flags: flags.0 }])
+    }
+
+    fn has_recipient(&self, index: usize, mailbox: u32) -> bool {
+        let state = self.drafts.get(index);
+        state.is_some_and(|state| state.recipients.iter().any(|known| known.mailbox == mailbox))
+    }
+
+    /// Adds all of them or none.
+    fn add_recipients(&mut self, index: usize, new: &[Recipient]) -> Result<(), Refusal> {
+        let state = self.drafts.get_mut(index).ok_or(Refusal::NotDurable)?;
+        if state.recipients.len() + new.len() > RECIPIENTS_MAX {
+            return Err(Refusal::TooManyRecipients);
+        }
+        reserve(&mut self.state, new, state.reserved)?;
+        state.recipients.extend_from_slice(new);
+        Ok(())
+    }
+
+    // ---- Bytes -------------------------------------------------------------------------------------------------
+
+    pub(crate) fn append_bytes(&mut self, draft: &Draft, bytes: &[u8]) -> Result<usize, Stop> {
+        self.refuse_changes()?;
+        let index = self.drafts.find(draft.id()).ok_or(Refusal::NotDurable)?;
+        self.check_growth(index, bytes.len() as u64)?;
+        self.drafts.touch(index);
+        let mut taken = 0;
+        let mut stop = None;
+        if let Some(state) = self.drafts.get_mut(index)
+            && state.reads_head()
+        {
+            taken = state.take_head(bytes);
+        }
+        while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
+            match self.buffer(index, rest) {
+                Ok(count) => taken += count,
+                Err(error) => {
+                    stop = Some(error);
+                    break;
+                }
+            }
+        }
+        if let Some(state) = self.drafts.get_mut(index) {
+            let done = bytes.get(..taken).unwrap_or_default();
+            state.crc = crc32c::crc32c_append(state.crc, done);
+            state.size += taken as u64;
+        }
+        match stop {
+            // What was taken counts; a refusal comes again with the next call.
+            Some(stop) if taken == 0 => Err(stop),
+            _ => Ok(taken),
+        }
+    }
+
+    /// Whether a letter may grow by `more` bytes; reserves them.
+    fn check_growth(&mut self, index: usize, more: u64) -> Result<(), Refusal> {
+        let state = self.drafts.get_mut(index).ok_or(Refusal::NotDurable)?;
+        if state.lost {
+            return Err(Refusal::NotDurable);
+        }
+        let size = state.size + more;
+        if size > self.message_bytes_max {
+            return Err(Refusal::TooLarge);
+        }
+        if size <= state.reserved {
+            return Ok(());
+        }
+        // In steps, so that a letter that came without a size does not go through its recipients at every append.
+        let step = size.next_multiple_of(RESERVE_STEP);
+        for wanted in [step, size] {
+            if reserve(&mut self.state, &state.recipients, wanted - state.reserved).is_ok() {
+                state.reserved = wanted;
+                return Ok(());
+            }
+        }
+        Err(Refusal::OverQuota)
+    }
+
+    /// Takes bytes of a body into the letter's buffer, making room by writing it, or another's.
+    fn buffer(&mut self, index: usize, bytes: &[u8]) -> Result<usize, Stop> {
+        let max = self.layout.extent_bytes_max();
+        if self.drafts.room(index) == 0 {
+            let held = self.drafts.get(index).map_or(0, |state| state.buffer.len());
+            if held >= max {
+                self.write_buffer(index)?;
+            } else if !self.drafts.grow(index, bytes.len(), max) {
+                let victim = self.drafts.victim().ok_or(Stop::Busy)?;
+                self.write_buffer(victim)?;
+                self.drafts.release(victim);
+                return Ok(0);
+            }
+        }
+        let count = self.drafts.room(index).min(bytes.len());
+        if let Some(state) = self.drafts.get_mut(index) {
+            state.buffer.extend_from_slice(bytes.get(..count).unwrap_or_default());
+        }
+        Ok(count)
+    }
+
+    /// Appends the whole buffer of a letter to the body log. What was written before an error stays written.
+    fn write_buffer(&mut self, index: usize) -> Result<(), Stop> {
+        loop {
+            let Some(state) = self.drafts.get_mut(index) else { return Ok(()) };
+            if state.buffer.is_empty() {
+                return Ok(());
+            }
+            if state.extents.len() >= EXTENTS_MAX {
+                return Err(Refusal::TooBusy.into());
+            }
+            let buffer = core::mem::take(&mut state.buffer);
+            let result = self.append_extent(&buffer);
+            let Some(state) = self.drafts.get_mut(index) else { return Ok(()) };
+            state.buffer = buffer;
+            let extent = result?;
+            state.buffer.drain(..extent.len as usize);
+            state.extents.push(extent);
+        }
+    }
+
+    // ---- The commit --------------------------------------------------------------------------------------------
+
+    pub(crate) fn commit(&mut self, draft: &Draft, letter: &Letter<'_>) -> Result<Ticket, Stop> {
+        self.refuse_changes()?;
+        let index = self.drafts.find(draft.id()).ok_or(Refusal::NotDurable)?;
+        if letter.summary.len() > SUMMARY_BYTES_MAX {
+            return Err(Refusal::Limit.into());
+        }
+        self.settle_recipients(index)?;
+        self.write_buffer(index)?;
+        let state = self.drafts.get(index).ok_or(Refusal::NotDurable)?;
+        let estimate = commit_bytes(state, letter);
+        self.room_for(Class::Mail, estimate)?;
+        let ticket = self.record_commit(index, letter)?;
+        self.drafts.finish(index);
+        Ok(ticket)
+    }
+
+    /// Drops recipients whose mailboxes are gone and brings what is reserved to the size that the letter has.
+    fn settle_recipients(&mut self, index: usize) -> Result<(), Refusal> {
+        let state = self.drafts.get_mut(index).ok_or(Refusal::NotDurable)?;
+        if state.lost {
+            return Err(Refusal::NotDurable);
+        }
+        let mailboxes = &self.state.mailboxes;
+        let (reserved, mut gone) = (state.reserved, Vec::new());
+        state.recipients.retain(|recipient| {
+            let stays = mailboxes.contains_key(&recipient.mailbox);
+            if !stays {
+                gone.push(recipient.account);
+            }
+            stays
+        });
+        gone.iter().for_each(|account| self.state.unreserve(*account, reserved));
+        if state.recipients.is_empty() {
+            return Err(Refusal::NoSuchMailbox);
+        }
+        for recipient in &state.recipients {
+            self.state.unreserve(recipient.account, reserved - state.size.min(reserved));
+        }
+        state.reserved = state.size.min(reserved);
+        state.announced = Some(state.size);
+        Ok(())
+    }
+
+    fn record_commit(&mut self, index: usize, letter: &Letter<'_>) -> Result<Ticket, Stop> {
+        let state = self.drafts.get(index).ok_or(Refusal::NotDurable)?;
+        let commit = Commit {
+            letter: self.state.take_letter(),
+            modseq: self.state.take_modseq(),
+            received: letter.received.0,
+            zone: letter.zone_minutes,
+            size: state.size,
+            crc: state.crc,
+            head: Bytes(&state.head),
+            summary: Bytes(letter.summary),
+        };
+        let mailboxes = &mut self.state.mailboxes;
+        let deliveries = state.recipients.iter().map(|recipient| Delivery {
+            account: recipient.account,
+            mailbox: recipient.mailbox,
+            // The greatest UID there is stands for "no more UIDs"; such a delivery has no effect.
+            uid: mailboxes
+                .get_mut(&recipient.mailbox)
+                .and_then(|mailbox| mailbox.take_uids(1))
+                .unwrap_or(u32::MAX),
+            flags: recipient.flags,
+        });
+        let gather = &mut self.log.gather;
+        let ordinal = gather
+            .record(kind::COMMIT, |out| put_commit(out, &commit, deliveries, &state.extents))
+            .map_err(|_| Refusal::Limit)?;
+        for recipient in &state.recipients {
+            gather.touch(recipient.mailbox);
+        }
+        if let Some(first) = state.extents.first() {
+            let least = gather.first_body.map_or(first.seq, |seq| seq.min(first.seq));
+            gather.first_body = Some(least);
+        }
+        Ok(gather.wait(ordinal, None))
+    }
+}
+
+/// Length of a letter's commit record at most.
+fn commit_bytes(state: &DraftState, letter: &Letter<'_>) -> usize {
+    /// Numbers of a commit, of a delivery, of an extent, at their longest.
+    const COMMIT: usize = FRAME_BYTES + 64;
+    const DELIVERY: usize = 25;
+    const EXTENT: usize = 20;
+    let lists = DELIVERY * state.recipients.len() + EXTENT * state.extents.len();
+    COMMIT + state.head.len() + letter.summary.len() + lists
+}
+
+/// Reserves `bytes` for each recipient, all or none.
+fn reserve(state: &mut crate::index::State, recipients: &[Recipient], bytes: u64) -> Result<(), Refusal> {
+    for (done, recipient) in recipients.iter().enumerate() {
+        let account = state.accounts.get_mut(&recipient.account).filter(|account| account.has_room(bytes));
+        if let Some(account) = account {
+            account.reserved += bytes;
+            continue;
+        }
+        for undo in recipients.iter().take(done) {
+            state.unreserve(undo.account, bytes);
+        }
+        return Err(Refusal::OverQuota);
+    }
+    Ok(())
+}

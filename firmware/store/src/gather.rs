@@ -1,0 +1,170 @@
+//! Records on their way to flash: those that gather for the next group, and the group that a barrier is for.
+
+use alloc::vec::Vec;
+
+use mail::Ticket;
+
+use crate::format::frame::{self, FRAME_BYTES, Frame};
+use crate::format::{Mark, Place};
+use crate::limits::TOUCHED_MAX;
+
+/// Somebody who wants to know how a record ended.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    /// Which record of the group, from 0.
+    pub(crate) ordinal: u32,
+    pub(crate) ticket: Ticket,
+    /// What was reserved of an account's quota until then.
+    pub(crate) reserved: Option<(u32, u64)>,
+}
+
+/// Records that wait for the next group, encoded and framed, without CRC: where they will stand is not known yet.
+#[derive(Debug, Default)]
+pub(crate) struct Gather {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) records: u32,
+    pub(crate) waiters: Vec<Waiter>,
+    /// Mailboxes that the records touch, and whether they are too many to name.
+    touched: Vec<u32>,
+    any: bool,
+    /// Least sequence number of a body segment that a commit among them names.
+    pub(crate) first_body: Option<u32>,
+}
+
+impl Gather {
+    /// Appends a record; `encode` writes its payload. What it began is taken back on an error.
+    ///
+    /// # Errors
+    /// Those of `encode`.
+    pub(crate) fn record(
+        &mut self,
+        kind: u8,
+        encode: impl FnOnce(&mut Vec<u8>) -> postcard::Result<()>,
+    ) -> postcard::Result<u32> {
+        let start = frame::open(&mut self.bytes);
+        if let Err(error) = encode(&mut self.bytes) {
+            self.bytes.truncate(start);
+            return Err(error);
+        }
+        frame::close(&mut self.bytes, start, kind);
+        self.records += 1;
+        Ok(self.records - 1)
+    }
+
+    /// Notes who waits for record `ordinal`.
+    pub(crate) fn wait(&mut self, ordinal: u32, reserved: Option<(u32, u64)>) -> Ticket {
+        let ticket = Ticket::pending();
+        self.waiters.push(Waiter { ordinal, ticket: ticket.clone(), reserved });
+        ticket
+    }
+
+    /// Notes that a record touches a mailbox.
+    pub(crate) fn touch(&mut self, mailbox: u32) {
+        if self.any || self.touched.contains(&mailbox) {
+            return;
+        }
+        if self.touched.len() < TOUCHED_MAX {
+            self.touched.push(mailbox);
+        } else {
+            self.any = true;
+        }
+    }
+
+    /// Notes that a record may touch any mailbox.
+    pub(crate) const fn touch_any(&mut self) {
+        self.any = true;
+    }
+
+    /// The mailboxes that may be touched; `None` for any.
+    pub(crate) fn touched(&self) -> Option<&[u32]> {
+        (!self.any).then_some(&self.touched)
+    }
+
+    /// How many records, and how many bytes of them, fit into `room` bytes.
+    pub(crate) fn fitting(&self, room: usize) -> (u32, usize) {
+        let (mut count, mut end) = (0, 0);
+        for record in Records::new(&self.bytes) {
+            let next = record.at + record.span;
+            if next > room {
+                break;
+            }
+            (count, end) = (count + 1, next);
+        }
+        (count, end)
+    }
+
+    /// Takes the first `count` records off, `bytes` long together, which the caller has copied. Returns who waits
+    /// for them.
+    pub(crate) fn take(&mut self, count: u32, bytes: usize) -> Vec<Waiter> {
+        let split = self.waiters.partition_point(|waiter| waiter.ordinal < count);
+        let rest = self.waiters.split_off(split);
+        let taken = core::mem::replace(&mut self.waiters, rest);
+        for waiter in &mut self.waiters {
+            waiter.ordinal -= count;
+        }
+        self.bytes.drain(..bytes);
+        self.records -= count;
+        if self.records == 0 {
+            self.touched.clear();
+            self.any = false;
+            self.first_body = None;
+        }
+        taken
+    }
+}
+
+/// A group that has been handed to the device and waits for its barrier.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    /// The group as programmed: its group record, its records, padding.
+    pub(crate) bytes: Vec<u8>,
+    /// Where it stands.
+    pub(crate) place: Place,
+    /// Where its records begin and end in `bytes`.
+    pub(crate) records: core::ops::Range<usize>,
+    pub(crate) waiters: Vec<Waiter>,
+    /// What the barrier makes durable.
+    pub(crate) meta: Mark,
+    pub(crate) body: Mark,
+    /// Sequence number of the body segment in the marks that the group carries.
+    pub(crate) marked_body: u32,
+    /// Least sequence number of a body segment that its commits name.
+    pub(crate) first_body: Option<u32>,
+    /// It ends the life.
+    pub(crate) clean: bool,
+}
+
+/// One record in a buffer of records.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RecordAt<'a> {
+    pub(crate) kind: u8,
+    pub(crate) payload: &'a [u8],
+    /// Where its frame begins, and its length with frame and padding.
+    pub(crate) at: usize,
+    pub(crate) span: usize,
+}
+
+/// The records in a buffer that this code filled itself.
+pub(crate) struct Records<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Records<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = RecordAt<'a>;
+
+    fn next(&mut self) -> Option<RecordAt<'a>> {
+        let at = self.at;
+        let rest = self.bytes.get(at..)?;
+        let frame = Frame::parse(rest)?;
+        let payload = rest.get(FRAME_BYTES..frame.bytes())?;
+        self.at += frame.span();
+        Some(RecordAt { kind: frame.kind, payload, at, span: frame.span() })
+    }
+}

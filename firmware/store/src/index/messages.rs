@@ -1,0 +1,202 @@
+//! Applying records that bring, copy, move, flag and remove messages.
+
+use alloc::vec::Vec;
+
+use mail::{Flags, Modseq, Receipt, Refusal, Uid, UidSet, UidValidity, UnixTime};
+
+use super::apply::Applied;
+use super::entries::Entry;
+use super::letters::Letter;
+use super::{State, count, release};
+use crate::format::Place;
+use crate::format::code::take;
+use crate::format::records::{Commit, CommitView, Delivery, Expunge, Flagging, Recent, Transfer, uid_ranges};
+use crate::segments::Segments;
+
+impl State {
+    pub(super) fn apply_commit(&mut self, segments: &mut Segments, payload: &[u8], place: Place) -> Applied {
+        let view = CommitView::parse(payload).ok_or(Refusal::NotDurable)?;
+        let commit = &view.commit;
+        let modseq = self.saw_modseq(commit.modseq);
+        self.next.letter = self.next.letter.max(commit.letter.saturating_add(1));
+        let slot = self.letters.insert(letter_of(segments, &view, commit, place));
+        if let Some(letter) = self.letters.get(slot) {
+            count(segments, &letter, 1);
+        }
+        let mut first = None;
+        for delivery in view.deliveries() {
+            if let Some(uid_validity) = self.deliver(&delivery, slot, commit.size, modseq) {
+                first.get_or_insert((uid_validity, Uid(delivery.uid)));
+            }
+        }
+        let Some((uid_validity, uid)) = first else {
+            release(&mut self.letters, segments, slot);
+            return Err(Refusal::NoSuchMailbox);
+        };
+        Ok(Receipt { uid_validity, source: UidSet::new(), destination: UidSet::range(uid, uid) })
+    }
+
+    fn deliver(&mut self, to: &Delivery, letter: u32, size: u64, modseq: Modseq) -> Option<UidValidity> {
+        if self.rescue.is_some() {
+            self.rescue_mailbox(to.account, to.mailbox);
+        }
+        let mailbox = self.mailboxes.get_mut(&to.mailbox)?;
+        let entry = Entry { uid: Uid(to.uid), letter, flags: Flags(to.flags), modseq };
+        // Only a log with a gap can say a UID twice.
+        if !mailbox.add(entry, size) {
+            return None;
+        }
+        self.letters.refer(letter);
+        let (account, uid_validity) = (mailbox.account, mailbox.uid_validity);
+        self.use_bytes(account, size, 0);
+        self.note(to.mailbox);
+        Some(uid_validity)
+    }
+
+    pub(super) fn apply_copy(&mut self, segments: &mut Segments, mut payload: &[u8]) -> Applied {
+        let record: Transfer = take(&mut payload).ok_or(Refusal::NotDurable)?;
+        let modseq = self.saw_modseq(record.modseq);
+        self.rescue_destination(&record);
+        if !self.mailboxes.contains_key(&record.to) {
+            return Err(Refusal::NoSuchMailbox);
+        }
+        let taken = self.select(&record, payload);
+        let counted = taken.iter().take_while(|(_, letter, _)| self.letters.refer(*letter)).count();
+        if counted < taken.len() {
+            // A letter is referred to so often that one more cannot be counted: the copy fails as a whole.
+            for (_, letter, _) in taken.iter().take(counted) {
+                release(&mut self.letters, segments, *letter);
+            }
+            return Err(Refusal::Limit);
+        }
+        self.arrive(segments, &record, &taken, modseq)
+    }
+
+    pub(super) fn apply_move(&mut self, segments: &mut Segments, mut payload: &[u8]) -> Applied {
+        let record: Transfer = take(&mut payload).ok_or(Refusal::NotDurable)?;
+        let modseq = self.saw_modseq(record.modseq);
+        self.rescue_destination(&record);
+        if !self.mailboxes.contains_key(&record.to) {
+            return Err(Refusal::NoSuchMailbox);
+        }
+        let taken = self.select(&record, payload);
+        if let Some(from) = self.mailboxes.get_mut(&record.from) {
+            let (account, letters) = (from.account, &self.letters);
+            let before = from.bytes;
+            for (first, last) in uid_ranges(payload) {
+                from.remove(first, last, |entry| letters.size(entry.letter));
+            }
+            from.entries.tidy();
+            from.touch(modseq);
+            let moved = before - from.bytes;
+            self.use_bytes(account, 0, moved);
+        }
+        self.note(record.from);
+        self.arrive(segments, &record, &taken, modseq)
+    }
+
+    /// Where the destination's own records were lost, the letters are not.
+    fn rescue_destination(&mut self, record: &Transfer) {
+        if self.rescue.is_some()
+            && let Some(account) = self.mailboxes.get(&record.from).map(|from| from.account)
+        {
+            self.rescue_mailbox(account, record.to);
+        }
+    }
+
+    /// The messages that a transfer means, as (UID, letter, flags). Keywords do not leave their account.
+    fn select(&self, record: &Transfer, ranges: &[u8]) -> Vec<(Uid, u32, Flags)> {
+        let Some(from) = self.mailboxes.get(&record.from) else { return Vec::new() };
+        let same = self.mailboxes.get(&record.to).is_some_and(|to| to.account == from.account);
+        let kept = if same { Flags(u64::MAX) } else { Flags::SYSTEM };
+        let mut taken = Vec::new();
+        for (first, last) in uid_ranges(ranges) {
+            let entries = from.entries.range(first, last);
+            taken.extend(entries.map(|entry| (entry.uid, entry.letter, Flags(entry.flags.0 & kept.0))));
+        }
+        taken
+    }
+
+    /// Adds transferred messages, whose letters are already referred to, to their destination.
+    fn arrive(
+        &mut self,
+        segments: &mut Segments,
+        record: &Transfer,
+        taken: &[(Uid, u32, Flags)],
+        modseq: Modseq,
+    ) -> Applied {
+        let to = self.mailboxes.get_mut(&record.to).ok_or(Refusal::NoSuchMailbox)?;
+        let mut receipt = Receipt { uid_validity: to.uid_validity, ..Receipt::default() };
+        let before = to.bytes;
+        let mut next = record.first_uid;
+        for (source, letter, flags) in taken {
+            let uid = Uid(next);
+            let size = self.letters.size(*letter);
+            if to.add(Entry { uid, letter: *letter, flags: *flags, modseq }, size) {
+                receipt.source.push(*source);
+                receipt.destination.push(uid);
+            } else {
+                release(&mut self.letters, segments, *letter);
+            }
+            next = next.saturating_add(1);
+        }
+        let (account, more) = (to.account, to.bytes - before);
+        self.use_bytes(account, more, 0);
+        self.note(record.to);
+        Ok(receipt)
+    }
+
+    pub(super) fn apply_flags(&mut self, mut payload: &[u8]) -> Applied {
+        let record: Flagging = take(&mut payload).ok_or(Refusal::NotDurable)?;
+        let modseq = self.saw_modseq(record.modseq);
+        let mailbox = self.mailboxes.get_mut(&record.mailbox).ok_or(Refusal::NoSuchMailbox)?;
+        let mut changed = 0;
+        for range in uid_ranges(payload) {
+            changed += mailbox.set_flags(range, Flags(record.add), Flags(record.remove), modseq);
+        }
+        if changed > 0 {
+            self.note(record.mailbox);
+        }
+        Ok(Receipt::default())
+    }
+
+    pub(super) fn apply_expunge(&mut self, segments: &mut Segments, mut payload: &[u8]) -> Applied {
+        let record: Expunge = take(&mut payload).ok_or(Refusal::NotDurable)?;
+        let modseq = self.saw_modseq(record.modseq);
+        let mailbox = self.mailboxes.get_mut(&record.mailbox).ok_or(Refusal::NoSuchMailbox)?;
+        let (account, before) = (mailbox.account, mailbox.bytes);
+        let letters = &mut self.letters;
+        for (first, last) in uid_ranges(payload) {
+            mailbox.remove(first, last, |entry| release(letters, segments, entry.letter));
+        }
+        mailbox.entries.tidy();
+        mailbox.touch(modseq);
+        let less = before - mailbox.bytes;
+        self.use_bytes(account, 0, less);
+        self.note(record.mailbox);
+        Ok(Receipt::default())
+    }
+
+    pub(super) fn apply_recent(&mut self, mut payload: &[u8]) -> Applied {
+        let record: Recent = take(&mut payload).ok_or(Refusal::NotDurable)?;
+        if let Some(mailbox) = self.mailboxes.get_mut(&record.mailbox) {
+            mailbox.recent_from = mailbox.recent_from.max(record.uid);
+        }
+        Ok(Receipt::default())
+    }
+}
+
+fn letter_of(segments: &Segments, view: &CommitView<'_>, commit: &Commit<'_>, place: Place) -> Letter {
+    let mut extents = view.extents();
+    let body = extents.next().and_then(|first| {
+        let last = extents.last().unwrap_or(first);
+        segments.span(first.seq, last.seq)
+    });
+    Letter {
+        place,
+        size: u32::try_from(commit.size).unwrap_or(u32::MAX),
+        body,
+        received: UnixTime(commit.received),
+        zone_minutes: commit.zone,
+    }
+}

@@ -1,0 +1,172 @@
+//! Everything the store knows in memory: a pure function of the records applied so far. Touches no device.
+//!
+//! [`State::apply`] is the one way in, for replay at a mount and for changes whose barrier has ended alike; so what a
+//! session sees is what a mount would find.
+
+mod account;
+mod apply;
+mod directory;
+mod entries;
+mod letters;
+mod mailbox;
+mod mailboxes;
+mod messages;
+
+#[cfg(test)]
+mod tests;
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use mail::{MailboxId, Modseq};
+use zeroize::Zeroizing;
+
+pub(crate) use account::{Account, FIRST_MAILBOXES};
+pub(crate) use directory::{Directory, lower};
+pub(crate) use entries::Entry;
+pub(crate) use letters::{Letter, Letters};
+pub(crate) use mailbox::{Mailbox, special_use_code};
+
+use crate::format::records::NewMailboxes;
+use crate::limits::MODSEQ_MAX;
+use crate::segments::Segments;
+
+/// Numbers that only go up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counters {
+    pub(crate) modseq: u64,
+    pub(crate) letter: u64,
+    pub(crate) mailbox: u32,
+    pub(crate) account: u32,
+    pub(crate) uid_validity: u32,
+}
+
+/// The state.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) accounts: BTreeMap<u32, Account>,
+    pub(crate) mailboxes: BTreeMap<u32, Mailbox>,
+    pub(crate) letters: Letters,
+    pub(crate) directory: Directory,
+    pub(crate) settings: BTreeMap<Box<str>, Zeroizing<Vec<u8>>>,
+    pub(crate) next: Counters,
+    /// Mailboxes that changed since they were last asked for.
+    changed: Vec<MailboxId>,
+    /// Set while replaying a log in which something could not be read.
+    pub(crate) rescue: Option<Rescue>,
+}
+
+/// What replay must know to keep letters whose mailbox was lost to damage.
+#[derive(Debug, Default)]
+pub(crate) struct Rescue {
+    /// Mailboxes that are gone because someone deleted them.
+    deleted: BTreeSet<u32>,
+    /// Something was lost before the present record.
+    pub(crate) damaged: bool,
+}
+
+impl State {
+    /// An empty state whose UIDVALIDITYs begin at `uid_validity`.
+    pub(crate) fn new(uid_validity: u32) -> Self {
+        Self {
+            accounts: BTreeMap::new(),
+            mailboxes: BTreeMap::new(),
+            letters: Letters::default(),
+            directory: Directory::default(),
+            settings: BTreeMap::new(),
+            next: Counters { modseq: 1, letter: 1, mailbox: 1, account: 1, uid_validity },
+            changed: Vec::new(),
+            rescue: None,
+        }
+    }
+
+    /// The mailboxes that changed since the last call.
+    pub(crate) fn take_changed(&mut self) -> Vec<MailboxId> {
+        for id in &self.changed {
+            if let Some(mailbox) = self.mailboxes.get_mut(&id.0) {
+                mailbox.noted = false;
+            }
+        }
+        core::mem::take(&mut self.changed)
+    }
+
+    /// A MODSEQ for a record in the making.
+    pub(crate) const fn take_modseq(&mut self) -> u64 {
+        let modseq = self.next.modseq;
+        if modseq < MODSEQ_MAX {
+            self.next.modseq += 1;
+        }
+        modseq
+    }
+
+    /// A letter's number for a record in the making.
+    pub(crate) const fn take_letter(&mut self) -> u64 {
+        self.next.letter += 1;
+        self.next.letter - 1
+    }
+
+    /// Numbers for `count` mailboxes of a record in the making; `None` when they run out.
+    pub(crate) fn take_mailboxes(&mut self, count: u32) -> Option<NewMailboxes> {
+        let mailbox = self.next.mailbox.checked_add(count)?;
+        let uid_validity = self.next.uid_validity.checked_add(count)?;
+        let new = NewMailboxes {
+            first_id: self.next.mailbox,
+            uid_validity: self.next.uid_validity,
+            modseq: self.take_modseq(),
+        };
+        (self.next.mailbox, self.next.uid_validity) = (mailbox, uid_validity);
+        Some(new)
+    }
+
+    /// An account's number for a record in the making; `None` when they run out.
+    pub(crate) fn take_account(&mut self) -> Option<u32> {
+        let account = self.next.account;
+        self.next.account = account.checked_add(1)?;
+        Some(account)
+    }
+
+    /// Keeps the counters above what a record says.
+    fn saw_modseq(&mut self, modseq: u64) -> Modseq {
+        let modseq = modseq.min(MODSEQ_MAX);
+        self.next.modseq = self.next.modseq.max(modseq.saturating_add(1)).min(MODSEQ_MAX);
+        Modseq(modseq)
+    }
+
+    fn note(&mut self, id: u32) {
+        if let Some(mailbox) = self.mailboxes.get_mut(&id) {
+            mailbox::note(mailbox, id, &mut self.changed);
+        }
+    }
+
+    /// Counts what an account uses up or down.
+    fn use_bytes(&mut self, account: u32, more: u64, less: u64) {
+        if let Some(account) = self.accounts.get_mut(&account) {
+            account.used = account.used.saturating_add(more).saturating_sub(less);
+        }
+    }
+
+    /// Counts a reservation of an account down.
+    pub(crate) fn unreserve(&mut self, account: u32, bytes: u64) {
+        if let Some(account) = self.accounts.get_mut(&account) {
+            account.reserved = account.reserved.saturating_sub(bytes);
+        }
+    }
+}
+
+/// Drops one reference to a letter, and with the last one what it keeps alive on flash. Returns its size.
+fn release(letters: &mut Letters, segments: &mut Segments, slot: u32) -> u64 {
+    let size = letters.size(slot);
+    if let Some(letter) = letters.release(slot) {
+        count(segments, &letter, -1);
+    }
+    size
+}
+
+/// Counts a letter in or out of the segments that it keeps alive.
+fn count(segments: &mut Segments, letter: &Letter, change: i32) {
+    segments.count_meta(letter.place.segment, change);
+    if let Some((first, more)) = letter.body {
+        segments.count_body(first, more, change);
+    }
+}

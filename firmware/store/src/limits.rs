@@ -1,0 +1,122 @@
+//! Every limit of the store, with its reason.
+
+/// Smallest segment in bytes; for tests and small chips. A segment must hold its header, a group and an extent.
+pub const SEGMENT_BYTES_MIN: u32 = 64 << 10;
+
+/// Smallest segment that is chosen by itself: below it, headers and the rests at the ends of segments cost too much.
+pub const SEGMENT_BYTES_DEFAULT_MIN: u32 = 1 << 20;
+
+/// Largest segment in bytes. Offsets in a segment fit 20 bits in steps of 8, and erasing one must not take long.
+pub const SEGMENT_BYTES_MAX: u32 = 8 << 20;
+
+/// Segments that a device is divided into at format, about: enough that few stand half empty.
+pub const SEGMENTS_AIM: u64 = 1024;
+
+/// Fewest segments of a store: two anchors, the reserve, and one for each head.
+pub const SEGMENTS_MIN: u32 = 8;
+
+/// Most segments: 16 MiB of table; 8 TiB of mail.
+pub const SEGMENTS_MAX: u32 = 1 << 20;
+
+/// Segments kept for what frees space or must go on in a full store (flags, expunges, recovery), at least.
+pub const RESERVE_SEGMENTS_MIN: u32 = 4;
+
+/// The reserve is at least one segment in this many: 2 %.
+pub const RESERVE_DIVISOR: u32 = 50;
+
+/// Smallest unit of programming that the log uses, also where the device has a smaller one: frames begin at multiples
+/// of 8, and a group should not spread over dozens of programs.
+pub const UNIT_BYTES_MIN: u32 = 64;
+
+/// Largest unit: a group ends on one, so that a lone letter costs two.
+pub const UNIT_BYTES_MAX: u32 = 16 << 10;
+
+/// Payload of one extent in bytes (STORE.md rule 15). A larger one would delay a letter that waits behind it.
+pub const EXTENT_BYTES_MAX: usize = 64 << 10;
+
+/// Extents of one letter. 8,192 whole ones are 512 MiB; what only comes near the limit by dribbling is refused.
+pub const EXTENTS_MAX: usize = 8_192;
+
+/// Longest metadata record in bytes: a commit with the longest header block (16 KiB) and summary (32 KiB), 1,000
+/// recipients (20 KiB) and 8,192 extents (64 KiB); a flag change with the most ranges.
+pub const RECORD_BYTES_MAX: usize = 160 << 10;
+
+/// Records that gather in memory while a barrier is under way, in bytes; then changes are asked to come again.
+pub const GROUP_BYTES_MAX: usize = 256 << 10;
+
+/// Ranges of UIDs in one change. More do not fit an IMAP command line; 5 + 5 bytes each at worst fit a record.
+pub const RANGES_MAX: usize = 16_000;
+
+/// Mailboxes that a group names as touched; a group that touches more says "any". Damage is then charged to all.
+pub const TOUCHED_MAX: usize = 64;
+
+/// Body bytes programmed since the last barrier after which the next flush is asked for.
+pub const UNBARRIERED_SOFT: u64 = 4 << 20;
+
+/// Body bytes programmed since the last barrier, at most: what a recovery must read to verify commits.
+pub const UNBARRIERED_MAX: u64 = 8 << 20;
+
+/// Letters being streamed in at once. More than the program has sessions that send.
+pub const DRAFTS_MAX: usize = 256;
+
+/// Memory for bodies on their way to flash, all drafts together. Whoever stalls gives its part back.
+pub const POOL_BYTES: usize = 1 << 20;
+
+/// What a draft must hold before its buffer is taken from it. With the pool shared by all drafts there is always one
+/// that holds this much, so extents made by force are never shorter.
+pub const SEIZE_BYTES_MIN: usize = POOL_BYTES / DRAFTS_MAX;
+
+/// Windows on metadata kept in memory, and their size: consecutive records cost one device read per window.
+pub const WINDOWS: usize = 4;
+/// See [`WINDOWS`].
+pub const WINDOW_BYTES: usize = 64 << 10;
+
+/// What mounting reads at once.
+pub const SCAN_BYTES: usize = 256 << 10;
+
+/// By how much MODSEQ jumps at an unclean mount (STORE.md rule 11): more changes than one life can have lost.
+pub const MODSEQ_JUMP: u64 = 1 << 20;
+
+/// Greatest MODSEQ: what the index stores in 48 bits. 2^28 unclean mounts away.
+pub const MODSEQ_MAX: u64 = (1 << 48) - 1;
+
+/// By how much segment sequence numbers jump at every mount: more segments than can be opened without a barrier
+/// between ([`UNBARRIERED_MAX`] of the smallest ones), so that none that was lost is numbered again.
+pub const SEQ_JUMP: u32 = 1024;
+
+/// Depth of aliases that lead to aliases.
+pub const ALIAS_DEPTH_MAX: usize = 8;
+
+/// Targets of one alias.
+pub const ALIAS_TARGETS_MAX: usize = 200;
+
+/// Accounts, domains and aliases, each.
+pub const DIRECTORY_ENTRIES_MAX: usize = 10_000;
+
+/// An account's secret in bytes; opaque here.
+pub const SECRET_BYTES_MAX: usize = 4 << 10;
+
+/// An account's display name in bytes.
+pub const DISPLAY_NAME_BYTES_MAX: usize = 256;
+
+/// A setting's key in bytes.
+pub const SETTING_KEY_BYTES_MAX: usize = 128;
+
+/// A setting's value in bytes.
+pub const SETTING_BYTES_MAX: usize = 64 << 10;
+
+/// All settings together, in bytes: they stay in memory.
+pub const SETTINGS_BYTES_MAX: usize = 1 << 20;
+
+/// Damaged places that are remembered one by one; further ones are counted.
+pub const DAMAGE_MAX: usize = 256;
+
+/// Greatest message: its size is kept in 32 bits.
+pub const MESSAGE_BYTES_MAX: u64 = u32::MAX as u64;
+
+/// References to one stored letter from mailboxes: what the index keeps in 20 bits.
+pub const REFERENCES_MAX: u32 = (1 << 20) - 1;
+
+const _: () = assert!(RECORD_BYTES_MAX <= GROUP_BYTES_MAX);
+const _: () = assert!(SEGMENT_BYTES_MAX / 8 <= 1 << 20);
+const _: () = assert!(UNBARRIERED_MAX / SEGMENT_BYTES_MIN as u64 * 2 < SEQ_JUMP as u64);

@@ -1,0 +1,323 @@
+//! Writing the log: groups at the metadata head, extents at the body head, segments opened for both.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
+use flash::FlashQueue;
+use mail::{Refusal, Stop};
+
+use crate::Store;
+use crate::format::code;
+use crate::format::frame::{self, FRAME_BYTES, kind};
+use crate::format::header::{HEADER_BYTES, Head, Header};
+use crate::format::records::{Clean, Extent, Group};
+use crate::format::{Mark, Place, Seal};
+use crate::gather::{Flight, Gather, Records};
+use crate::head::{BodyHead, MetaHead};
+use crate::limits::UNBARRIERED_MAX;
+
+/// Least payload for which a new extent is begun in the rest of a segment.
+const EXTENT_REST_MIN: usize = 512;
+
+/// Whether a change may use the reserve of a full store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// It brings more to keep.
+    Mail,
+    /// It frees space, or is small and must go on in a full store.
+    Care,
+}
+
+/// Everything about the log that is not the state it leads to.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    pub(crate) gather: Gather,
+    pub(crate) flight: Option<Flight>,
+    /// A buffer that the last group left behind.
+    spare: Vec<u8>,
+    pub(crate) meta: Option<MetaHead>,
+    pub(crate) body: Option<BodyHead>,
+    /// The last segment of each head that ended, and where.
+    pub(crate) last_meta: Option<Seal>,
+    pub(crate) last_body: Option<Seal>,
+    /// Sequence number of the next segment.
+    pub(crate) next_seq: u32,
+    /// Number of the next group.
+    pub(crate) next_group: u64,
+    /// What the last good barrier made durable.
+    pub(crate) durable_meta: Mark,
+    pub(crate) durable_body: Mark,
+    /// Body segments from here on may still be verified by a recovery: see `DESIGN.md`, "Reuse".
+    pub(crate) floor: u32,
+    /// Body bytes appended since the last group was closed.
+    pub(crate) unbarriered: u64,
+    /// Bytes programmed before this mount, and bytes of mail ever committed.
+    pub(crate) programmed_before: u64,
+    pub(crate) mail: u64,
+}
+
+impl Log {
+    /// Gives a group's buffer back, wiped of its length only: the next group overwrites it.
+    pub(crate) fn give_back(&mut self, mut bytes: Vec<u8>) {
+        bytes.clear();
+        self.spare = bytes;
+    }
+
+    /// Least sequence number of a body segment that a commit on its way to flash names.
+    fn first_pending_body(&self) -> Option<u32> {
+        let flight = self.flight.as_ref().and_then(|flight| flight.first_body);
+        [self.gather.first_body, flight].into_iter().flatten().min()
+    }
+}
+
+impl<Q: FlashQueue> Store<Q> {
+    // ---- Segments ----------------------------------------------------------------------------------------------
+
+    /// Body segments with sequence numbers below this may be reused once nothing lives in them.
+    fn reuse_floor(&self) -> u32 {
+        let floors = [Some(self.log.floor), self.log.first_pending_body(), self.drafts.first_body()];
+        floors.into_iter().flatten().min().unwrap_or(0)
+    }
+
+    /// A segment that may be erased now. When free ones are down to the reserve, body segments in which nothing lives
+    /// any more become free first, the oldest one first.
+    fn choose_segment(&mut self, class: Class) -> Option<u32> {
+        let wanted = (self.layout.reserve() + 1).saturating_sub(self.segments.free());
+        if wanted > 0 {
+            let dead: Vec<u32> = self.dead_bodies().take(wanted as usize).collect();
+            dead.iter().for_each(|index| self.segments.release(*index));
+        }
+        if self.segments.free() > self.kept(class) { self.segments.least_worn() } else { None }
+    }
+
+    /// Body segments that can be erased and used again.
+    fn dead_bodies(&self) -> impl Iterator<Item = u32> + '_ {
+        let dead = self.segments.dead_bodies(self.reuse_floor());
+        dead.filter(|index| !self.reader.is_pinned(&self.segments, *index))
+    }
+
+    /// Segments that `class` must leave alone.
+    fn kept(&self, class: Class) -> u32 {
+        if class == Class::Mail { self.layout.reserve() } else { 0 }
+    }
+
+    /// Segments that `class` could still open.
+    pub(crate) fn spare_segments(&self, class: Class) -> u32 {
+        let kept = self.kept(class);
+        match self.segments.free().saturating_sub(kept) {
+            0 => (self.segments.free() + self.dead_bodies().count() as u32).saturating_sub(kept),
+            spare => spare,
+        }
+    }
+
+    /// Erases a segment and gives it to a head. Returns its index, its sequence number and its header.
+    fn open_segment(&mut self, head: Head, class: Class) -> Option<(u32, u32, [u8; HEADER_BYTES])> {
+        let next_seq = self.log.next_seq.checked_add(1)?;
+        let index = self.choose_segment(class)?;
+        let seq = core::mem::replace(&mut self.log.next_seq, next_seq);
+        let erases = self.segments.erases(index).saturating_add(1);
+        let (before, beside) = match head {
+            Head::Meta => (self.log.last_meta, self.log.last_body),
+            Head::Body => (self.log.last_body, self.log.last_meta),
+        };
+        let header = Header { head, seq, erases, life: self.life.anchor.life, before, beside };
+        let bytes = self.layout.segment_bytes.into();
+        self.outbox.erase(&mut self.queue, self.layout.base(index), bytes);
+        self.segments.open(index, head, seq, erases);
+        Some((index, seq, header.to_bytes(&self.layout.uuid, index)))
+    }
+
+    /// Ends the metadata segment, all of which is durable, and begins another. `None` when there is none.
+    fn open_meta(&mut self) -> Option<MetaHead> {
+        if let Some(old) = self.log.meta {
+            self.log.last_meta = Some(Seal { seq: old.seq, segment: old.segment, end: old.offset });
+        }
+        let (segment, seq, header) = self.open_segment(Head::Meta, Class::Care)?;
+        let mut units = header.to_vec();
+        units.resize(self.layout.first_group() as usize, 0);
+        let address = self.layout.base(segment);
+        self.outbox.program(&mut self.queue, address, &units);
+        let head = MetaHead { segment, seq, offset: self.layout.first_group() };
+        self.log.meta = Some(head);
+        Some(head)
+    }
+
+    /// Ends the body segment and begins another. `None` when letters may not have another one.
+    fn open_body(&mut self) -> Option<()> {
+        if self.spare_segments(Class::Mail) == 0 {
+            return None;
+        }
+        if let Some(mut old) = self.log.body.take() {
+            old.pad(&self.layout, &mut self.queue, &mut self.outbox);
+            let end = old.programmed();
+            self.log.last_body = Some(Seal { seq: end.seq, segment: old.segment, end: end.offset });
+        }
+        let (segment, seq, header) = self.open_segment(Head::Body, Class::Mail)?;
+        self.log.body = Some(BodyHead::new(segment, seq, 0, &header));
+        Some(())
+    }
+
+    // ---- Extents -----------------------------------------------------------------------------------------------
+
+    /// Appends a part of `payload` to the body log, as much as one segment takes. Returns the extent.
+    ///
+    /// # Errors
+    /// [`Stop::Busy`] when the device has to catch up first, [`Refusal::StoreFull`].
+    pub(crate) fn append_extent(&mut self, payload: &[u8]) -> Result<Extent, Stop> {
+        if !self.may_program() {
+            return Err(Stop::Busy);
+        }
+        self.outbox.pump(&mut self.queue);
+        let len = payload.len().min(self.layout.extent_bytes_max());
+        if !self.outbox.is_empty() || self.log.unbarriered + len as u64 > UNBARRIERED_MAX {
+            return Err(Stop::Busy);
+        }
+        let room = self.log.body.as_ref().map_or(0, |body| body.room(&self.layout));
+        if room < len.min(EXTENT_REST_MIN) {
+            self.open_body().ok_or(Refusal::StoreFull)?;
+        }
+        let Some(body) = &mut self.log.body else { return Err(Refusal::StoreFull.into()) };
+        let len = len.min(body.room(&self.layout));
+        let part = payload.get(..len).unwrap_or_default();
+        let offset = body.append(&self.layout, &mut self.queue, &mut self.outbox, part);
+        let len = len as u32;
+        self.log.unbarriered += u64::from(len) + FRAME_BYTES as u64;
+        Ok(Extent { seq: body.seq, offset, len, original: len })
+    }
+
+    // ---- Groups ------------------------------------------------------------------------------------------------
+
+    /// Bytes of metadata that can be written before another segment is needed.
+    pub(crate) fn meta_room(&self) -> usize {
+        let head =
+            self.log.meta.map_or(0, |head| self.layout.segment_bytes.saturating_sub(head.offset) as usize);
+        head.saturating_sub(self.log.gather.bytes.len() + self.layout.unit as usize)
+    }
+
+    /// Hands the next group to the device: all that gathers, or as much of it as the segment has room for, and a
+    /// barrier. Returns how many waiters it will answer.
+    pub(crate) fn begin_group(&mut self, clean: bool) -> usize {
+        if let Some(body) = &mut self.log.body {
+            body.pad(&self.layout, &mut self.queue, &mut self.outbox);
+        }
+        let Some((head, count, len)) = self.place_group(clean) else { return 0 };
+        let mut bytes = core::mem::take(&mut self.log.spare);
+        let marked_body = self.log.durable_body;
+        let records = self.write_group(&mut bytes, head, (count, len), clean);
+        let body = self.log.body.as_ref().map_or(self.log.durable_body, BodyHead::programmed);
+        let end = head.offset + bytes.len() as u32;
+        self.log.meta = Some(MetaHead { offset: end, ..head });
+        let place = Place { segment: head.segment, offset: head.offset };
+        self.outbox.program(&mut self.queue, self.layout.address(place), &bytes);
+        self.outbox.barrier(&mut self.queue);
+        let first_body = self.log.gather.first_body;
+        let waiters = self.log.gather.take(count, len);
+        let answered = waiters.len();
+        self.log.flight = Some(Flight {
+            bytes,
+            place,
+            records,
+            waiters,
+            meta: Mark { seq: head.seq, offset: end },
+            body,
+            marked_body: marked_body.seq,
+            first_body,
+            clean,
+        });
+        self.log.unbarriered = 0;
+        answered
+    }
+
+    /// Finds room for the next group: the head, and how many records and bytes of them fit. Opens a segment when
+    /// nothing fits into the present one; fails what waits when there is none.
+    fn place_group(&mut self, clean: bool) -> Option<(MetaHead, u32, usize)> {
+        let reserved = self.group_overhead(clean);
+        let room = |head: MetaHead| {
+            (self.layout.segment_bytes.saturating_sub(head.offset) as usize).checked_sub(reserved)
+        };
+        let waiting = self.log.gather.records > 0;
+        let fit = |head: MetaHead| {
+            let (count, len) = self.log.gather.fitting(room(head)?);
+            (count > 0 || !waiting).then_some((head, count, len))
+        };
+        if let Some(found) = self.log.meta.and_then(fit) {
+            return Some(found);
+        }
+        let Some(head) = self.open_meta() else {
+            self.fail_gathered(Refusal::StoreFull);
+            return None;
+        };
+        let space = (self.layout.segment_bytes - head.offset) as usize;
+        let (count, len) = self.log.gather.fitting(space.saturating_sub(reserved));
+        Some((head, count, len))
+    }
+
+    /// Bytes that a group needs beside its records, at most.
+    fn group_overhead(&self, clean: bool) -> usize {
+        /// All numbers of a group record at their longest.
+        const GROUP_NUMBERS: usize = 96;
+        let touched = self.log.gather.touched().map_or(0, |touched| touched.len() * 5);
+        let clean = if clean { 3 * FRAME_BYTES } else { 0 };
+        frame::align(FRAME_BYTES + GROUP_NUMBERS + touched) + clean
+    }
+
+    /// Builds the group in `bytes`: its own record, then the first `count` records that gather, then padding. Returns
+    /// where the records stand.
+    fn write_group(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        head: MetaHead,
+        (count, len): (u32, usize),
+        clean: bool,
+    ) -> core::ops::Range<usize> {
+        let clean_record = clean.then(|| self.clean_record());
+        let clean_bytes = clean_record.as_ref().map_or(0, Vec::len);
+        let group = Group {
+            number: self.log.next_group,
+            life: self.life.anchor.life,
+            time: self.now.0,
+            meta: self.log.durable_meta,
+            body: self.log.durable_body,
+            records: count + u32::from(clean),
+            bytes: (len + clean_bytes) as u32,
+            programmed: self.log.programmed_before + self.outbox.programmed(),
+            mail: self.log.mail,
+            touched: self.log.gather.touched().map(Cow::Borrowed),
+        };
+        let start = frame::open(bytes);
+        // Encoding into memory cannot fail for these types; if it did, the record would not verify and not count.
+        let _ = code::put(bytes, &group);
+        frame::close(bytes, start, kind::GROUP);
+        self.log.next_group += 1;
+        let first = bytes.len();
+        bytes.extend_from_slice(self.log.gather.bytes.get(..len).unwrap_or_default());
+        bytes.extend_from_slice(clean_record.as_deref().unwrap_or_default());
+        let end = bytes.len();
+        self.seal_records(bytes, head);
+        bytes.resize(self.layout.round_up(bytes.len() as u32) as usize, 0);
+        first..end
+    }
+
+    /// Sets the CRCs of the records in `bytes`, now that it is known where they stand.
+    fn seal_records(&self, bytes: &mut [u8], head: MetaHead) {
+        let seed = self.layout.seed(head.seq);
+        let mut at = 0;
+        while let Some((len, span)) = Records::new(bytes.get(at..).unwrap_or_default())
+            .next()
+            .map(|record| (FRAME_BYTES + record.payload.len(), record.span))
+        {
+            frame::seal(seed, head.offset + at as u32, bytes.get_mut(at..at + len).unwrap_or_default());
+            at += span;
+        }
+    }
+
+    fn clean_record(&self) -> Vec<u8> {
+        let body = self.log.body.as_ref().map(BodyHead::programmed);
+        let mut bytes = Vec::new();
+        let start = frame::open(&mut bytes);
+        // As for the group record.
+        let _ = code::put(&mut bytes, &Clean { life: self.life.anchor.life, body });
+        frame::close(&mut bytes, start, kind::CLEAN);
+        bytes
+    }
+}

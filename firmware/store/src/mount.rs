@@ -1,0 +1,385 @@
+//! Making a store, and taking one up again: finding the anchor, the segments, and the state that the log leads to.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::fmt;
+
+use flash::{Fault, FlashQueue, Geometry};
+use mail::{Modseq, UnixTime};
+
+use crate::Store;
+use crate::damage::DamageList;
+use crate::drafts::Drafts;
+use crate::format::anchor::{ANCHOR_BYTES, Anchor, Found};
+use crate::format::code::put;
+use crate::format::frame::kind;
+use crate::format::header::{HEADER_BYTES, Head, Header};
+use crate::format::records::Heal;
+use crate::format::{FORMAT_VERSION, Mark, Place, Seal};
+use crate::head::{BodyHead, MetaHead};
+use crate::index::State;
+use crate::layout::{ANCHOR_SEGMENTS, Layout, Unfit};
+use crate::life::{Life, Phase};
+use crate::limits::{MODSEQ_JUMP, MODSEQ_MAX, SEQ_JUMP};
+use crate::log::Log;
+use crate::outbox::Outbox;
+use crate::reader::Reader;
+use crate::replay::{Replay, Replayed, chapters, rescue};
+use crate::segments::Segments;
+
+/// What [`Store::format`] needs to be told.
+#[derive(Clone, Copy, Debug)]
+pub struct FormatOptions {
+    /// The store's identity: random, and another for every format.
+    pub uuid: [u8; 16],
+    /// Segment size in bytes, rounded to what is possible; `None` to choose one by the capacity.
+    pub segment_bytes: Option<u32>,
+}
+
+/// How to mount.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MountOptions {
+    /// Program nothing: for tools that look at a store.
+    pub read_only: bool,
+}
+
+/// Why there is no store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MountError {
+    /// Nothing on the device says that it is a store: it is new, or something else.
+    NotAStore,
+    /// The store was written by a later version of this program.
+    Newer {
+        /// Its format version.
+        version: u16,
+    },
+    /// The device is smaller than the store on it: it has been cut, or copied to a smaller one.
+    CutShort {
+        /// Bytes that the store uses.
+        store: u64,
+        /// Bytes that the device has.
+        device: u64,
+    },
+    /// The device's write or erase size does not fit the store.
+    OtherGeometry,
+    /// The device is too small for a store.
+    TooSmall,
+    /// The device could not be read.
+    Device(Fault),
+}
+
+impl fmt::Display for MountError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAStore => f.write_str("there is no Tegami store on this flash"),
+            Self::Newer { version } => write!(
+                f,
+                "the store on this flash has format {version}, and this program knows formats up to {FORMAT_VERSION}: \
+                 use a newer program"
+            ),
+            Self::CutShort { store, device } => write!(
+                f,
+                "the store on this flash uses {store} bytes and the flash has only {device}: part of it is missing"
+            ),
+            Self::OtherGeometry => f.write_str(
+                "the store on this flash was made for other write or erase sizes than the flash has",
+            ),
+            Self::TooSmall => f.write_str("the flash is too small for a store"),
+            Self::Device(fault) => write!(f, "the flash could not be read: {fault}"),
+        }
+    }
+}
+
+impl core::error::Error for MountError {}
+
+/// What a mount found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MountReport {
+    /// The last life ended by [`Store::unmount`].
+    pub clean: bool,
+    /// Records replayed.
+    pub records: u64,
+    /// Damaged places found.
+    pub damage: u64,
+    /// Time of the newest group, which the clock cannot be before.
+    pub newest: Option<UnixTime>,
+    /// Lives that programmed the store so far.
+    pub lives: u64,
+}
+
+/// The anchors that stand on a device.
+#[derive(Default)]
+struct Anchors {
+    newest: Option<Anchor>,
+    /// The other copy is there and one life older: no attempt at a later one was cut short.
+    paired: bool,
+    newer_version: Option<u16>,
+    fault: Option<Fault>,
+}
+
+impl<Q: FlashQueue> Store<Q> {
+    /// Makes a new store on the device, whatever it holds, and returns it mounted and empty. Only the anchors are
+    /// written; until they are durable ([`barrier_in_flight`](Self::barrier_in_flight)) an older store may come back.
+    ///
+    /// # Errors
+    /// [`MountError::TooSmall`], [`MountError::OtherGeometry`].
+    pub fn format(mut queue: Q, options: &FormatOptions) -> Result<Self, MountError> {
+        let geometry = queue.geometry();
+        let layout = Layout::plan(geometry, options.uuid, options.segment_bytes).map_err(MountError::from)?;
+        // Lives go on from those of a store that was here before, so that the new anchors win over its last ones.
+        let before = find_anchors(&mut queue, geometry).newest.map_or(0, |anchor| anchor.life);
+        let anchor = Anchor {
+            uuid: options.uuid,
+            life: before + 1,
+            capacity: layout.capacity(),
+            segment_bytes: layout.segment_bytes,
+            unit: layout.unit,
+            seq_base: 1,
+            resumed: false,
+            meta: None,
+            body: None,
+            modseq_base: 1,
+        };
+        let second = Anchor { life: before + 2, ..anchor };
+        let mut store = Self::assemble(queue, layout, second);
+        store.log.next_seq = anchor.seq_base;
+        store.log.next_group = 1;
+        store.write_anchor(anchor);
+        store.write_anchor(second);
+        store.outbox.barrier(&mut store.queue);
+        store.life.phase = Phase::Opening;
+        Ok(store)
+    }
+
+    /// Mounts the store on a device. Reads past every cache and waits for that; afterwards one barrier is under way,
+    /// and no session may begin until [`is_ready`](Self::is_ready).
+    ///
+    /// # Errors
+    /// [`MountError`].
+    pub fn mount(mut queue: Q, options: MountOptions) -> Result<Self, MountError> {
+        let geometry = queue.geometry();
+        let anchors = find_anchors(&mut queue, geometry);
+        let anchor = anchors.newest.ok_or(match (anchors.newer_version, anchors.fault) {
+            (Some(version), _) => MountError::Newer { version },
+            (None, Some(fault)) => MountError::Device(fault),
+            (None, None) => MountError::NotAStore,
+        })?;
+        if anchor.capacity > geometry.capacity {
+            return Err(MountError::CutShort { store: anchor.capacity, device: geometry.capacity });
+        }
+        let layout = Layout::of(&anchor, geometry)?;
+        let mut store = Self::assemble(queue, layout, anchor);
+        let done = store.replay_log();
+        let clean = done.clean.is_some_and(|clean| clean.life == anchor.life) && anchors.paired;
+        store.take_up(&done, clean);
+        if options.read_only {
+            store.life.phase = Phase::ReadOnly;
+        } else {
+            store.outbox.barrier(&mut store.queue);
+        }
+        Ok(store)
+    }
+
+    /// What the mount found.
+    pub const fn mount_report(&self) -> &MountReport {
+        &self.report
+    }
+
+    fn assemble(queue: Q, layout: Layout, anchor: Anchor) -> Self {
+        let life = Life {
+            phase: Phase::Mounting,
+            anchor,
+            resume: false,
+            verify: false,
+            wanted: false,
+            closing: false,
+            ended: false,
+        };
+        Self {
+            queue,
+            outbox: Outbox::default(),
+            segments: Segments::new(layout.segments),
+            layout,
+            state: State::new(first_uid_validity(&layout.uuid)),
+            log: Log::default(),
+            drafts: Drafts::default(),
+            reader: Reader::default(),
+            damage: DamageList::default(),
+            life,
+            now: UnixTime(0),
+            message_bytes_max: mail::limits::MESSAGE_BYTES_DEFAULT,
+            report: MountReport::default(),
+        }
+    }
+
+    /// Reads the headers of all segments: by sequence number, with the segment's index.
+    fn read_headers(&mut self) -> BTreeMap<u32, (u32, Header)> {
+        let mut headers = BTreeMap::new();
+        for index in ANCHOR_SEGMENTS..self.layout.segments {
+            let mut bytes = [0; HEADER_BYTES];
+            if self.queue.read_through(self.layout.base(index), &mut bytes).is_err() {
+                continue;
+            }
+            if let Some(header) = Header::parse(&bytes, &self.layout.uuid, index) {
+                headers.insert(header.seq, (index, header));
+            }
+        }
+        headers
+    }
+
+    /// Replays the metadata log into the state.
+    fn replay_log(&mut self) -> Replayed {
+        let headers = self.read_headers();
+        let chain = chapters(&self.life.anchor, &headers);
+        for (seq, (index, header)) in &headers {
+            if header.head == Head::Body {
+                self.segments.open(*index, Head::Body, *seq, header.erases);
+            }
+        }
+        for chapter in &chain {
+            let erases = headers.get(&chapter.seq).map_or(1, |(_, header)| header.erases);
+            self.segments.open(chapter.segment, Head::Meta, chapter.seq, erases);
+        }
+        let newest = headers.keys().next_back().copied().unwrap_or(0);
+        self.log.next_seq = newest.max(self.life.anchor.seq_base).saturating_add(SEQ_JUMP);
+        self.state.rescue = rescue();
+        let mut replay = Replay {
+            queue: &mut self.queue,
+            layout: self.layout,
+            segments: &mut self.segments,
+            state: &mut self.state,
+            damage: &mut self.damage,
+            done: Replayed::default(),
+            touched: None,
+        };
+        for chapter in chain {
+            replay.chapter(chapter);
+        }
+        let done = replay.done;
+        self.state.rescue = None;
+        done
+    }
+
+    /// Puts the heads where the log ends and the numbers above all that were used.
+    fn take_up(&mut self, done: &Replayed, clean: bool) {
+        self.free_unnamed_bodies(done.body);
+        let body = self.segments.find(done.body.seq);
+        let body = body.map(|segment| Seal { seq: done.body.seq, segment, end: done.body.offset });
+        (self.log.last_meta, self.log.last_body) = (done.meta, body);
+        self.log.durable_meta =
+            done.meta.map_or_else(Mark::default, |seal| Mark { seq: seal.seq, offset: seal.end });
+        self.log.durable_body = done.body;
+        self.log.floor = if clean { done.marked_body } else { self.log.next_seq };
+        self.log.next_group = done.group + 1;
+        self.log.programmed_before = done.programmed;
+        self.log.mail = done.mail;
+        if clean {
+            self.resume(done);
+        }
+        let base = self.life.anchor.modseq_base.max(self.state.next.modseq);
+        let jump = if clean { 0 } else { MODSEQ_JUMP };
+        self.state.next.modseq = base.saturating_add(jump).min(MODSEQ_MAX);
+        self.heal(done);
+        self.state.take_changed();
+        self.report = MountReport {
+            clean,
+            records: done.records,
+            damage: self.damage.count(),
+            newest: (done.newest != 0).then_some(UnixTime(done.newest)),
+            lives: self.life.anchor.life,
+        };
+    }
+
+    /// Body segments behind everything that a durable record names hold nothing: their letters were never committed.
+    fn free_unnamed_bodies(&mut self, body: Mark) {
+        let unnamed: Vec<u32> = {
+            let behind = self.segments.in_use().iter().filter(|(seq, index)| {
+                *seq > body.seq && self.segments.used(*index) == crate::segments::Use::Log(Head::Body)
+            });
+            behind.map(|(_, index)| *index).collect()
+        };
+        unnamed.iter().for_each(|index| self.segments.release(*index));
+    }
+
+    /// Goes on in the segments of a life that ended cleanly.
+    fn resume(&mut self, done: &Replayed) {
+        let Some(meta) = done.meta else { return };
+        self.life.resume = true;
+        let offset = self.layout.round_up(meta.end);
+        self.log.meta = Some(MetaHead { segment: meta.segment, seq: meta.seq, offset });
+        self.log.durable_meta = Mark { seq: meta.seq, offset };
+        let body = done.clean.and_then(|clean| clean.body);
+        if let Some(mark) = body
+            && let Some(segment) = self.segments.find(mark.seq)
+        {
+            self.log.body = Some(BodyHead::new(segment, mark.seq, mark.offset, &[]));
+            self.log.durable_body = mark;
+        }
+    }
+
+    /// Answers damage: mailboxes that may have lost something get new UIDVALIDITYs, now and in a record.
+    fn heal(&mut self, done: &Replayed) {
+        for (at, mailboxes) in &done.unhealed {
+            let record = Heal {
+                at: *at,
+                uid_validity: self.state.next.uid_validity,
+                below: self.state.next.mailbox,
+                mailboxes: mailboxes.clone(),
+            };
+            let mut payload = Vec::new();
+            // Encoding into memory cannot fail.
+            let _ = put(&mut payload, &record);
+            let nowhere = Place { segment: 0, offset: 0 };
+            let _ = self.state.apply(&mut self.segments, kind::HEAL, &payload, nowhere);
+            let _ = self.log.gather.record(kind::HEAL, |out| {
+                out.extend_from_slice(&payload);
+                Ok(())
+            });
+            self.log.gather.touch_any();
+        }
+        if !done.unhealed.is_empty() {
+            // Clients that ask for changes since a MODSEQ must see that everything may have changed.
+            let modseq = Modseq(self.state.take_modseq());
+            self.state.mailboxes.values_mut().for_each(|mailbox| mailbox.touch(modseq));
+        }
+    }
+}
+
+impl From<Unfit> for MountError {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Small => Self::TooSmall,
+            Unfit::Sizes => Self::OtherGeometry,
+        }
+    }
+}
+
+/// Where the UIDVALIDITYs of a new store begin: not where those of the store began that was here before, so that no
+/// client takes letters of one for letters of the other (STORE.md rule 12: never from a clock).
+fn first_uid_validity(uuid: &[u8; 16]) -> u32 {
+    1 + (crc32c::crc32c(uuid) >> 2)
+}
+
+fn find_anchors<Q: FlashQueue>(queue: &mut Q, geometry: Geometry) -> Anchors {
+    let mut found = Vec::new();
+    let mut anchors = Anchors::default();
+    for place in Layout::anchor_places(geometry) {
+        let mut bytes = [0; ANCHOR_BYTES];
+        if let Err(fault) = queue.read_through(place, &mut bytes) {
+            anchors.fault = Some(fault);
+            continue;
+        }
+        match Anchor::parse(&bytes) {
+            Found::Anchor(anchor) if u64::from(anchor.slot()) * u64::from(anchor.segment_bytes) == place => {
+                found.push(anchor);
+            }
+            Found::Newer(version) => anchors.newer_version = Some(version),
+            Found::Anchor(_) | Found::Nothing => {}
+        }
+    }
+    anchors.newest = found.iter().max_by_key(|anchor| anchor.life).copied();
+    anchors.paired = anchors.newest.is_some_and(|newest| {
+        found.iter().any(|other| other.uuid == newest.uuid && other.life + 1 == newest.life)
+    });
+    anchors
+}

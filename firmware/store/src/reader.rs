@@ -1,0 +1,296 @@
+//! Reading letters back: records through a few windows on the metadata, bodies extent by extent, every byte verified.
+
+use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use flash::{FlashQueue, ReadError};
+use mail::{Cold, Content, MailboxId, Record, Uid, Unready};
+
+use crate::Store;
+use crate::format::frame::{FRAME_BYTES, Frame, kind, verifies};
+use crate::format::records::{CommitView, Extent};
+use crate::format::{Mark, Place};
+use crate::index::Letter;
+use crate::layout::Layout;
+use crate::limits::{WINDOW_BYTES, WINDOWS};
+use crate::segments::Segments;
+
+/// A stretch of the log in memory.
+#[derive(Debug, Default)]
+struct Window {
+    at: Mark,
+    bytes: Vec<u8>,
+    used: u64,
+}
+
+/// A letter that someone holds open.
+#[derive(Debug)]
+struct Opened {
+    pin: Rc<()>,
+    commit: Place,
+    head: u64,
+    /// Extents with the offset in the letter at which each begins.
+    extents: Vec<(u64, Extent)>,
+    body: Option<(u32, u32)>,
+}
+
+/// What is kept in memory for readers.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    windows: [Window; WINDOWS],
+    /// The extent that was read last, verified; without its frame.
+    extent: Window,
+    opened: BTreeMap<u64, Opened>,
+    next_id: u64,
+    clock: u64,
+}
+
+/// Why a frame could not be read.
+enum Miss {
+    Cold(Cold),
+    /// The device fails there, or what it gives does not verify.
+    Bad,
+}
+
+impl Reader {
+    /// Whether somebody reads a letter whose body may reach into body segment `index`.
+    pub(crate) fn is_pinned(&self, segments: &Segments, index: u32) -> bool {
+        let holds = |opened: &Opened| {
+            opened.body.is_some_and(|(first, more)| segments.reaches(first, more, index))
+                && Rc::strong_count(&opened.pin) > 1
+        };
+        self.opened.values().any(holds)
+    }
+
+    fn sweep(&mut self) {
+        self.opened.retain(|_, opened| Rc::strong_count(&opened.pin) > 1);
+    }
+
+    /// The record at `place` as (window, range of its payload). `limit` is where programmed bytes end there.
+    fn frame<Q: FlashQueue>(
+        &mut self,
+        queue: &mut Q,
+        layout: &Layout,
+        (place, seq, limit): (Place, u32, u32),
+    ) -> Result<(usize, core::ops::Range<usize>), Miss> {
+        if let Some(found) = self.in_window(layout, place, seq) {
+            return Ok(found);
+        }
+        let slot = match self.load(queue, layout, (place, seq, limit), WINDOW_BYTES) {
+            // What the device cannot read may lie behind the record: look at its frame alone.
+            Err(Miss::Bad) => self.load(queue, layout, (place, seq, limit), FRAME_BYTES)?,
+            loaded => loaded?,
+        };
+        if let Some(found) = self.in_window(layout, place, seq) {
+            return Ok(found);
+        }
+        let frame = self.windows.get(slot).and_then(|window| Frame::parse(&window.bytes)).ok_or(Miss::Bad)?;
+        if frame.bytes() > FRAME_BYTES + layout.record_bytes_max() {
+            return Err(Miss::Bad);
+        }
+        self.load(queue, layout, (place, seq, limit), frame.bytes())?;
+        self.in_window(layout, place, seq).ok_or(Miss::Bad)
+    }
+
+    /// Finds the whole record at `place` in a window and verifies it.
+    fn in_window(
+        &mut self,
+        layout: &Layout,
+        place: Place,
+        seq: u32,
+    ) -> Option<(usize, core::ops::Range<usize>)> {
+        self.clock += 1;
+        for (slot, window) in self.windows.iter_mut().enumerate() {
+            let Some(start) = place.offset.checked_sub(window.at.offset).filter(|_| window.at.seq == seq)
+            else {
+                continue;
+            };
+            let start = start as usize;
+            let Some(frame) = window.bytes.get(start..).and_then(Frame::parse) else { continue };
+            let end = start + frame.bytes();
+            let Some(whole) = window.bytes.get(start..end) else { continue };
+            if verifies(layout.seed(seq), place.offset, whole) {
+                window.used = self.clock;
+                return Some((slot, start + FRAME_BYTES..end));
+            }
+        }
+        None
+    }
+
+    /// Reads `len` bytes from `place`, at most to `limit`, into the window that was not used for the longest time.
+    fn load<Q: FlashQueue>(
+        &mut self,
+        queue: &mut Q,
+        layout: &Layout,
+        (place, seq, limit): (Place, u32, u32),
+        len: usize,
+    ) -> Result<usize, Miss> {
+        let len = len.min(limit.saturating_sub(place.offset) as usize);
+        let oldest = self.windows.iter().enumerate().min_by_key(|(_, window)| window.used);
+        let slot = oldest.map_or(0, |(slot, _)| slot);
+        let Some(window) = self.windows.get_mut(slot) else { return Err(Miss::Bad) };
+        window.at = Mark { seq, offset: place.offset };
+        read_into(queue, layout.address(place), len, &mut window.bytes)?;
+        window.used = self.clock;
+        Ok(slot)
+    }
+}
+
+/// Fills `bytes` with what the device holds; leaves it empty on failure.
+fn read_into<Q: FlashQueue>(queue: &mut Q, offset: u64, len: usize, bytes: &mut Vec<u8>) -> Result<(), Miss> {
+    bytes.resize(len, 0);
+    let result = queue.read(offset, bytes);
+    if result.is_err() {
+        bytes.clear();
+    }
+    match result {
+        Ok(()) => Ok(()),
+        Err(ReadError::Cold) => Err(Miss::Cold(Cold { offset, len: len as u32 })),
+        Err(ReadError::Fault(_)) => Err(Miss::Bad),
+    }
+}
+
+impl<Q: FlashQueue> Store<Q> {
+    /// The letter of a message.
+    fn letter(&self, mailbox: MailboxId, uid: Uid) -> Result<Letter, Unready> {
+        let mailbox = self.state.mailboxes.get(&mailbox.0).ok_or(Unready::Gone)?;
+        let entry = mailbox.entries.get(uid).ok_or(Unready::Gone)?;
+        self.state.letters.get(entry.letter).ok_or(Unready::Gone)
+    }
+
+    /// The payload of the commit at `place`.
+    fn read_commit(&mut self, place: Place) -> Result<CommitView<'_>, Unready> {
+        let seq = self.segments.seq(place.segment);
+        let head = self.log.meta.filter(|head| head.segment == place.segment);
+        let limit = head.map_or(self.layout.segment_bytes, |head| head.offset);
+        let found = self.reader.frame(&mut self.queue, &self.layout, (place, seq, limit));
+        let (slot, range) = match found {
+            Ok(found) => found,
+            Err(miss) => return Err(self.missed(miss, place)),
+        };
+        let window = self.reader.windows.get(slot).and_then(|window| window.bytes.get(range));
+        window.and_then(CommitView::parse).ok_or(Unready::Damaged)
+    }
+
+    fn missed(&mut self, miss: Miss, place: Place) -> Unready {
+        match miss {
+            Miss::Cold(cold) => Unready::Cold(cold),
+            Miss::Bad => {
+                self.damage.note(Mark { seq: self.segments.seq(place.segment), offset: place.offset });
+                Unready::Damaged
+            }
+        }
+    }
+
+    pub(crate) fn read_record(&mut self, mailbox: MailboxId, uid: Uid) -> Result<Record<'_>, Unready> {
+        let place = self.letter(mailbox, uid)?.place;
+        let commit = self.read_commit(place)?.commit;
+        Ok(Record { head: commit.head.0, summary: commit.summary.0 })
+    }
+
+    pub(crate) fn open_letter(&mut self, mailbox: MailboxId, uid: Uid) -> Result<Content, Unready> {
+        let letter = self.letter(mailbox, uid)?;
+        let view = self.read_commit(letter.place)?;
+        let (size, head) = (view.commit.size, view.commit.head.0.len() as u64);
+        let mut start = head;
+        let mut extents = Vec::new();
+        for extent in view.extents() {
+            extents.push((start, extent));
+            start += u64::from(extent.original);
+        }
+        self.reader.sweep();
+        self.reader.next_id += 1;
+        let (id, pin) = (self.reader.next_id, Rc::new(()));
+        let opened = Opened { pin: Rc::clone(&pin), commit: letter.place, head, extents, body: letter.body };
+        self.reader.opened.insert(id, opened);
+        Ok(Content::new(id, size, pin))
+    }
+
+    pub(crate) fn read_content(
+        &mut self,
+        content: &Content,
+        offset: u64,
+        max: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, Unready> {
+        let mut given = 0;
+        while given < max && offset + (given as u64) < content.size() {
+            match self.read_piece(content, offset + given as u64, max - given, out) {
+                Ok(0) => return if given > 0 { Ok(given) } else { Err(Unready::Damaged) },
+                Ok(count) => given += count,
+                Err(error) => return if given > 0 { Ok(given) } else { Err(error) },
+            }
+        }
+        Ok(given)
+    }
+
+    /// Gives bytes from one place: the head, or one extent.
+    fn read_piece(
+        &mut self,
+        content: &Content,
+        offset: u64,
+        max: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, Unready> {
+        let opened = self.reader.opened.get(&content.id()).ok_or(Unready::Gone)?;
+        if offset < opened.head {
+            let place = opened.commit;
+            let head = self.read_commit(place)?.commit.head.0;
+            return Ok(give(head, offset, max, out));
+        }
+        let at = opened.extents.partition_point(|(start, _)| *start <= offset);
+        let &(start, extent) =
+            at.checked_sub(1).and_then(|at| opened.extents.get(at)).ok_or(Unready::Damaged)?;
+        self.load_extent(extent)?;
+        Ok(give(self.reader.extent.bytes.get(FRAME_BYTES..).unwrap_or_default(), offset - start, max, out))
+    }
+
+    /// Reads an extent and verifies it, unless it is the one that was read last.
+    fn load_extent(&mut self, extent: Extent) -> Result<(), Unready> {
+        let at = Mark { seq: extent.seq, offset: extent.offset };
+        if self.reader.extent.at == at && !self.reader.extent.bytes.is_empty() {
+            return Ok(());
+        }
+        let result =
+            read_extent(&mut self.queue, &self.layout, &self.segments, extent, &mut self.reader.extent.bytes);
+        match result {
+            Ok(()) => {
+                self.reader.extent.at = at;
+                Ok(())
+            }
+            Err(miss) => {
+                self.reader.extent.bytes.clear();
+                let segment = self.segments.find(extent.seq).unwrap_or(0);
+                Err(self.missed(miss, Place { segment, offset: extent.offset }))
+            }
+        }
+    }
+}
+
+/// Appends what `bytes` hold from `offset` on, at most `max`, to `out`.
+fn give(bytes: &[u8], offset: u64, max: usize, out: &mut Vec<u8>) -> usize {
+    let rest = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default();
+    let piece = rest.get(..max).unwrap_or(rest);
+    out.extend_from_slice(piece);
+    piece.len()
+}
+
+/// Reads the frame and payload of an extent into `bytes` and verifies both.
+fn read_extent<Q: FlashQueue>(
+    queue: &mut Q,
+    layout: &Layout,
+    segments: &Segments,
+    extent: Extent,
+    bytes: &mut Vec<u8>,
+) -> Result<(), Miss> {
+    let segment = segments.find(extent.seq).ok_or(Miss::Bad)?;
+    let len = FRAME_BYTES + extent.len as usize;
+    if extent.len as usize > layout.extent_bytes_max() {
+        return Err(Miss::Bad);
+    }
+    read_into(queue, layout.address(Place { segment, offset: extent.offset }), len, bytes)?;
+    let right =
+        Frame::parse(bytes).is_some_and(|frame| frame.kind == kind::EXTENT && frame.len == extent.len);
+    if right && verifies(layout.seed(extent.seq), extent.offset, bytes) { Ok(()) } else { Err(Miss::Bad) }
+}

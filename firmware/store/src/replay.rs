@@ -1,0 +1,317 @@
+//! Replaying the metadata log at a mount: which segments it consists of, what in them is durable, and what of the
+//! last group counts (STORE.md rules 6 to 10). `DESIGN.md` has the argument.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use flash::FlashQueue;
+
+use crate::damage::DamageList;
+use crate::format::anchor::Anchor;
+use crate::format::code::take;
+use crate::format::frame::{FRAME_BYTES, Frame, kind, verifies};
+use crate::format::header::{Head, Header};
+use crate::format::records::{Clean, CommitView, Extent, Group, Heal};
+use crate::format::{Mark, Place, Seal};
+use crate::index::{Rescue, State};
+use crate::layout::Layout;
+use crate::limits::DAMAGE_MAX;
+use crate::scan::{Framed, Scan};
+use crate::segments::Segments;
+
+/// A segment of the metadata log, to be replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Chapter {
+    pub(crate) segment: u32,
+    pub(crate) seq: u32,
+    /// Where it ends, if something durable says so; otherwise the end must be found.
+    pub(crate) end: Option<u32>,
+}
+
+/// The segments of the metadata log, oldest first. The chain begins at the newest segment that the anchor vouches
+/// for and goes by the headers: a segment that a failed barrier orphaned stands in no header and does not count.
+pub(crate) fn chapters(anchor: &Anchor, headers: &BTreeMap<u32, (u32, Header)>) -> Vec<Chapter> {
+    let metas: Vec<(u32, u32)> = headers
+        .iter()
+        .filter(|(_, (_, header))| header.head == Head::Meta)
+        .map(|(seq, (segment, _))| (*seq, *segment))
+        .collect();
+    let newest = metas.last().filter(|(seq, _)| *seq >= anchor.seq_base);
+    let mut next = match newest {
+        Some((seq, segment)) => Some(Chapter { segment: *segment, seq: *seq, end: None }),
+        None => anchor.meta.map(|seal| Chapter {
+            segment: seal.segment,
+            seq: seal.seq,
+            end: (!anchor.resumed).then_some(seal.end),
+        }),
+    };
+    let mut chain: Vec<Chapter> = Vec::new();
+    while let Some(chapter) = next.filter(|next| chain.last().is_none_or(|later| next.seq < later.seq)) {
+        chain.push(chapter);
+        next = match headers.get(&chapter.seq) {
+            Some((_, header)) => header.before.map(|seal| Chapter {
+                segment: seal.segment,
+                seq: seal.seq,
+                end: Some(seal.end),
+            }),
+            // Its header is damaged: the segment that was opened before it is the best guess.
+            None => {
+                let before = metas.iter().rfind(|(seq, _)| *seq < chapter.seq);
+                before.map(|(seq, segment)| Chapter { segment: *segment, seq: *seq, end: None })
+            }
+        };
+    }
+    chain.reverse();
+    chain
+}
+
+/// What a replay leads to, beside the state.
+#[derive(Debug, Default)]
+pub(crate) struct Replayed {
+    pub(crate) records: u64,
+    /// Number and time of the newest group.
+    pub(crate) group: u64,
+    pub(crate) newest: i64,
+    pub(crate) programmed: u64,
+    pub(crate) mail: u64,
+    /// End of the metadata log; `None` when there is none.
+    pub(crate) meta: Option<Seal>,
+    /// Greatest position in the body log that a durable record names.
+    pub(crate) body: Mark,
+    /// Sequence number of the last group's mark in the body log.
+    pub(crate) marked_body: u32,
+    /// The last record of all, if it says that a life ended cleanly.
+    pub(crate) clean: Option<Clean>,
+    /// Damage that no record answers yet: where, and which mailboxes it may concern (`None`: any).
+    pub(crate) unhealed: BTreeMap<Mark, Option<Vec<u32>>>,
+}
+
+/// A replay under way.
+pub(crate) struct Replay<'a, Q> {
+    pub(crate) queue: &'a mut Q,
+    pub(crate) layout: Layout,
+    pub(crate) segments: &'a mut Segments,
+    pub(crate) state: &'a mut State,
+    pub(crate) damage: &'a mut DamageList,
+    pub(crate) done: Replayed,
+    /// Mailboxes that the group being read touches; `None` for any.
+    pub(crate) touched: Option<Vec<u32>>,
+}
+
+/// A group record's fields that replay goes by.
+#[derive(Clone, Copy)]
+struct GroupAt {
+    offset: u32,
+    /// Where its records begin and end.
+    first: u32,
+    end: u32,
+    records: u32,
+    body: Mark,
+}
+
+impl<Q: FlashQueue> Replay<'_, Q> {
+    /// Replays one segment.
+    pub(crate) fn chapter(&mut self, chapter: Chapter) {
+        let Chapter { segment, seq, .. } = chapter;
+        let start = self.layout.first_group();
+        if let Some(end) = chapter.end {
+            let end = end.clamp(start, self.layout.segment_bytes);
+            self.durable(chapter, start, end);
+            self.done.meta = Some(Seal { seq, segment, end });
+            return;
+        }
+        let Some(last) = self.last_group(chapter) else {
+            // Nothing in it counts: whatever it held was never durable.
+            self.segments.release(segment);
+            return;
+        };
+        self.durable(chapter, start, last.offset);
+        let end = self.tail(chapter, last);
+        self.done.meta = Some(Seal { seq, segment, end });
+    }
+
+    /// Finds the last group in a segment by going from group to group. Where one does not verify, later ones are
+    /// looked for on every unit: if there is one, the bad place is damage, otherwise the log ends there.
+    fn last_group(&mut self, chapter: Chapter) -> Option<GroupAt> {
+        let unit = self.layout.unit;
+        let mut scan = Scan::new(&self.layout, (chapter.segment, chapter.seq), u32::MAX);
+        let mut last = None;
+        let mut at = self.layout.first_group();
+        while at < scan.end() {
+            let group = scan.frame(self.queue, at).and_then(|found| group_at(at, &found));
+            at = match group {
+                Some(group) => group.end.max(at + 1).next_multiple_of(unit),
+                None => at + unit,
+            };
+            last = group.or(last);
+        }
+        last
+    }
+
+    // ---- What is durable ---------------------------------------------------------------------------------------
+
+    /// Applies everything from `at` to `end`, all of which was behind a good barrier. What does not verify is damage:
+    /// it is noted, and reading goes on at the next frame that does.
+    fn durable(&mut self, chapter: Chapter, mut at: u32, end: u32) {
+        let mut scan = Scan::new(&self.layout, (chapter.segment, chapter.seq), end);
+        let mut gap: Option<u32> = None;
+        // End of the group whose record was read last; without one, what follows may be the rest of a group whose
+        // record is damaged, or padding.
+        let mut group_end: Option<u32> = None;
+        while at < end {
+            if scan.frame(self.queue, at).is_none() {
+                gap.get_or_insert(at);
+                at += 8;
+                continue;
+            }
+            if let Some(from) = gap.take() {
+                self.gap(&mut scan, chapter, from, at);
+                group_end = group_end.filter(|group_end| at < *group_end);
+            }
+            let Some(found) = scan.frame(self.queue, at) else { continue };
+            if let Some(group) = group_at(at, &found) {
+                self.take_group(found.payload);
+                group_end = Some(group.end);
+            } else {
+                self.apply(chapter, at, &found);
+            }
+            at += found.frame.span() as u32;
+            if group_end.is_some_and(|group_end| at >= group_end) {
+                (at, group_end) = (at.next_multiple_of(self.layout.unit), None);
+                self.touched = None;
+            }
+        }
+        if let Some(from) = gap {
+            self.gap(&mut scan, chapter, from, end);
+        }
+    }
+
+    /// Looks at a stretch in which no frame verifies.
+    fn gap(&mut self, scan: &mut Scan, chapter: Chapter, from: u32, to: u32) {
+        if scan.is_padding(self.queue, from, to) {
+            return;
+        }
+        let place = Mark { seq: chapter.seq, offset: from };
+        self.damage.note(place);
+        if let Some(rescue) = &mut self.state.rescue {
+            rescue.damaged = true;
+        }
+        let single = scan.plausible(self.queue, from).filter(|frame| from + frame.span() as u32 == to);
+        if single.is_some_and(|frame| !concerns_mailboxes(frame.kind)) {
+            return;
+        }
+        if self.done.unhealed.len() < DAMAGE_MAX {
+            self.done.unhealed.insert(place, self.touched.clone());
+        } else if let Some(mut last) = self.done.unhealed.last_entry() {
+            last.insert(None);
+        }
+    }
+
+    fn take_group(&mut self, mut payload: &[u8]) {
+        let Some(group) = take::<Group<'_>>(&mut payload) else { return };
+        self.done.group = group.number;
+        self.done.newest = self.done.newest.max(group.time);
+        self.done.programmed = group.programmed;
+        self.done.mail = group.mail;
+        self.done.marked_body = group.body.seq;
+        self.done.body = self.done.body.max(group.body);
+        self.done.clean = None;
+        self.touched = group.touched.map(alloc::borrow::Cow::into_owned);
+    }
+
+    fn apply(&mut self, chapter: Chapter, at: u32, found: &Framed<'_>) {
+        self.done.records += 1;
+        self.done.clean = None;
+        let mut payload = found.payload;
+        match found.frame.kind {
+            kind::COMMIT => {
+                if let Some(last) = CommitView::parse(payload).and_then(|view| view.extents().last()) {
+                    self.done.body = self.done.body.max(last.end());
+                }
+            }
+            kind::CLEAN => {
+                self.done.clean = take(&mut payload);
+                let body = self.done.clean.and_then(|clean| clean.body);
+                self.done.body = self.done.body.max(body.unwrap_or_default());
+            }
+            kind::HEAL => {
+                if let Some(heal) = take::<Heal>(&mut payload) {
+                    self.done.unhealed.remove(&heal.at);
+                }
+            }
+            _ => {}
+        }
+        let place = Place { segment: chapter.segment, offset: at };
+        // What the asker was told is of no interest any more.
+        let _ = self.state.apply(self.segments, found.frame.kind, found.payload, place);
+    }
+
+    // ---- The last group ----------------------------------------------------------------------------------------
+
+    /// Applies what counts of a group that may not have been behind a good barrier: its records up to the first one
+    /// that does not verify, or whose body does not. Returns where that ends.
+    fn tail(&mut self, chapter: Chapter, last: GroupAt) -> u32 {
+        let mut scan = Scan::new(&self.layout, (chapter.segment, chapter.seq), last.end);
+        if let Some(found) = scan.frame(self.queue, last.offset) {
+            self.take_group(found.payload);
+        }
+        let mut at = last.first;
+        for _ in 0..last.records {
+            let Some(found) = scan.frame(self.queue, at) else {
+                self.done.clean = None;
+                return at;
+            };
+            if found.frame.kind == kind::COMMIT && !self.body_verifies(found.payload, last.body) {
+                self.done.clean = None;
+                return at;
+            }
+            self.apply(chapter, at, &found);
+            at += found.frame.span() as u32;
+        }
+        at
+    }
+
+    /// Whether every extent of a commit that lies behind `mark` verifies.
+    fn body_verifies(&mut self, payload: &[u8], mark: Mark) -> bool {
+        let Some(view) = CommitView::parse(payload) else { return false };
+        view.extents().filter(|extent| extent.end() > mark).all(|extent| self.extent_verifies(extent))
+    }
+
+    fn extent_verifies(&mut self, extent: Extent) -> bool {
+        let Some(segment) = self.segments.find(extent.seq) else { return false };
+        if extent.len as usize > self.layout.extent_bytes_max() {
+            return false;
+        }
+        let mut bytes = alloc::vec![0; FRAME_BYTES + extent.len as usize];
+        let address = self.layout.address(Place { segment, offset: extent.offset });
+        self.queue.read_through(address, &mut bytes).is_ok()
+            && Frame::parse(&bytes).is_some_and(|frame| frame.kind == kind::EXTENT && frame.len == extent.len)
+            && verifies(self.layout.seed(extent.seq), extent.offset, &bytes)
+    }
+}
+
+/// Whether losing a record of this kind may take something from a mailbox that clients have seen.
+const fn concerns_mailboxes(kind: u8) -> bool {
+    matches!(kind, kind::COMMIT..=kind::EXPUNGE | kind::MAILBOX_CREATE..=kind::MAILBOX_RENAME | kind::ACCOUNT_REMOVE)
+}
+
+fn group_at(offset: u32, found: &Framed<'_>) -> Option<GroupAt> {
+    let mut payload = found.payload;
+    if found.frame.kind != kind::GROUP {
+        return None;
+    }
+    let group: Group<'_> = take(&mut payload)?;
+    let first = offset + found.frame.span() as u32;
+    Some(GroupAt {
+        offset,
+        first,
+        end: first.saturating_add(group.bytes),
+        records: group.records,
+        body: group.body,
+    })
+}
+
+/// What replay knows from the beginning of a log on.
+pub(crate) fn rescue() -> Option<Rescue> {
+    Some(Rescue::default())
+}

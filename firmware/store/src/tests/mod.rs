@@ -1,0 +1,4 @@
+//! Tests of the whole store on the simulator.
+
+mod basics;
+mod rig;
