@@ -1,5 +1,6 @@
 //! The program as an ordinary process on this machine: built, started on a flash in a file, killed, started again.
 
+use crate::machine::Machine;
 use crate::page;
 use crate::process::{Leash, signal, wait};
 use crate::provision;
@@ -10,6 +11,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,6 +27,9 @@ const STOP_MAX: Duration = Duration::from_secs(15);
 
 /// Port offsets to choose from: below the ports that the system gives to outgoing connections.
 const OFFSETS: std::ops::Range<u16> = 10_000..28_000;
+
+/// How often memory is looked at where its highest is wanted.
+const MEMORY_POLL: Duration = Duration::from_millis(20);
 
 /// Clock ticks per second of `/proc/PID/stat` (USER_HZ, the same on every Linux).
 const TICKS_PER_S: f64 = 100.0;
@@ -50,7 +55,7 @@ impl Default for Options {
 /// The program, running or not, with its flash.
 pub struct Hosted {
     /// Where its clients find it.
-    pub site: Site,
+    pub site: Arc<Site>,
     /// Its flash.
     pub flash: PathBuf,
     options: Options,
@@ -85,30 +90,7 @@ impl Hosted {
         std::fs::create_dir_all(&folder).expect("a folder for the flash can be made");
         let mut site = Site::new(free_offset(), &folder);
         site.plain_passwords = true;
-        Self { site, flash: folder.join("tegami.flash"), options, running: None }
-    }
-
-    /// Starts it and waits until it is ready.
-    ///
-    /// # Panics
-    /// With what it printed, when it ends or does not become ready.
-    pub fn start(&mut self) {
-        assert!(self.running.is_none(), "it runs already");
-        let running = self.spawn();
-        let deadline = Instant::now() + READY_MAX;
-        self.running = Some(running);
-        while !self.console().lines().any(|line| line.starts_with("ready")) {
-            let ended = self.child().try_wait().expect("an own child can be waited for");
-            assert!(
-                ended.is_none() && Instant::now() < deadline,
-                "not ready ({ended:?}):\n{}",
-                self.console()
-            );
-            thread::sleep(Duration::from_millis(2));
-        }
-        if self.options.provision.is_some() && !self.site.authority.exists() {
-            page::download_authority(&self.site);
-        }
+        Self { site: Arc::new(site), flash: folder.join("tegami.flash"), options, running: None }
     }
 
     /// Starts it where it should refuse: gives the exit status and what it printed.
@@ -128,14 +110,6 @@ impl Hosted {
         self.options.provision = Some(text.to_owned());
     }
 
-    /// Kills it, as a cut of the power would.
-    pub fn cut(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            running.child.kill().expect("an own child can be killed");
-            running.child.wait().expect("an own child can be waited for");
-        }
-    }
-
     /// Ends it with SIGTERM; gives what it printed.
     ///
     /// # Panics
@@ -147,11 +121,6 @@ impl Hosted {
         let printed = running.console.text();
         assert!(status == Some(0), "SIGTERM: ended with {status:?}:\n{printed}");
         printed
-    }
-
-    /// What it has printed since its last start.
-    pub fn console(&self) -> String {
-        self.running.as_ref().map(|running| running.console.text()).unwrap_or_default()
     }
 
     /// The number of its process.
@@ -170,6 +139,28 @@ impl Hosted {
         let text = self.proc_file("smaps_rollup");
         let line = text.lines().find(|line| line.starts_with("Pss:")).expect("the kernel counts PSS");
         line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("PSS is a number")
+    }
+
+    /// Runs something while the program's memory is watched; gives the most that it had, in KiB.
+    ///
+    /// # Panics
+    /// As the work does.
+    pub fn highest_pss_kib(&self, work: impl FnOnce() + Send) -> u64 {
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let watch = scope.spawn(|| {
+                let mut highest = 0;
+                while !done.load(Ordering::Relaxed) {
+                    highest = highest.max(self.pss_kib());
+                    thread::sleep(MEMORY_POLL);
+                }
+                highest
+            });
+            let worked = scope.spawn(work).join();
+            done.store(true, Ordering::Relaxed);
+            worked.expect("the work fails with its own message");
+            watch.join().expect("memory can be read")
+        })
     }
 
     /// Processor time that all its threads have used.
@@ -210,6 +201,49 @@ impl Hosted {
         console.read(child.stderr.take());
         let leash = Leash::new(child.id());
         Running { child, console, _leash: leash }
+    }
+}
+
+impl Machine for Hosted {
+    fn site(&self) -> Arc<Site> {
+        Arc::clone(&self.site)
+    }
+
+    /// Kills it: what it has handed to the system stays, what it has not is lost.
+    fn cut(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            running.child.kill().expect("an own child can be killed");
+            running.child.wait().expect("an own child can be waited for");
+        }
+    }
+
+    fn start(&mut self) {
+        assert!(self.running.is_none(), "it runs already");
+        let running = self.spawn();
+        let deadline = Instant::now() + READY_MAX;
+        self.running = Some(running);
+        while !self.console().lines().any(|line| line.starts_with("ready")) {
+            let ended = self.child().try_wait().expect("an own child can be waited for");
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "not ready ({ended:?}):\n{}",
+                self.console()
+            );
+            thread::sleep(Duration::from_millis(2));
+        }
+        if self.options.provision.is_some() && !self.site.authority.exists() {
+            page::download_authority(&self.site);
+        }
+    }
+
+    fn stumble(&mut self, after: Duration) {
+        self.running = Some(self.spawn());
+        thread::sleep(after);
+        self.cut();
+    }
+
+    fn console(&self) -> String {
+        self.running.as_ref().map(|running| running.console.text()).unwrap_or_default()
     }
 }
 

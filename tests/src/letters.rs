@@ -73,6 +73,7 @@ pub const JAPANESE: [(&str, &[u8]); 8] = [
 ];
 
 /// Splitmix64: the same numbers from the same seed, everywhere.
+#[derive(Debug)]
 pub struct Random(u64);
 
 impl Random {

@@ -10,14 +10,19 @@
 )]
 
 pub mod behaviours;
+pub mod boxed;
 pub mod clients;
 pub mod hosted;
 pub mod letters;
 pub mod load;
+pub mod machine;
+pub mod organiser;
 pub mod packages;
 pub mod page;
+pub mod power;
 pub mod process;
 pub mod programs;
 pub mod provision;
+pub mod scenarios;
 pub mod site;
 pub mod tidy;

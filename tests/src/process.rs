@@ -95,6 +95,25 @@ pub fn signal(pid: u32, name: &str) {
     run(Command::new("kill").args(["-s", name, &pid.to_string()]), Duration::from_secs(5)).success();
 }
 
+/// Lets this process, and what it starts, open as many files and connections as the system permits.
+pub fn raise_file_limit() {
+    let pid = std::process::id().to_string();
+    let hard = run(
+        Command::new("prlimit").args([
+            "--pid",
+            &pid,
+            "--nofile",
+            "--raw",
+            "--noheadings",
+            "--output",
+            "HARD",
+        ]),
+        Duration::from_secs(5),
+    );
+    let soft = format!("--nofile={}:", hard.success().text().trim());
+    run(Command::new("prlimit").args(["--pid", &pid, &soft]), Duration::from_secs(5)).success();
+}
+
 fn collect(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {

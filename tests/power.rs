@@ -1,0 +1,37 @@
+//! The power is cut while eight clients deliver: the program killed many times, the box a few; more with
+//! `cargo run --release -p tests --bin power`.
+
+use std::time::Duration;
+use tests::boxed::Boxed;
+use tests::hosted::{Hosted, Options};
+use tests::machine::Machine;
+use tests::power::{Plan, cut_and_check};
+
+#[test]
+fn the_program_loses_and_doubles_nothing_when_it_is_killed() {
+    let mut hosted = Hosted::new("killed", Options { flash_size: "4GiB".to_owned(), ..Options::default() });
+    hosted.start();
+    let plan = Plan {
+        cuts: 25,
+        moment: Duration::from_millis(5)..Duration::from_millis(400),
+        stumble: Duration::ZERO..Duration::from_millis(40),
+        seed: 20_261_122,
+    };
+    let survived = cut_and_check(&mut hosted, &plan);
+    assert!(survived.letters > 200 && survived.changes > 50, "so little is no test: {survived:?}");
+}
+
+#[test]
+fn the_box_loses_and_doubles_nothing_when_its_power_is_cut() {
+    let mut boxed = Boxed::start_new("cuts", qemu::Board::Virt);
+    let plan = Plan {
+        cuts: 8,
+        moment: Duration::from_millis(200)..Duration::from_secs(5),
+        stumble: Duration::from_millis(500)..Duration::from_secs(5),
+        seed: 20_261_123,
+    };
+    let survived = cut_and_check(&mut boxed, &plan);
+    assert!(survived.letters > 50 && survived.changes > 5, "so little is no test: {survived:?}");
+    let problems = qemu::serial_problems(&boxed.console());
+    assert!(problems.is_empty(), "{problems:#?}");
+}

@@ -1,0 +1,176 @@
+//! One person who files letters by IMAP while the power is cut: appends, flags, moves, expunges, one after the other,
+//! and a model of what each confirmed step has changed.
+
+use crate::clients::Imap;
+use crate::letters::{self, Random};
+use crate::site::{Account, Site};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Size of the letters in bytes.
+const SIZE: usize = 3_000;
+
+/// The mailboxes between which letters move.
+const MAILBOXES: [&str; 2] = ["INBOX", "Archive"];
+
+/// Where each letter is and whether it is flagged, by its number.
+type State = BTreeMap<u64, (usize, bool)>;
+
+/// One change.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Append(u64),
+    Flag(u64),
+    Move(u64),
+    Expunge(u64),
+}
+
+/// The person, and what that person was told.
+#[derive(Debug)]
+pub struct Organiser {
+    account: Account,
+    confirmed: State,
+    /// The step that was begun and not confirmed: it may have happened or not.
+    in_doubt: Option<Step>,
+    random: Random,
+    next: u64,
+    steps: usize,
+}
+
+impl Organiser {
+    /// A person with an empty account; the seed decides what is done.
+    pub fn new(account: Account, seed: u64) -> Self {
+        let random = Random::new(seed);
+        Self { account, confirmed: State::new(), in_doubt: None, random, next: 0, steps: 0 }
+    }
+
+    /// Files letters until told to stop or until the server goes away.
+    ///
+    /// # Panics
+    /// When a step is refused.
+    pub fn work(&mut self, site: &Site, stop: &AtomicBool) {
+        // The server going away is what this is for.
+        self.try_work(site, stop).ok();
+    }
+
+    /// Steps that were confirmed so far.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    fn try_work(&mut self, site: &Site, stop: &AtomicBool) -> io::Result<()> {
+        let mut imap = Imap::try_log_in(site, &self.account)?;
+        while !stop.load(Ordering::Relaxed) {
+            let step = self.choose();
+            self.in_doubt = Some(step);
+            self.carry_out(&mut imap, step)?;
+            apply(&mut self.confirmed, step);
+            self.in_doubt = None;
+            self.steps += 1;
+        }
+        Ok(())
+    }
+
+    fn choose(&mut self) -> Step {
+        let known: Vec<u64> = self.confirmed.keys().copied().collect();
+        let choice = self.random.below(8);
+        if known.len() < 4 || choice < 3 {
+            self.next += 1;
+            return Step::Append(self.next);
+        }
+        let number = known[self.random.below(known.len() as u64) as usize];
+        match choice {
+            3 | 4 => Step::Flag(number),
+            5 | 6 => Step::Move(number),
+            _ => Step::Expunge(number),
+        }
+    }
+
+    fn carry_out(&self, imap: &mut Imap, step: Step) -> io::Result<()> {
+        let number = match step {
+            Step::Append(number) => {
+                let answer = imap.try_append("INBOX", "", &letters::numbered(number, SIZE))?;
+                assert!(answer.status == "OK", "APPEND: {answer:?}");
+                return Ok(());
+            }
+            Step::Flag(number) | Step::Move(number) | Step::Expunge(number) => number,
+        };
+        let mailbox = self.confirmed[&number].0;
+        imap.try_command(&format!("SELECT {}", MAILBOXES[mailbox]))?;
+        let found = imap.try_command(&format!("UID SEARCH HEADER {} \"{number}/\"", letters::ID_HEADER))?;
+        let uid = found
+            .untagged
+            .iter()
+            .find_map(|response| response.text.strip_prefix("SEARCH "))
+            .map(str::to_owned);
+        let uid = uid.unwrap_or_else(|| panic!("letter {number} is not found:\n{}", imap.wire.dialogue()));
+        let commands = match step {
+            Step::Flag(_) => vec![format!("UID STORE {uid} +FLAGS.SILENT (\\Flagged)")],
+            Step::Move(_) => vec![format!("UID MOVE {uid} {}", MAILBOXES[1 - mailbox])],
+            _ => vec![format!("UID STORE {uid} +FLAGS.SILENT (\\Deleted)"), format!("UID EXPUNGE {uid}")],
+        };
+        for command in commands {
+            let answer = imap.try_command(&command)?;
+            assert!(answer.status == "OK", "{command}: {answer:?}");
+        }
+        Ok(())
+    }
+
+    /// Reads both mailboxes and fails unless they hold exactly what was confirmed, with the step in doubt done wholly
+    /// or not at all; then goes on from what is there.
+    ///
+    /// # Panics
+    /// With what was expected and what is there.
+    pub fn verify(&mut self, site: &Site) {
+        let mut imap = Imap::log_in(site, &self.account);
+        let there = read(&mut imap).unwrap_or_else(|error| panic!("{error}\n{}", imap.wire.dialogue()));
+        let mut done = self.confirmed.clone();
+        if let Some(step) = self.in_doubt {
+            apply(&mut done, step);
+        }
+        assert!(
+            there == self.confirmed || there == done,
+            "confirmed: {:?}\nin doubt: {:?}\nthere: {there:?}",
+            self.confirmed,
+            self.in_doubt
+        );
+        self.confirmed = there;
+        self.in_doubt = None;
+    }
+}
+
+fn apply(state: &mut State, step: Step) {
+    match step {
+        Step::Append(number) => {
+            state.insert(number, (0, false));
+        }
+        Step::Flag(number) => {
+            state.entry(number).and_modify(|(_, flagged)| *flagged = true);
+        }
+        Step::Move(number) => {
+            state.entry(number).and_modify(|(mailbox, _)| *mailbox = 1 - *mailbox);
+        }
+        Step::Expunge(number) => {
+            state.remove(&number);
+        }
+    }
+}
+
+fn read(imap: &mut Imap) -> io::Result<State> {
+    let mut state = State::new();
+    for (mailbox, name) in MAILBOXES.into_iter().enumerate() {
+        imap.try_command(&format!("SELECT {name}"))?;
+        let answer = imap.try_command("UID FETCH 1:* (FLAGS BODY.PEEK[])")?;
+        for response in answer.untagged.iter().filter(|response| !response.literals.is_empty()) {
+            let bytes = &response.literals[0];
+            let (number, sent) =
+                letters::remake(bytes).ok_or_else(|| io::Error::other("a letter that nobody sent"))?;
+            assert!(*bytes == sent, "letter {number} in {name} is damaged");
+            let flagged = response.text.contains("\\Flagged");
+            let before = state.insert(number, (mailbox, flagged));
+            assert!(before.is_none(), "letter {number} is there twice");
+        }
+    }
+    Ok(state)
+}
