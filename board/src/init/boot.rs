@@ -53,8 +53,8 @@ pub(super) struct Machine {
 pub(super) fn boot(started: Instant) -> io::Result<Machine> {
     limit()?;
     modules::load_all();
-    let mut watchdog = Watchdog::open();
-    let mut disk = wait_for_disk(&mut watchdog)?;
+    let mut disk = wait_for_disk()?;
+    let watchdog = Watchdog::open(disk.name());
     log::info!("disk {}{}", disk.name(), if disk.is_fresh() { " is fresh" } else { "" });
     let has_boot = mount_boot(&disk);
     disk.grow();
@@ -99,7 +99,7 @@ fn limit() -> io::Result<()> {
 }
 
 /// Waits until our disk is there; drivers find their hardware in their own time. Says so now and then.
-fn wait_for_disk(watchdog: &mut Watchdog) -> io::Result<Disk> {
+fn wait_for_disk() -> io::Result<Disk> {
     /// Between two looks.
     const STEP: Duration = Duration::from_millis(20);
     /// Between two messages.
@@ -115,7 +115,6 @@ fn wait_for_disk(watchdog: &mut Watchdog) -> io::Result<Disk> {
         if steps.is_multiple_of(MESSAGE_STEPS) {
             console::show("\nTegami waits for its card or disk.\n");
         }
-        watchdog.feed();
         std::thread::sleep(STEP);
     }
 }

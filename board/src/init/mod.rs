@@ -45,13 +45,11 @@ pub fn run() -> ! {
     match boot::boot(started) {
         Ok(machine) => serve::serve(machine),
         Err(error) => {
-            // Nothing is left to serve with, but the message must stay readable and the watchdog must not hide it.
             log::error!("the box cannot start: {error}");
             console::show(&format!("\nTegami cannot start: {error}\n"));
-            let mut watchdog = watch::Watchdog::open();
+            // Nothing is left to serve with. Without a watchdog the message stays; with one the box tries again.
             loop {
-                watchdog.feed();
-                std::thread::sleep(Duration::from_secs(1));
+                std::thread::sleep(Duration::from_secs(60));
             }
         }
     }
