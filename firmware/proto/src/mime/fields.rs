@@ -54,7 +54,8 @@ impl Field {
     }
 }
 
-/// A field with its value, unfolded (RFC 5322 §2.2.3: line ends removed, blanks kept) and without blanks around it.
+/// A field with its value, unfolded (RFC 5322 §2.2.3: line ends removed) and without blanks around it. A
+/// tab that folds is a blank, as its sender meant it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found<'a> {
     pub(super) field: Field,
@@ -146,7 +147,7 @@ impl Fields {
             b' ' | b'\t' => {
                 self.place = if self.field.is_some() { Place::Value } else { Place::Skip };
                 if self.field.is_some() {
-                    self.push_value(&[first]);
+                    self.push_value(b" ");
                 }
             }
             b'\r' => self.place = Place::CrOnly,
@@ -220,7 +221,7 @@ mod tests {
         let block = b"Received: from x\r\n by y\r\nSUBJECT : one\r\n two\r\n\tthree \r\nno colon here\r\n continued\r\n\
             To: a@x.test\nX-A-Name-Much-Longer-Than-Any-That-Matters: 1\r\nDate:\r\n\r\n";
         let expected = vec![
-            (Field::Subject, b"one two\tthree".to_vec()),
+            (Field::Subject, b"one two three".to_vec()),
             (Field::To, b"a@x.test".to_vec()),
             (Field::Date, b"".to_vec()),
         ];

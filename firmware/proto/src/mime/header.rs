@@ -45,12 +45,19 @@ pub fn find<'a>(block: &'a [u8], name: &[u8]) -> Option<Field<'a>> {
     fields(block).find(|field| field.is(name))
 }
 
-/// A field's value without line ends, and without blanks around it.
+/// A field's value without line ends, and without blanks around it. A tab that folds is a blank.
 #[must_use]
 pub fn unfold(value: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len());
     for line in value.split(|byte| *byte == b'\n') {
-        out.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        match line {
+            [b'\t', rest @ ..] if !out.is_empty() => {
+                out.push(b' ');
+                out.extend_from_slice(rest);
+            }
+            _ => out.extend_from_slice(line),
+        }
     }
     out.trim_ascii().to_vec()
 }

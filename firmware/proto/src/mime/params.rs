@@ -52,22 +52,30 @@ fn one(lexer: &mut Lexer<'_>) -> Option<Param> {
         return None;
     }
     lexer.skip_blanks();
-    let value = if lexer.peek() == Some(b'"') { lexer.quoted() } else { unquoted(lexer) };
+    let value = match lexer.peek() {
+        Some(b'"') => lexer.quoted(),
+        _ if matches!(name.as_slice(), b"name" | b"filename") => file_name(lexer),
+        _ => lexer.run(is_unquoted).to_vec(),
+    };
     Some(Param { name, value })
 }
 
-/// A value without quotes. Strictly a token; but `name=my photo (1).jpg` is written a lot, so it ends at the next
-/// semicolon, or before what looks like the next parameter.
-fn unquoted(lexer: &mut Lexer<'_>) -> Vec<u8> {
-    let word = |byte: u8| !matches!(byte, b';' | b' ' | b'\t');
-    let mut value = lexer.run(word).to_vec();
+/// A value without quotes should be a token; boundaries with specials in them are seen without quotes too.
+const fn is_unquoted(byte: u8) -> bool {
+    !matches!(byte, b';' | b' ' | b'\t')
+}
+
+/// A file name without quotes. `name=my photo (1).jpg` is written a lot, so it ends at the next semicolon, or before
+/// what looks like the next parameter.
+fn file_name(lexer: &mut Lexer<'_>) -> Vec<u8> {
+    let mut value = lexer.run(is_unquoted).to_vec();
     loop {
         let mut ahead = lexer.clone();
         let blanks = ahead.run(|byte| matches!(byte, b' ' | b'\t'));
         if is_last_comment(ahead.clone()) {
             return value;
         }
-        let next = ahead.run(word);
+        let next = ahead.run(is_unquoted);
         if next.is_empty() || next.contains(&b'=') {
             return value;
         }
@@ -201,6 +209,7 @@ mod tests {
         check("; name=my photo (1).jpg; x=y", &[("name", "my photo (1).jpg"), ("x", "y")]);
         check("; charset=utf-8 format=flowed", &[("charset", "utf-8"), ("format", "flowed")]);
         check("; charset = us-ascii (Plain text)", &[("charset", "us-ascii")]);
+        check("; boundary=b continued; a=b", &[("boundary", "b"), ("a", "b")]);
         check(";; junk ; charset=x;", &[("charset", "x")]);
         check("; name=写真.jpg", &[("name", "写真.jpg")]);
         check("; boundary=\"open", &[("boundary", "open")]);
