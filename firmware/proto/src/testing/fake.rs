@@ -40,6 +40,10 @@ pub(crate) struct FakeMail {
     pub(crate) queue_bytes: Option<usize>,
     /// The most that one `read` gives; no end when `None`.
     pub(crate) read_bytes_max: Option<usize>,
+    /// Bytes of all letters from this offset on are damaged.
+    pub(crate) damaged_from: Option<u64>,
+    /// What the metadata holds of all letters is damaged.
+    pub(crate) damaged_records: bool,
     /// Largest letter in bytes; no end when `None`.
     pub(crate) message_bytes_max: Option<u64>,
     /// Bytes left on the flash; no end when `None`.
@@ -199,6 +203,8 @@ impl FakeMail {
             "queue" => self.queue_bytes = Some(rest.parse().unwrap()),
             "read" => self.read_bytes_max = Some(rest.parse().unwrap()),
             "size" => self.message_bytes_max = Some(rest.parse().unwrap()),
+            "damage" => self.damaged_from = rest.parse().ok(),
+            "damage-records" => self.damaged_records = true,
             "free" => self.free_bytes = Some(rest.parse().unwrap()),
             "quota" => self.shelf.accounts.iter_mut().for_each(|account| account.quota = rest.parse().ok()),
             "fail" => self.commit_refusal = Some(refusal_named(rest)),

@@ -319,6 +319,9 @@ impl Mail for FakeMail {
 
     fn record(&mut self, mailbox: MailboxId, uid: Uid) -> Result<Record<'_>, Unready> {
         self.check_cold(0)?;
+        if self.damaged_records {
+            return Err(Unready::Damaged);
+        }
         let stored = self.stored(mailbox, uid)?;
         let end = stored.bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4);
         let end = end.unwrap_or(stored.bytes.len()).min(limits::HEAD_BYTES_MAX);
@@ -341,7 +344,12 @@ impl Mail for FakeMail {
         out: &mut Vec<u8>,
     ) -> Result<usize, Unready> {
         self.check_cold(offset)?;
-        let max = self.read_bytes_max.map_or(max, |limit| max.min(limit));
+        let good = match self.damaged_from {
+            Some(from) if offset >= from => return Err(Unready::Damaged),
+            Some(from) => usize::try_from(from - offset).unwrap(),
+            None => usize::MAX,
+        };
+        let max = self.read_bytes_max.map_or(max, |limit| max.min(limit)).min(good);
         let bytes = self.opened[&content.id()].get(offset as usize..).unwrap_or_default();
         let bytes = &bytes[..bytes.len().min(max)];
         out.extend_from_slice(bytes);
