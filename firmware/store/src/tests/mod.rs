@@ -1,4 +1,7 @@
 //! Tests of the whole store on the simulator.
 
 mod basics;
+mod cuts;
 mod rig;
+mod scenarios;
+mod world;

@@ -1,0 +1,276 @@
+//! The power is cut at every program, erase and barrier of every scenario, and again at every one of the recovery.
+//!
+//! A failure prints an id; `STORE_CUT=<id> cargo test -p store cuts` runs that case alone.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::io::Write;
+
+use flash::simulator::{Cut, Simulator};
+use mail::Mail;
+
+use super::rig::{self, ALICE, SimStore, close, deliver, folder, inbox, mount, name, text};
+use super::scenarios::{SCENARIOS, Scenario};
+use super::world::{Shown, World, dump, see};
+
+/// Cuts tried, and in how many seeds each where chance plays a part.
+const MODES: [(Cut, u64); 6] = [
+    (Cut::TornWord, 1),
+    (Cut::TornSector, 1),
+    (Cut::OutOfOrder, 3),
+    (Cut::AllLost, 1),
+    (Cut::AllKept, 1),
+    (Cut::Process, 1),
+];
+
+/// Cuts during the recovery: the modes that leave most to chance.
+const SECOND_MODES: [(Cut, u64); 2] = [(Cut::TornSector, 1), (Cut::OutOfOrder, 1)];
+
+static RUN: AtomicU64 = AtomicU64::new(0);
+
+/// One case.
+#[derive(Clone, Copy)]
+struct Case {
+    scenario: &'static Scenario,
+    point: u64,
+    mode: Cut,
+    seed: u64,
+    second: Option<(u64, Cut, u64)>,
+}
+
+impl Case {
+    fn id(&self) -> String {
+        let second = self.second.map(|(point, mode, seed)| format!("/{point}/{mode:?}/{seed}")).unwrap_or_default();
+        format!("{}/{}/{:?}/{}{second}", self.scenario.name, self.point, self.mode, self.seed)
+    }
+
+    fn parse(id: &str) -> Option<Self> {
+        let mut parts = id.split('/');
+        let scenario = SCENARIOS.iter().find(|scenario| Some(scenario.name) == id.split('/').next())?;
+        parts.next();
+        let mode = |name: &str| Cut::ALL.into_iter().find(|mode| format!("{mode:?}") == name);
+        let mut triple = || Some((parts.next()?.parse().ok()?, mode(parts.next()?)?, parts.next()?.parse().ok()?));
+        let (point, first_mode, seed) = triple()?;
+        Some(Self { scenario, point, mode: first_mode, seed, second: triple() })
+    }
+}
+
+/// The states that the scenario may ever show.
+fn reference(scenario: &Scenario) -> Vec<String> {
+    let mut world = World::new((scenario.device)(), true);
+    (scenario.run)(&mut world).expect("no cut");
+    world.states
+}
+
+/// Programs, erases and barriers of the scenario.
+fn operations(scenario: &Scenario) -> u64 {
+    let device = (scenario.device)();
+    let before = device.operations();
+    let mut world = World::new(device, false);
+    (scenario.run)(&mut world).expect("no cut");
+    world.into_device().operations() - before
+}
+
+/// What is left after the cut, and what was promised until then.
+struct Aftermath {
+    device: Simulator,
+    acknowledged: usize,
+    issued: usize,
+    shown: Shown,
+}
+
+fn cut(case: &Case) -> Aftermath {
+    let mut device = (case.scenario.device)();
+    device.reseed(case.seed);
+    device.cut_after(case.point);
+    let mut world = World::new(device, false);
+    let ended = (case.scenario.run)(&mut world);
+    assert!(ended.is_err(), "the scenario ends before the cut");
+    let (acknowledged, issued, shown) = (world.acknowledged, world.issued, world.shown.clone());
+    let mut device = world.into_device();
+    device.power_on(case.mode, case.seed);
+    Aftermath { device, acknowledged, issued, shown }
+}
+
+/// Mounts what a cut left, and checks that it is one of the states that may be seen.
+fn check(case: &Case, states: &[String], after: &Aftermath, device: Simulator) -> Option<SimStore> {
+    let mut store = match mount(device) {
+        Ok(store) => store,
+        // Before the first anchor is durable there is no store; formatting begins again.
+        Err(crate::MountError::NotAStore) if case.scenario.formats && after.issued == 0 => return None,
+        Err(error) => panic!("{error}"),
+    };
+    assert!(!store.is_read_only(), "the store is writable again");
+    assert_eq!(store.statistics().damage, 0, "a cut is no damage");
+    let found = dump(&mut store);
+    let last = after.issued.min(states.len().saturating_sub(1));
+    let allowed = states.get(after.acknowledged..=last).unwrap_or_default();
+    if !allowed.contains(&found) {
+        let known = states.iter().position(|state| *state == found);
+        let nearest = states.get(after.acknowledged).cloned().unwrap_or_default();
+        panic!(
+            "the store is in state {known:?}, not in {}..={last}:\n{found}\n---- acknowledged:\n{nearest}",
+            after.acknowledged
+        );
+    }
+    Some(store)
+}
+
+/// The recovered store goes on working, with numbers that nobody has seen.
+fn go_on(mut store: SimStore, shown: &Shown, misuses: u64) {
+    let mut shown = shown.clone();
+    see(&store, &mut shown);
+    if store.account(ALICE).is_none() {
+        store.put_domain("example.test").unwrap();
+        rig::account(&mut store, "alice@example.test", None);
+    }
+    let receipt = deliver(&mut store, &["alice@example.test"], &text(77, 3000)).expect("delivers again");
+    let mailbox = inbox(&store, ALICE);
+    let status = store.status(mailbox).unwrap();
+    let uid = receipt.destination.first().unwrap();
+    let before = shown.uids.get(&(mailbox.0, status.uid_validity.0)).copied().unwrap_or(0);
+    assert!(uid.0 > before, "UIDs go up");
+    assert!(store.message(mailbox, uid).unwrap().modseq.0 > shown.modseq, "MODSEQs go up");
+    let ticket = store.create_mailbox(ALICE, &name("After/The/Cut"), None);
+    rig::wait(&mut store, ticket).unwrap();
+    let new = folder(&store, ALICE, "After");
+    assert!(new.0 > shown.mailbox, "mailboxes get new numbers");
+    assert!(store.status(new).unwrap().uid_validity.0 > shown.uid_validity, "UIDVALIDITYs go up");
+    let state = dump(&mut store);
+    assert_eq!(store.queue().device().counts().misuses, misuses, "no unit is programmed twice");
+    let mut again = mount(close(store)).unwrap();
+    assert!(again.mount_report().clean);
+    assert_eq!(dump(&mut again), state, "a clean mount finds what was there");
+}
+
+/// Runs one case with everything that follows it.
+fn run(case: &Case, states: &[String]) {
+    let after = cut(case);
+    RUN.fetch_add(1, Ordering::Relaxed);
+    match case.second {
+        None => {
+            if let Some(store) = check(case, states, &after, after.device.clone()) {
+                go_on(store, &after.shown, after.device.counts().misuses);
+            }
+        }
+        Some(second) => {
+            run_second(case, states, &after, second);
+        }
+    }
+}
+
+/// Cuts the recovery: the mount and the first change after it. Says whether it came to the cut.
+fn run_second(case: &Case, states: &[String], after: &Aftermath, (point, mode, seed): (u64, Cut, u64)) -> bool {
+    let mut device = after.device.clone();
+    device.reseed(seed);
+    device.cut_after(point);
+    let spare = device.clone();
+    let mut issued = after.issued;
+    let mut device = match mount(device) {
+        Ok(mut store) => {
+            if store.account(ALICE).is_some() {
+                issued += usize::from(deliver(&mut store, &["alice@example.test"], &text(88, 2000)).is_err());
+                if issued == after.issued {
+                    return false;
+                }
+            }
+            store.into_queue().into_device()
+        }
+        Err(_) => spare,
+    };
+    if device.is_powered() {
+        return false;
+    }
+    device.power_on(mode, seed);
+    let misuses = device.counts().misuses;
+    RUN.fetch_add(1, Ordering::Relaxed);
+    let Ok(mut store) = mount(device.clone()) else {
+        assert!(case.scenario.formats && after.issued == 0, "the second cut lost the store");
+        return true;
+    };
+    assert!(!store.is_read_only());
+    assert_eq!(store.statistics().damage, 0, "a cut is no damage");
+    let found = strip_extra(&mut store);
+    let last = after.issued.min(states.len().saturating_sub(1));
+    let allowed = states.get(after.acknowledged..=last).unwrap_or_default();
+    let fine = allowed.iter().any(|state| same_mail(state, &found)) || states.is_empty();
+    assert!(fine, "after the second cut:\n{found}\n---- acknowledged:\n{}", allowed[0]);
+    go_on(store, &after.shown, misuses);
+    true
+}
+
+/// The state without the letter of the recovery, which may or may not be there.
+fn strip_extra(store: &mut SimStore) -> String {
+    let crc = format!("{:08x}", crc32c::crc32c(&text(88, 2000)));
+    let lines: Vec<String> = dump(store).lines().filter(|line| !line.contains(&crc)).map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+/// Whether the same messages are there: counters that count the letter of the recovery are left out.
+fn same_mail(a: &str, b: &str) -> bool {
+    let mail = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| line.contains("Message {")).map(ToString::to_string).collect()
+    };
+    mail(a) == mail(b)
+}
+
+fn with_id(case: &Case, action: impl FnOnce()) {
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(action));
+    if let Err(cause) = result {
+        let _ = writeln!(std::io::stderr(), "failing case: STORE_CUT={}", case.id());
+        std::panic::resume_unwind(cause);
+    }
+}
+
+/// All cuts of a scenario.
+pub(super) fn exhaust(scenario: &'static Scenario) {
+    if std::env::var("STORE_CUT").is_ok() {
+        return;
+    }
+    let states = reference(scenario);
+    let total = operations(scenario);
+    assert!(total > 0);
+    for point in 0..total {
+        for (mode, seeds) in MODES {
+            for seed in 0..seeds {
+                let case = Case { scenario, point, mode, seed: seed * 1000 + point, second: None };
+                with_id(&case, || run(&case, &states));
+                if seed == 0 && matches!(mode, Cut::TornSector | Cut::OutOfOrder) {
+                    exhaust_second(case, &states);
+                }
+            }
+        }
+    }
+    let _ = writeln!(
+        std::io::stderr(),
+        "cut points run: {} (so far, with {}: {total} operations)",
+        RUN.load(Ordering::Relaxed),
+        scenario.name
+    );
+}
+
+fn exhaust_second(case: Case, states: &[String]) {
+    let after = cut(&case);
+    for (mode, seeds) in SECOND_MODES {
+        for seed in 0..seeds {
+            for point in 0.. {
+                let second = (point, mode, seed * 77 + point);
+                let case = Case { second: Some(second), ..case };
+                let mut reached = false;
+                with_id(&case, || reached = run_second(&case, states, &after, second));
+                if !reached {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_case_that_was_asked_for() {
+    let Ok(id) = std::env::var("STORE_CUT") else { return };
+    let case = Case::parse(&id).expect("an id as it was printed");
+    run(&case, &reference(case.scenario));
+}

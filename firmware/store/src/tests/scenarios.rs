@@ -1,0 +1,229 @@
+//! What the power is cut in: each scenario is written once.
+
+use flash::simulator::Simulator;
+use mail::{Flags, Mail};
+
+use super::cuts::exhaust;
+use super::rig::{ALICE, BOB, geometry, name, text};
+use super::world::{Stopped, World, furnished};
+
+/// A scenario: the device that it begins with, and what happens.
+pub(super) struct Scenario {
+    pub(super) name: &'static str,
+    pub(super) device: fn() -> Simulator,
+    pub(super) run: fn(&mut World) -> Result<(), Stopped>,
+    /// It makes the store; before that there is none.
+    pub(super) formats: bool,
+}
+
+const ALICE_TO: &str = "alice@example.test";
+const BOB_TO: &str = "bob@example.test";
+
+macro_rules! scenarios {
+    ($($name:ident, $device:expr, $formats:expr, $run:expr;)*) => {
+        pub(super) static SCENARIOS: &[Scenario] = &[
+            $(Scenario { name: stringify!($name), device: $device, run: $run, formats: $formats },)*
+        ];
+        $(
+            #[test]
+            fn $name() {
+                let scenario = SCENARIOS.iter().find(|scenario| scenario.name == stringify!($name));
+                exhaust(scenario.expect("in the table"));
+            }
+        )*
+    };
+}
+
+fn empty() -> Simulator {
+    Simulator::new(geometry(24))
+}
+
+fn noise() -> Simulator {
+    Simulator::noise(geometry(12), 7)
+}
+
+fn five() -> Simulator {
+    furnished(5)
+}
+
+scenarios! {
+    first_format, empty, true, |world| {
+        world.format()?;
+        world.change(|store| store.put_domain("example.test"))?;
+        world.put_account(ALICE_TO)?;
+        world.sync()?;
+        world.deliver(&[ALICE_TO], 900)?;
+        world.sync()
+    };
+    format_over_noise, noise, true, |world| {
+        world.format()?;
+        world.change(|store| store.put_domain("example.test"))?;
+        world.put_account(ALICE_TO)?;
+        world.sync()
+    };
+    deliver_to_one, five, false, |world| {
+        world.mount()?;
+        for size in [300, 5000, 20_000] {
+            world.deliver(&[ALICE_TO], size)?;
+            world.sync()?;
+        }
+        Ok(())
+    };
+    deliver_many_in_one_group, five, false, |world| {
+        world.mount()?;
+        for size in [300, 5000, 100, 9000] {
+            world.deliver(&[ALICE_TO], size)?;
+        }
+        world.sync()?;
+        world.deliver(&[BOB_TO], 700)?;
+        world.deliver(&[ALICE_TO], 800)?;
+        world.sync()
+    };
+    deliver_to_both, five, false, |world| {
+        world.mount()?;
+        for size in [2000, 400] {
+            world.deliver(&[ALICE_TO, BOB_TO], size)?;
+            world.sync()?;
+        }
+        Ok(())
+    };
+    large_letters_over_segments, five, false, |world| {
+        world.mount()?;
+        world.deliver(&[ALICE_TO], 150_000)?;
+        world.sync()?;
+        world.deliver(&[ALICE_TO], 70_000)?;
+        world.deliver(&[BOB_TO], 1000)?;
+        world.sync()
+    };
+    two_drafts_interleaved, five, false, |world| {
+        world.mount()?;
+        let (one, two) = (world.begin(ALICE, "Drafts")?, world.begin(BOB, "Sent")?);
+        let (first, second) = (text(501, 80_000), text(502, 70_000));
+        for piece in 0..4 {
+            world.stream(&one, &first[piece * 20_000..(piece + 1) * 20_000])?;
+            world.stream(&two, &second[piece * 17_500..(piece + 1) * 17_500])?;
+        }
+        world.deposit(&two)?;
+        world.sync()?;
+        world.deposit(&one)?;
+        world.sync()
+    };
+    a_draft_that_is_dropped, five, false, |world| {
+        world.mount()?;
+        let dropped = world.begin(ALICE, "Drafts")?;
+        world.stream(&dropped, &text(503, 50_000))?;
+        world.deliver(&[ALICE_TO], 3000)?;
+        drop(dropped);
+        world.sync()?;
+        world.deliver(&[ALICE_TO], 3000)?;
+        world.sync()
+    };
+    flags, five, false, |world| {
+        world.mount()?;
+        world.flag(&[1, 2, 3], Flags::SEEN, Flags::NONE)?;
+        world.flag(&[2], Flags::DELETED, Flags::SEEN)?;
+        world.sync()?;
+        world.see(&[4, 5])?;
+        world.flag(&[1], Flags::FLAGGED, Flags::NONE)?;
+        world.sync()
+    };
+    keywords, five, false, |world| {
+        world.mount()?;
+        for word in ["$Forwarded", "work", "$Junk"] {
+            let flag = world.store().keyword(ALICE, word).map_err(|_| Stopped)?;
+            // The definition takes effect on its own, before what uses it.
+            world.see(&[1])?;
+            world.flag(&[1, 4], flag, Flags::NONE)?;
+        }
+        world.sync()
+    };
+    expunge, five, false, |world| {
+        world.mount()?;
+        world.expunge(&[2, 4])?;
+        world.sync()?;
+        world.deliver(&[ALICE_TO], 500)?;
+        world.expunge(&[5])?;
+        world.sync()?;
+        world.expunge(&[1, 3, 6])?;
+        world.sync()
+    };
+    copy, five, false, |world| {
+        world.mount()?;
+        world.copy(&[1, 3, 5], "Archive")?;
+        world.sync()?;
+        world.copy(&[1], "Archive")?;
+        world.expunge(&[1])?;
+        world.copy(&[2], "INBOX")?;
+        world.sync()
+    };
+    move_messages, five, false, |world| {
+        world.mount()?;
+        world.shift(&[1, 2], "Trash")?;
+        world.sync()?;
+        world.shift(&[3], "INBOX")?;
+        world.flag(&[4], Flags::SEEN, Flags::NONE)?;
+        world.shift(&[4, 5], "Archive")?;
+        world.sync()
+    };
+    mailboxes, five, false, |world| {
+        world.mount()?;
+        world.create("Work/2026/Offers")?;
+        world.create("Play")?;
+        world.sync()?;
+        world.append(ALICE, "Play", 900)?;
+        world.change(|store| store.rename_mailbox(ALICE, &name("Work/2026"), &name("Old/Work")))?;
+        world.change(|store| store.subscribe(ALICE, &name("Play"), true))?;
+        world.sync()?;
+        world.change(|store| store.rename_mailbox(ALICE, &name("INBOX"), &name("Before")))?;
+        world.sync()?;
+        world.change(|store| store.delete_mailbox(ALICE, &name("Play")))?;
+        world.deliver(&[ALICE_TO], 300)?;
+        world.sync()
+    };
+    directory_and_settings, five, false, |world| {
+        world.mount()?;
+        world.put_account("carol@example.test")?;
+        world.change(|store| store.put_alias("info@example.test", &[ALICE_TO, BOB_TO]))?;
+        world.change(|store| store.put_setting("tls/key", &[7; 5000]))?;
+        world.sync()?;
+        world.deliver(&["info@example.test", "carol@example.test"], 600)?;
+        world.sync()?;
+        world.change(|store| store.remove_account(BOB))?;
+        world.change(|store| store.put_setting("tls/key", b"another"))?;
+        world.change(|store| store.remove_alias("info@example.test"))?;
+        world.sync()
+    };
+    clean_mounts, five, false, |world| {
+        world.mount()?;
+        world.remount()?;
+        world.deliver(&[ALICE_TO], 5000)?;
+        world.remount()?;
+        world.remount()?;
+        world.deliver(&[ALICE_TO], 600)?;
+        world.flag(&[1], Flags::SEEN, Flags::NONE)?;
+        world.sync()
+    };
+    unclean_mounts, five, false, |world| {
+        world.mount()?;
+        world.deliver(&[ALICE_TO], 5000)?;
+        world.crash()?;
+        world.crash()?;
+        world.deliver(&[ALICE_TO], 600)?;
+        world.crash()?;
+        world.flag(&[1], Flags::SEEN, Flags::NONE)?;
+        world.sync()?;
+        world.remount()?;
+        world.deliver(&[BOB_TO], 700)?;
+        world.sync()
+    };
+    metadata_over_segments, five, false, |world| {
+        world.mount()?;
+        for _ in 0..3 {
+            world.change(|store| store.put_setting("big", &[9; 20_000]))?;
+            world.deliver(&[ALICE_TO], 300)?;
+            world.change(|store| store.put_setting("small", b"x"))?;
+            world.sync()?;
+        }
+        Ok(())
+    };
+}
