@@ -67,3 +67,6 @@ pub const LOG_LINE_BYTES_MAX: usize = 900;
 /// Descriptors that the mail process may have open: its connections' limits together, outbound connections and its
 /// own, and room.
 pub const OPEN_FILES_MAX: u64 = 4096;
+
+/// Name and time servers that are taken from a DHCP server: more than three nobody asks in time.
+pub const DHCP_SERVERS_MAX: usize = 3;

@@ -18,7 +18,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 pub use check::Refusal;
-pub(crate) use check::{check, printable};
+pub(crate) use check::{check, is_unicast, printable};
 pub use client::Client;
 pub(crate) use wire::{receive_large, send_with};
 

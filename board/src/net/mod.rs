@@ -4,6 +4,9 @@
 //! the waiting. [`PacketSocket`] is the one thing here that touches the kernel: what DHCP speaks through before the
 //! box has an address.
 
+mod datagram;
+pub mod dhcp;
 mod packet;
+mod random;
 
 pub use packet::{PacketSocket, Received};
