@@ -70,3 +70,6 @@ pub const OPEN_FILES_MAX: u64 = 4096;
 
 /// Name and time servers that are taken from a DHCP server: more than three nobody asks in time.
 pub const DHCP_SERVERS_MAX: usize = 3;
+
+/// Time servers that are asked in turn.
+pub const SNTP_SERVERS_MAX: usize = 6;

@@ -8,5 +8,6 @@ mod datagram;
 pub mod dhcp;
 mod packet;
 mod random;
+pub mod sntp;
 
 pub use packet::{PacketSocket, Received};
