@@ -16,8 +16,8 @@ pub struct Ledger {
     next: AtomicU64,
     /// Number of every letter whose data was begun, and whether its 250 came.
     letters: Mutex<BTreeMap<u64, bool>>,
-    /// The letter that each UID was seen to hold: (UIDVALIDITY, UID) to number.
-    seen: Mutex<BTreeMap<(u32, u32), u64>>,
+    /// The letter that each UID was seen to hold: account, UIDVALIDITY and UID to number.
+    seen: Mutex<BTreeMap<(String, u32, u32), u64>>,
 }
 
 /// What load is put on a server.
@@ -143,7 +143,7 @@ impl Ledger {
         let mut next = 1;
         while !stop.load(Ordering::Relaxed) {
             for (uid, number, _) in fetch(&mut imap, next, false)? {
-                self.note_seen(validity, uid, number);
+                self.note_seen(account, validity, uid, number);
                 next = next.max(uid + 1);
             }
             imap.try_command("NOOP")?;
@@ -151,8 +151,8 @@ impl Ledger {
         Ok(())
     }
 
-    fn note_seen(&self, validity: u32, uid: u32, number: u64) {
-        let before = lock(&self.seen).insert((validity, uid), number);
+    fn note_seen(&self, account: &Account, validity: u32, uid: u32, number: u64) {
+        let before = lock(&self.seen).insert((account.address.clone(), validity, uid), number);
         assert!(
             before.is_none_or(|before| before == number),
             "UID {uid} was letter {before:?} and is {number} now"
@@ -174,7 +174,7 @@ impl Ledger {
         let mut wrong = Vec::new();
         for (uid, number, intact) in found {
             *times.entry(number).or_default() += 1;
-            self.note_seen(validity, uid, number);
+            self.note_seen(account, validity, uid, number);
             if !intact {
                 wrong.push(format!("letter {number} (UID {uid}) is damaged"));
             }

@@ -2,7 +2,7 @@
 
 use crate::packages;
 use crate::process::{Finished, run};
-use crate::site::{Service, Site};
+use crate::site::{Account, Service, Site};
 use std::process::Command;
 
 /// How long one request may take, before the site's patience.
@@ -58,6 +58,36 @@ pub fn download_authority(site: &Site) {
         site.patient(REQUEST_S_MAX),
     );
     std::fs::write(&site.authority, pem.success().stdout).expect("a downloaded file can be kept");
+}
+
+/// Claims a box by the form on its page, as its owner does: the code from its console, a domain, the first account and
+/// the administrator's password. Gives the page that the form is answered with.
+///
+/// # Panics
+/// When there is no such form.
+pub fn claim(site: &Site, code: &str, domain: &str, account: &Account, admin_password: &str) -> String {
+    let url = format!("https://{}:{}/claim", site.hostname, site.port(Service::Https));
+    let jar = site.folder.join("cookies").display().to_string();
+    let trust = site.authority.display().to_string();
+    let browser = ["--cacert", &trust, "--cookie", &jar, "--cookie-jar", &jar, "--location"];
+    let form = curl(site, &[browser.as_slice(), &["--fail", &url]].concat()).success().text();
+    let token = attributes(&form, "value").next().unwrap_or_else(|| panic!("the form has no token:\n{form}"));
+    let fields = [
+        ("token", token.as_str()),
+        ("code", code),
+        ("domain", domain),
+        ("account", account.local_part()),
+        ("password", &account.password),
+        ("password_again", &account.password),
+        ("admin_password", admin_password),
+        ("admin_password_again", admin_password),
+    ];
+    let fields = fields.map(|(name, value)| format!("{name}={value}"));
+    let mut words = [browser.as_slice(), &[url.as_str()]].concat();
+    for field in &fields {
+        words.extend(["--data-urlencode", field]);
+    }
+    curl(site, &words).success().text()
 }
 
 /// The values of every attribute of this name, in order.

@@ -37,7 +37,7 @@ pub const CLEAR_PASSWORD: &str = "パスワード \"1\" \\ %";
 pub const SMALL_ACCOUNT: &str = "small@example.test";
 
 /// Its room in bytes.
-pub const SMALL_QUOTA: usize = 256 * 1024;
+pub const SMALL_QUOTA: usize = 1024 * 1024;
 
 /// Largest message accepted, in bytes.
 pub const MESSAGE_SIZE: usize = 50 * 1024 * 1024;

@@ -5,11 +5,14 @@ use crate::clients::imap::quoted;
 use crate::clients::smtp::auth_plain;
 use crate::clients::{Imap, Pop3, Smtp};
 use crate::letters::{numbered, short};
+use crate::organiser::Organiser;
 use crate::programs::{curl, fetchmail, mbsync, python, url};
 use crate::site::{Account, Service, Site};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Letters in a mailbox that is large for one test, and small for a box.
 const MANY: usize = 300;
@@ -170,6 +173,19 @@ pub fn no_password_travels_in_clear(site: &Site) {
     pop3.refused(&format!("USER {}", account.address));
     let reply = smtp.command(&auth_plain(&account));
     assert!([530, 538, 502, 503].contains(&reply.code), "{} {}", reply.code, reply.text());
+}
+
+/// Letters appended, flagged, moved and expunged one after the other are where the answers said they are.
+pub fn filing_is_as_it_was_confirmed(site: &Site) {
+    let mut organiser = Organiser::new(site.account(), 7);
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| organiser.work(site, &stop));
+        thread::sleep(Duration::from_secs(1) * site.patience);
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(organiser.steps() > 5, "{} steps", organiser.steps());
+    organiser.verify(site);
 }
 
 /// The one file of a Maildir whose text contains these words.

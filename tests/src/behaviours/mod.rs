@@ -63,6 +63,7 @@ macro_rules! behaviours {
             addresses_that_carriers_issued_are_taken,
             a_broken_off_letter_is_nobodys,
             several_letters_on_one_connection,
+            eight_senders_at_once_lose_and_double_nothing,
         );
         $crate::behaviours!(@ $site, submission:
             swaks_submits_with_plain_and_login,
@@ -83,6 +84,7 @@ macro_rules! behaviours {
             a_mailbox_of_many_letters_lists_and_searches,
             an_appended_letter_comes_back_byte_for_byte,
             no_password_travels_in_clear,
+            filing_is_as_it_was_confirmed,
         );
         $crate::behaviours!(@ $site, pop3:
             curl_reads_by_pop3_after_stls,

@@ -3,6 +3,7 @@
 use super::{inbox, only_letter};
 use crate::clients::Smtp;
 use crate::letters::{numbered, short};
+use crate::load::{Ledger, Load};
 use crate::programs::{curl, swaks, swaks_trust, url};
 use crate::provision;
 use crate::site::{Service, Site};
@@ -191,7 +192,7 @@ pub fn pipelined_commands_are_answered_in_order(site: &Site) {
     only_letter(site, &account);
 }
 
-/// A mailbox of 256 KiB: what can never fit, what does not fit now, and what is there stays.
+/// A mailbox of 1 MiB: what can never fit, what does not fit now, and what is there stays.
 pub fn a_full_mailbox_refuses_and_keeps_what_it_has(site: &Site) {
     let small = provision::named_account(provision::SMALL_ACCOUNT);
     let mut smtp = Smtp::connect(site, Service::Smtp);
@@ -266,5 +267,23 @@ pub fn several_letters_on_one_connection(site: &Site) {
         for (turn, letter) in inbox(site, account, 3).iter().enumerate() {
             assert!(letter.ends_with(&numbered((turn * 3 + first) as u64, 3_000)));
         }
+    }
+}
+
+/// Eight senders, two recipients of each letter: every letter is in both mailboxes, once, whole.
+pub fn eight_senders_at_once_lose_and_double_nothing(site: &Site) {
+    let accounts = [site.account(), site.account()];
+    let ledger = Ledger::default();
+    let load = Load {
+        clients: 8,
+        sizes: vec![700, 8_192, 70_000],
+        to: accounts.iter().map(|account| account.address.clone()).collect(),
+        letters: Some(10),
+        time: site.patient(60),
+    };
+    assert_eq!(ledger.deliver(site, &load).letters, 80);
+    for account in &accounts {
+        inbox(site, account, 80);
+        ledger.verify(site, account, true);
     }
 }

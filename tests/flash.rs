@@ -1,0 +1,184 @@
+//! What is wrong with a flash: noise, half of one, one that somebody else uses, a byte that changed. Never a panic,
+//! never an empty box where there was mail, always a sentence.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking; so do its helpers")]
+
+use std::fs;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::time::Duration;
+use tests::clients::{Imap, Smtp};
+use tests::hosted::{Hosted, Options, program};
+use tests::letters::{Random, numbered};
+use tests::machine::Machine;
+use tests::process::run;
+use tests::provision::small_file;
+use tests::site::{Account, Service};
+
+const ALICE: &str = "alice@example.test";
+
+fn alice() -> Account {
+    tests::provision::named_account(ALICE)
+}
+
+fn hosted(name: &str, flash_size: &str) -> Hosted {
+    let provision = Some(small_file(&[ALICE]));
+    Hosted::new(name, Options { provision, flash_size: flash_size.to_owned(), words: Vec::new() })
+}
+
+/// One clear sentence and no trace of a panic.
+fn is_clear(printed: &str, flash: &Path) {
+    assert!(!printed.contains("panicked") && !printed.contains("stack backtrace"), "{printed}");
+    let name = flash.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let sentence = printed.lines().find(|line| line.contains(&name) && line.split_whitespace().count() >= 4);
+    assert!(sentence.is_some(), "no sentence speaks of {name}:\n{printed}");
+}
+
+/// Whatever it is, it is somebody's: it is refused, and not one byte of it changed.
+#[test]
+fn a_flash_full_of_noise_is_refused_and_left_as_it_is() {
+    let mut hosted = hosted("noise", "64MiB");
+    let mut random = Random::new(64);
+    let noise: Vec<u8> = (0..8 << 20).flat_map(|_| random.next().to_le_bytes()).collect();
+    fs::write(&hosted.flash, &noise).expect("a file can be written");
+    let (status, printed) = hosted.start_in_vain();
+    assert_ne!(status, 0);
+    is_clear(&printed, &hosted.flash);
+    assert!(fs::read(&hosted.flash).expect("it is still there") == noise, "it was written to");
+}
+
+#[test]
+fn a_file_too_small_for_a_flash_is_refused_and_left_as_it_is() {
+    let mut hosted = hosted("tiny", "64MiB");
+    fs::write(&hosted.flash, b"Dear diary,\n").expect("a file can be written");
+    let (status, printed) = hosted.start_in_vain();
+    assert_ne!(status, 0);
+    is_clear(&printed, &hosted.flash);
+    assert_eq!(fs::read(&hosted.flash).expect("it is still there"), b"Dear diary,\n");
+}
+
+/// Half of a flash: either a sentence and nothing touched, or what the half still holds, every letter whole.
+#[test]
+fn half_a_flash_is_never_half_a_letter() {
+    let mut hosted = hosted("half", "64MiB");
+    hosted.start();
+    let site = hosted.site();
+    let mut smtp = Smtp::connect(&site, Service::Smtp);
+    for number in 0..40 {
+        smtp.letter("ann@client.test", &[ALICE], &numbered(number, 400_000));
+    }
+    drop(smtp);
+    hosted.stop();
+    let file = fs::File::options().write(true).open(&hosted.flash).expect("the flash is a file");
+    let half = file.metadata().expect("it has a length").len() / 2;
+    file.set_len(half).expect("it can be cut");
+    let before = fs::read(&hosted.flash).expect("it can be read");
+    let (status, printed) = hosted.start_in_vain();
+    assert_ne!(status, 0);
+    is_clear(&printed, &hosted.flash);
+    assert!(fs::read(&hosted.flash).expect("it is still there") == before, "it was written to");
+}
+
+/// One bit of one letter turns: that letter is never shown as if nothing had happened, all others are whole.
+#[test]
+fn one_damaged_letter_harms_no_other() {
+    let mut hosted = hosted("damaged", "64MiB");
+    hosted.start();
+    let site = hosted.site();
+    let mut smtp = Smtp::connect(&site, Service::Smtp);
+    for number in 0..10 {
+        smtp.letter("ann@client.test", &[ALICE], &numbered(number, 100_000));
+    }
+    drop(smtp);
+    hosted.stop();
+    let victim = numbered(4, 100_000);
+    flip_a_bit_of(&hosted.flash, &victim[50_000..50_064]);
+    hosted.start();
+    let mut imap = Imap::select(&site, &alice(), "INBOX");
+    let mut whole = 0;
+    for uid in imap.uids() {
+        let answer = imap.command(&format!("UID FETCH {uid} BODY.PEEK[]"));
+        let Some(bytes) = answer.untagged.iter().find_map(|response| response.literals.first()) else {
+            continue;
+        };
+        let number = u64::from(uid) - 1;
+        let right = bytes.ends_with(&numbered(number, 100_000));
+        assert!(right || number == 4, "letter {number} suffered");
+        assert!(right || answer.status != "OK", "a damaged letter is shown as if nothing had happened");
+        whole += usize::from(right);
+    }
+    assert_eq!(whole, 9);
+}
+
+fn flip_a_bit_of(flash: &Path, bytes: &[u8]) {
+    let mut file = fs::File::options().read(true).write(true).open(flash).expect("the flash is a file");
+    let mut all = Vec::new();
+    file.read_to_end(&mut all).expect("it can be read");
+    let place =
+        all.windows(bytes.len()).position(|window| window == bytes).expect("the letter is in the flash");
+    file.seek(SeekFrom::Start(place as u64)).expect("a place in it");
+    file.write_all(&[all[place] ^ 1]).expect("it can be written");
+}
+
+/// One writer: a second program names the first and ends; the first goes on.
+#[test]
+fn a_second_program_on_the_same_flash_names_the_first() {
+    let mut first = hosted("second", "64MiB");
+    first.start();
+    let second = Hosted::new("second-other", Options { provision: None, ..Options::default() });
+    let mut command = std::process::Command::new(program());
+    command.arg("host").arg("--flash").arg(&first.flash);
+    command.args(["--port-offset", &second.site.port_offset.to_string()]);
+    let ended = run(&mut command, Duration::from_secs(10));
+    assert_ne!(ended.status, 0);
+    assert!(
+        ended.all().contains(&first.pid().to_string()),
+        "it does not name {}: {}",
+        first.pid(),
+        ended.all()
+    );
+    Smtp::connect(&first.site, Service::Smtp).letter("ann@client.test", &[ALICE], &numbered(1, 5_000));
+}
+
+/// SIGTERM with clients connected: their connections end, the letters stay, and nothing is repaired afterwards.
+#[test]
+fn a_clean_end_keeps_everything() {
+    let mut hosted = hosted("clean-end", "64MiB");
+    hosted.start();
+    let site = hosted.site();
+    Smtp::connect(&site, Service::Smtp).letter("ann@client.test", &[ALICE], &numbered(1, 5_000));
+    let mut idle = Imap::select(&site, &alice(), "INBOX");
+    idle.idle();
+    hosted.stop();
+    hosted.start();
+    let mut imap = Imap::select(&site, &alice(), "INBOX");
+    assert!(imap.letter(1).ends_with(&numbered(1, 5_000)));
+}
+
+/// Mistakes on the command line get a sentence and a status, not a trace.
+#[test]
+fn mistakes_on_the_command_line_get_a_sentence() {
+    for words in [
+        &["serve"] as &[&str],
+        &["host"],
+        &["host", "--flash", "/no/such/folder/tegami.flash"],
+        &["host", "--flash", "/"],
+        &["host", "--flash", "x.flash", "--colour", "blue"],
+        &["host", "--flash", "x.flash", "--port-offset", "many"],
+        &["host", "--flash", "x.flash", "--provision", "/no/such/tegami.toml"],
+    ] {
+        let mut command = std::process::Command::new(program());
+        let folder = tests::hosted::scratch();
+        fs::create_dir_all(&folder).expect("a folder can be made");
+        let ended = run(command.current_dir(folder).args(words), Duration::from_secs(10));
+        assert!(ended.status > 0, "{words:?}: {}", ended.all());
+        assert!(
+            ended.stderr.lines().count() <= 3 && ended.stderr.split_whitespace().count() >= 4,
+            "{words:?}: {}",
+            ended.all()
+        );
+        assert!(!ended.all().contains("panicked"), "{words:?}: {}", ended.all());
+    }
+    let help = run(std::process::Command::new(program()).arg("--help"), Duration::from_secs(10)).success();
+    assert!(help.text().contains("--flash"), "{}", help.text());
+}

@@ -1,0 +1,166 @@
+//! Measures what the README claims, and prints each figure with how it was measured:
+//! `cargo run --release -p tests --bin bench`, with `-- --no-box` where there is no QEMU.
+
+#![expect(clippy::expect_used, reason = "a measurement that fails ends with its message")]
+
+use std::thread;
+use std::time::{Duration, Instant};
+use tests::boxed::Boxed;
+use tests::clients::Imap;
+use tests::hosted::{Hosted, Options};
+use tests::load::{Delivered, Ledger, Load};
+use tests::machine::Machine;
+use tests::site::Service;
+
+/// Connections that deliver at once.
+const CONNECTIONS: usize = 8;
+
+/// Size of a message in bytes.
+const MESSAGE: usize = 8 * 1024;
+
+/// Messages of one measurement without a delay.
+const MESSAGES: usize = 8_000;
+
+/// Messages of the measurement with a delay at the barrier.
+const DELAYED_MESSAGES: usize = 4_000;
+
+/// Delay at the barrier in milliseconds: what a good SD card takes.
+const BARRIER_MS: u64 = 4;
+
+/// Idle IMAP connections.
+const IDLE: usize = 50;
+
+/// How long a server rests before its memory is read.
+const REST: Duration = Duration::from_secs(5);
+
+/// Measurements of the same thing, of which the median is taken.
+const RUNS: usize = 3;
+
+fn main() {
+    let (rate, cpu) = throughput();
+    println!("{rate:.0} messages per second, {cpu:.3} ms server CPU per message");
+    println!(
+        "  hosted, {CONNECTIONS} connections, {MESSAGE} bytes, {MESSAGES} messages; user and system time of the"
+    );
+    println!("  process from /proc; median of {RUNS} runs\n");
+
+    let shared = shared_barriers();
+    println!("at least {shared:.1} messages share each barrier");
+    println!(
+        "  the same with {BARRIER_MS} ms delay at the barrier: messages per second times {BARRIER_MS} ms, since barriers run"
+    );
+    println!("  one after the other and none takes less\n");
+
+    let (rest, idle) = memory();
+    println!("{rest:.1} MiB at rest, {idle:.1} MiB with {IDLE} IMAP connections in IDLE over TLS");
+    println!("  hosted, proportional set size, {} s after the last client\n", REST.as_secs());
+
+    println!(
+        "{:.2} ms from the start of DATA's dot to EXISTS in IDLE on another connection",
+        push_latency().as_secs_f64() * 1e3
+    );
+    println!("  hosted, median of 50 letters\n");
+
+    if std::env::args().any(|word| word == "--no-box") {
+        return;
+    }
+    let boxed = Boxed::start_new("bench", qemu::Board::Virt);
+    println!("{:.1} s from the start of QEMU to the banners of a claimed box", boxed.boot_time.as_secs_f64());
+    println!("  virt, one cortex-a53, 128 MiB\n");
+    print_memory_of_the_box(&boxed.console());
+}
+
+fn load(to: String, messages: usize) -> Load {
+    Load {
+        clients: CONNECTIONS,
+        sizes: vec![MESSAGE],
+        to: vec![to],
+        letters: Some(messages / CONNECTIONS),
+        time: Duration::from_secs(120),
+    }
+}
+
+/// Delivers after a warm-up; gives what was delivered and the processor time that the program used for it.
+fn measure(hosted: &Hosted, messages: usize) -> (Delivered, Duration) {
+    let ledger = Ledger::default();
+    ledger.deliver(&hosted.site, &load(hosted.site.account().address, messages / 10));
+    let account = hosted.site.account();
+    let before = hosted.cpu();
+    let delivered = ledger.deliver(&hosted.site, &load(account.address, messages));
+    assert_eq!(delivered.letters, messages, "every message is taken");
+    (delivered, hosted.cpu() - before)
+}
+
+/// Messages per second, and milliseconds of processor time per message.
+fn throughput() -> (f64, f64) {
+    let mut runs: Vec<(f64, f64)> = (0..RUNS)
+        .map(|_| {
+            let hosted = Hosted::start_new("bench-rate");
+            let (delivered, cpu) = measure(&hosted, MESSAGES);
+            (delivered.rate(), cpu.as_secs_f64() * 1e3 / delivered.letters as f64)
+        })
+        .collect();
+    runs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    runs[RUNS / 2]
+}
+
+/// A lower bound for the messages that share a barrier.
+fn shared_barriers() -> f64 {
+    let words = vec!["--barrier-delay-ms".to_owned(), BARRIER_MS.to_string()];
+    let mut hosted = Hosted::new("bench-barrier", Options { words, ..Options::default() });
+    hosted.start();
+    let (delivered, _) = measure(&hosted, DELAYED_MESSAGES);
+    delivered.rate() * BARRIER_MS as f64 / 1e3
+}
+
+/// Proportional set size in MiB: at rest, and with idle connections.
+fn memory() -> (f64, f64) {
+    let hosted = Hosted::start_new("bench-memory");
+    let account = hosted.site.account();
+    drop(Imap::select(&hosted.site, &account, "INBOX"));
+    thread::sleep(REST);
+    let rest = hosted.pss_kib();
+    let idle: Vec<Imap> = (0..IDLE)
+        .map(|_| {
+            let mut imap = Imap::select(&hosted.site, &account, "INBOX");
+            imap.idle();
+            imap
+        })
+        .collect();
+    thread::sleep(REST);
+    let with_idle = hosted.pss_kib();
+    drop(idle);
+    (rest as f64 / 1024.0, with_idle as f64 / 1024.0)
+}
+
+/// From the end of a letter's data to its EXISTS on a connection in IDLE.
+fn push_latency() -> Duration {
+    let hosted = Hosted::start_new("bench-push");
+    let account = hosted.site.account();
+    let mut imap = Imap::select(&hosted.site, &account, "INBOX");
+    imap.idle();
+    let mut smtp = tests::clients::Smtp::connect(&hosted.site, Service::Smtp);
+    let mut times: Vec<Duration> = (1..=50)
+        .map(|number| {
+            smtp.expect(250, "MAIL FROM:<ann@client.test>");
+            smtp.expect(250, &format!("RCPT TO:<{}>", account.address));
+            smtp.expect(354, "DATA");
+            let letter = tests::letters::numbered(number, MESSAGE);
+            let start = Instant::now();
+            smtp.wire.send(&tests::clients::smtp::stuffed(&letter)).expect("the connection is open");
+            imap.wait_for(&format!("{number} EXISTS"), Duration::from_secs(5));
+            let time = start.elapsed();
+            assert_eq!(smtp.reply().expect("a reply").code, 250);
+            time
+        })
+        .collect();
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// What the box itself says about its memory on the console.
+fn print_memory_of_the_box(console: &str) {
+    for line in console.lines().filter(|line| line.to_lowercase().contains("memory")) {
+        println!("  console: {}", line.trim());
+    }
+}
