@@ -21,7 +21,7 @@ pub const TRANSFER_MS_MAX: u64 = 10 * 60 * 1000;
 /// edge of its network manages several thousand; one byte a minute is an attack.
 pub const TRANSFER_BYTES_PER_S_MIN: u64 = 1000;
 
-/// Commands with an error on one connection. A client with a bug stops earlier; a guesser must reconnect.
+/// Commands with an error since the last letter or log-in. A client with a bug stops earlier; a guesser must reconnect.
 pub const ERRORS_MAX: u32 = 20;
 
 /// Commands other than RCPT since the last letter or log-in. A letter takes two or three; a server that asks first

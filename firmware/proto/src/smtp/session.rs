@@ -50,6 +50,7 @@ pub(super) struct Client {
 /// What is counted against the limits of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
+    /// Since the last letter or log-in.
     pub(super) errors: u32,
     /// Commands other than RCPT since the last letter or log-in.
     pub(super) unproductive: u32,
@@ -298,8 +299,10 @@ impl SmtpSession {
         None
     }
 
-    /// The client did what the connection is for.
+    /// The client did what the connection is for. Recipients refused stay counted: a good letter now and then must not
+    /// buy more guesses.
     pub(super) fn productive(&mut self) {
+        self.counts.errors = 0;
         self.counts.unproductive = 0;
         self.patience.productive();
     }

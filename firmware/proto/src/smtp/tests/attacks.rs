@@ -214,6 +214,11 @@ fn a_letter_can_have_a_thousand_recipients_and_no_more() {
 }
 
 #[test]
+fn an_idle_connection_costs_little_memory() {
+    assert!(size_of::<SmtpSession>() <= 400, "{}", size_of::<SmtpSession>());
+}
+
+#[test]
 fn an_answer_that_never_came_closes_nothing_open() {
     // A driver that forgets to start TLS must not get a session that believes in it.
     let (mut driver, mut output) = (port_25(), crate::Output::new());
