@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Size of the letters in bytes.
 const SIZE: usize = 3_000;
 
+/// The first letter's number: SEARCH finds parts of words, and no number of seven digits is a part of another.
+const FIRST: u64 = 1_000_000;
+
 /// The mailboxes between which letters move.
 const MAILBOXES: [&str; 2] = ["INBOX", "Archive"];
 
@@ -42,7 +45,7 @@ impl Organiser {
     /// A person with an empty account; the seed decides what is done.
     pub fn new(account: Account, seed: u64) -> Self {
         let random = Random::new(seed);
-        Self { account, confirmed: State::new(), in_doubt: None, random, next: 0, steps: 0 }
+        Self { account, confirmed: State::new(), in_doubt: None, random, next: FIRST, steps: 0 }
     }
 
     /// Files letters until told to stop or until the server goes away.
