@@ -1,45 +1,46 @@
-//! The time of day as the box knows it: never before its newest record, in the owner's time zone.
+//! The time of day as the box knows it, in the owner's time zone.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use board::clock::{Clock as Knowledge, Verdict};
 use jiff::{Timestamp, tz::TimeZone};
 use mail::UnixTime;
 
-/// The system's clock with a floor and a time zone.
+/// The system's clock, what the box knows of it, and the time zone in which people read it.
 pub(crate) struct Clock {
-    /// Nothing is dated before this: the newest record on flash, or when the program was built.
-    floor: Cell<i64>,
-    /// Whether the system's clock has been set from somewhere that can know.
-    known: Cell<bool>,
+    knowledge: RefCell<Knowledge>,
     zone: RefCell<TimeZone>,
 }
 
 impl Clock {
-    /// A clock that is never before `floor`.
-    pub(crate) const fn new(floor: UnixTime, known: bool) -> Self {
-        Self { floor: Cell::new(floor.0), known: Cell::new(known), zone: RefCell::new(TimeZone::UTC) }
+    /// A clock that is never before `newest`, the newest record on flash. `is_known` says that the system's clock can
+    /// be trusted from the start.
+    pub(crate) fn new(newest: UnixTime, is_known: bool) -> Self {
+        let newest = u64::try_from(newest.0).unwrap_or(0);
+        Self { knowledge: RefCell::new(Knowledge::new(newest, is_known)), zone: RefCell::new(TimeZone::UTC) }
     }
 
     /// Seconds since 1970, and seconds east of UTC at that time.
     pub(crate) fn read(&self) -> (UnixTime, i32) {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        let unix = i64::try_from(since).unwrap_or(i64::MAX).max(self.floor.get());
-        let offset = Timestamp::from_second(unix)
-            .map_or(0, |timestamp| self.zone.borrow().to_offset(timestamp).seconds());
+        let unix = self.knowledge.borrow().date(system_time().as_secs());
+        let unix = i64::try_from(unix).unwrap_or(i64::MAX);
+        let offset =
+            Timestamp::from_second(unix).map_or(0, |time| self.zone.borrow().to_offset(time).seconds());
         (UnixTime(unix), offset)
     }
 
     /// Whether decisions that need the time may be made.
-    pub(crate) const fn is_known(&self) -> bool {
-        self.known.get()
+    pub(crate) fn is_known(&self) -> bool {
+        self.knowledge.borrow().is_known()
     }
 
-    /// The system's clock has been set.
-    pub(crate) fn set_known(&self) {
-        self.known.set(true);
+    /// What to do about the time that a server gave, in nanoseconds since 1970.
+    pub(crate) fn judge(&self, server_ns: u64) -> Verdict {
+        let system_ns = u64::try_from(system_time().as_nanos()).unwrap_or(u64::MAX);
+        self.knowledge.borrow_mut().judge(server_ns, system_ns)
     }
 
     /// Changes the time zone to one of the tz database's names.
@@ -50,4 +51,8 @@ impl Clock {
         *self.zone.borrow_mut() = TimeZone::get(name)?;
         Ok(())
     }
+}
+
+fn system_time() -> std::time::Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

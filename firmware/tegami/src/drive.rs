@@ -4,13 +4,15 @@
 
 use std::{io, net::IpAddr, rc::Rc, time::Duration};
 
-use proto::{Answer, Input, Io, Output, Session, Want};
+use mail::AccountId;
+use proto::{Answer, Input, Io, Login, LoginRefusal, Output, Session, Want};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
     limits::{CLOSE_MAX, HANDSHAKE_MAX, INPUT_PENDING_MAX, WRITE_STALL_MAX},
     office::{Office, Watch},
+    passwords::Authenticator,
     wire::Wire,
 };
 
@@ -19,6 +21,7 @@ pub(crate) struct Connection {
     wire: Wire,
     peer: IpAddr,
     office: Rc<Office>,
+    authenticator: Rc<Authenticator>,
     acceptor: TlsAcceptor,
     /// Bytes read and not yet taken by the session.
     input: Vec<u8>,
@@ -47,8 +50,15 @@ impl From<io::Error> for End {
 }
 
 impl Connection {
-    pub(crate) const fn new(wire: Wire, peer: IpAddr, office: Rc<Office>, acceptor: TlsAcceptor) -> Self {
-        Self { wire, peer, office, acceptor, input: Vec::new(), output: Output::new(), answer: None }
+    pub(crate) fn new(
+        wire: Wire,
+        peer: IpAddr,
+        office: Rc<Office>,
+        authenticator: Rc<Authenticator>,
+        acceptor: TlsAcceptor,
+    ) -> Self {
+        let (input, output) = (Vec::new(), Output::new());
+        Self { wire, peer, office, authenticator, acceptor, input, output, answer: None }
     }
 
     /// Drives `session` to its end and closes the connection.
@@ -108,7 +118,7 @@ impl Connection {
             Want::Turn => tokio::task::yield_now().await,
             Want::Input | Want::Change(_) => return self.wait(session, seen).await,
             Want::Login(login) => {
-                self.answer = Some(Answer::Login(self.office.check_login(&login, self.peer).await));
+                self.answer = Some(Answer::Login(self.check(&login).await));
             }
             Want::Durable(ticket) => self.office.durable(&ticket).await,
             Want::Warm(cold) => self.office.warm(cold).await,
@@ -158,6 +168,10 @@ impl Connection {
             self.output.sent(count);
         }
         stalled(WRITE_STALL_MAX, self.wire.flush()).await
+    }
+
+    async fn check(&self, login: &Login) -> Result<AccountId, LoginRefusal> {
+        self.authenticator.check(self.office.as_ref(), login, self.peer).await
     }
 
     /// Goes over to TLS. What the peer sent in clear behind its command is dropped unread, so that nothing injected

@@ -27,3 +27,6 @@ pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 
 /// Pause after accepting failed for want of descriptors or memory.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often names, clock and certificate are looked at without a reason.
+pub(crate) const CERTIFICATE_CHECK: Duration = Duration::from_secs(6 * 3_600);

@@ -1,7 +1,51 @@
-//! (to be written)
+//! Tegami, the mail server that you plug in: the program.
+//!
+//! One binary in three roles: PID 1 of the box, the mail process that PID 1 starts, and an ordinary process on a host.
 
+mod books;
+mod certs;
+mod cli;
+mod clock;
+mod drive;
+mod gather;
+mod host;
+mod house;
+mod http;
 mod language;
+mod limits;
+mod logging;
+mod office;
 mod passwords;
 mod provision;
+mod serve;
+mod service;
+mod serving;
+mod wire;
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if board::init::is_init() {
+        board::init::run();
+    }
+    let command = match cli::parse(std::env::args_os().skip(1)) {
+        Ok(command) => command,
+        Err(problem) => return fail(&problem),
+    };
+    match command {
+        cli::Command::Help => print!("{}", cli::HELP),
+        cli::Command::Version => println!("tegami {}", env!("CARGO_PKG_VERSION")),
+        cli::Command::Host(options) => {
+            logging::start();
+            if let Err(problem) = host::run(&options) {
+                return fail(&problem);
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn fail(problem: &str) -> ExitCode {
+    eprintln!("tegami: {problem}");
+    ExitCode::FAILURE
+}

@@ -3,24 +3,21 @@
 //! Everything runs on one thread. The store is borrowed for the length of one step and never across a wait.
 
 use std::{
-    cell::{Cell, RefCell, RefMut},
+    cell::{Cell, Ref, RefCell, RefMut},
     collections::BTreeMap,
-    net::IpAddr,
     rc::{Rc, Weak},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use board::Threaded;
-use mail::{AccountId, Cold, MailboxId, Now, Ticket, Ticks};
-use proto::{Login, LoginRefusal};
+use board::threaded::{Threaded, Warmer};
+use mail::{Cold, MailboxId, Now, Ticket, Ticks};
 use store::Store;
 use tokio::sync::Notify;
 
 use crate::{
     clock::Clock,
     gather::{Advice, Gather},
-    passwords::Authenticator,
 };
 
 /// The store as this program runs it.
@@ -29,8 +26,7 @@ pub(crate) type MailStore = Store<Threaded>;
 /// What all connections share.
 pub(crate) struct Office {
     store: RefCell<MailStore>,
-    authenticator: Authenticator,
-    warmer: board::Warmer,
+    warmer: Warmer,
     clock: Rc<Clock>,
     started: Instant,
     /// Rings when changes wait to be made durable.
@@ -67,13 +63,11 @@ impl Watch {
 impl Office {
     pub(crate) fn new(
         store: MailStore,
-        authenticator: Authenticator,
-        warmer: board::Warmer,
+        warmer: Warmer,
         clock: Rc<Clock>,
     ) -> Rc<Self> {
         Rc::new(Self {
             store: RefCell::new(store),
-            authenticator,
             warmer,
             clock,
             started: Instant::now(),
@@ -82,6 +76,11 @@ impl Office {
             room: Notify::new(),
             watches: RefCell::default(),
         })
+    }
+
+    /// The store, for looking at it. Never hold it across a wait.
+    pub(crate) fn store(&self) -> Ref<'_, MailStore> {
+        self.store.borrow()
     }
 
     /// The store, for the length of one call. Never hold it across a wait.
@@ -94,16 +93,16 @@ impl Office {
         &self.clock
     }
 
-    /// Who checks passwords.
-    pub(crate) const fn authenticator(&self) -> &Authenticator {
-        &self.authenticator
-    }
-
     /// The time, as sessions are told it.
     pub(crate) fn now(&self) -> Now {
         let (unix, utc_offset_s) = self.clock.read();
         let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Now { ticks: Ticks(ms), unix, utc_offset_s }
+    }
+
+    /// How long the program has been running.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// The moment that a session means by `ticks`.
@@ -132,11 +131,6 @@ impl Office {
         Watch { bell, seen }
     }
 
-    /// Checks credentials off the loop.
-    pub(crate) async fn check_login(&self, login: &Login, peer: IpAddr) -> Result<AccountId, LoginRefusal> {
-        self.authenticator.check(&self.store, login, peer).await
-    }
-
     /// Returns once the ticket is settled.
     pub(crate) async fn durable(&self, ticket: &Ticket) {
         while !ticket.is_settled() {
@@ -154,7 +148,7 @@ impl Office {
     /// Brings a stretch of flash into memory, off the loop.
     pub(crate) async fn warm(&self, cold: Cold) {
         let warmer = self.warmer.clone();
-        let warmed = tokio::task::spawn_blocking(move || warmer.warm(cold.offset, cold.len)).await;
+        let warmed = tokio::task::spawn_blocking(move || warmer.warm(cold.offset, cold.len.into())).await;
         match warmed {
             Ok(Ok(())) => {}
             // The read that follows meets the same fault and says so to its client.
@@ -172,7 +166,7 @@ impl Office {
             let advice = self.advise(&mut gather);
             if advice == Advice::Flush {
                 begun = Instant::now();
-                answering = self.store.borrow_mut().flush();
+                answering = self.flush();
                 continue;
             }
             tokio::select! {
@@ -188,12 +182,35 @@ impl Office {
         }
     }
 
+    fn flush(&self) -> usize {
+        let mut store = self.store.borrow_mut();
+        store.set_now(self.clock.read().0);
+        store.flush()
+    }
+
     fn advise(&self, gather: &mut Gather) -> Advice {
         let store = self.store.borrow();
         if store.barrier_in_flight() {
             return Advice::Rest;
         }
         gather.advise(Instant::now(), store.waiting(), store.needs_flush())
+    }
+
+    /// Returns once everything read at the mount is known to be durable: before that nobody may be served.
+    pub(crate) async fn ready(&self) {
+        while !self.store.borrow().is_ready() {
+            self.settled.notified().await;
+        }
+    }
+
+    /// Closes the store: what was begun becomes durable, and the log says that it ended cleanly.
+    pub(crate) async fn close(&self) {
+        self.store.borrow_mut().unmount();
+        self.changes.notify_one();
+        while !self.store.borrow().is_unmounted() {
+            self.settled.notified().await;
+            self.changes.notify_one();
+        }
     }
 
     /// Takes up what the writer thread has done; says whether a barrier ended.

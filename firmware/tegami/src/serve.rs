@@ -1,6 +1,6 @@
 //! Listening: every accepted connection is counted, given its session and driven in a task of its own.
 
-use std::{cell::Cell, io, net::SocketAddr, rc::Rc, time::Duration};
+use std::{cell::Cell, io, net::{IpAddr, SocketAddr}, rc::Rc, time::Duration};
 
 use proto::{
     Output, Peer, Reason, Session,
@@ -16,25 +16,18 @@ use tokio::{
 };
 
 use crate::{
-    certs::Certificates,
     drive::Connection,
+    house::{Configs, House},
     http::Front,
     limits::{ACCEPT_PAUSE, CLOSE_MAX, HANDSHAKE_MAX},
-    office::Office,
     service::{Census, Service},
     wire::Wire,
 };
 
 /// What every listener shares.
 pub(crate) struct Reception {
-    pub office: Rc<Office>,
-    pub certificates: Rc<Certificates>,
+    pub house: Rc<House>,
     pub front: Rc<Front>,
-    pub smtp: Rc<smtp::Config>,
-    pub imap: Rc<imap::Config>,
-    pub pop3: Rc<pop3::Config>,
-    /// Whether a password is taken without TLS from loopback: hosted mode only.
-    pub trust_loopback: bool,
     pub census: Rc<Census>,
     pub closing: Rc<Closing>,
 }
@@ -115,7 +108,7 @@ impl Reception {
         // Replies are written whole; waiting for more to send with them would only delay them.
         let _ = stream.set_nodelay(true);
         let mut wire = Wire::Plain(stream);
-        let acceptor = self.certificates.acceptor();
+        let acceptor = self.house.certificates.acceptor();
         if service.is_tls() {
             match timeout(HANDSHAKE_MAX, wire.start_tls(&acceptor)).await {
                 Ok(Ok(())) => {}
@@ -124,7 +117,7 @@ impl Reception {
             }
         }
         if matches!(service, Service::Http | Service::Https) {
-            return self.front.serve(wire, from.ip(), service.is_tls()).await;
+            return self.serve_page(wire, from.ip().to_canonical()).await;
         }
         if !self.front.is_claimed() {
             return self.say_and_close(service, wire, Reason::Unclaimed).await;
@@ -132,21 +125,31 @@ impl Reception {
         let peer = Peer {
             ip: from.ip().to_canonical(),
             tls: service.is_tls(),
-            trusted_path: self.trust_loopback && from.ip().is_loopback(),
+            trusted_path: self.house.trusts_loopback() && from.ip().is_loopback(),
         };
         let mut session = self.session(service, peer);
-        Connection::new(wire, peer.ip, Rc::clone(&self.office), acceptor).drive(session.as_mut()).await;
+        let (office, authenticator) = (Rc::clone(&self.house.office), Rc::clone(&self.house.authenticator));
+        Connection::new(wire, peer.ip, office, authenticator, acceptor).drive(session.as_mut()).await;
+    }
+
+    async fn serve_page(&self, wire: Wire, peer: IpAddr) {
+        match wire {
+            Wire::Plain(stream) => self.front.serve(stream, peer, false).await,
+            Wire::Tls(stream) => self.front.serve(stream, peer, true).await,
+            Wire::Gone => {}
+        }
     }
 
     fn session(&self, service: Service, peer: Peer) -> Box<dyn Session> {
-        let now = self.office.now();
+        let now = self.house.office.now();
+        let Configs { smtp, imap, pop3 } = self.house.configs();
         match service {
-            Service::Smtp => Box::new(SmtpSession::new(Rc::clone(&self.smtp), smtp::Mode::Mx, peer, now)),
+            Service::Smtp => Box::new(SmtpSession::new(smtp, smtp::Mode::Mx, peer, now)),
             Service::Submission | Service::Submissions | Service::Http | Service::Https => {
-                Box::new(SmtpSession::new(Rc::clone(&self.smtp), smtp::Mode::Submission, peer, now))
+                Box::new(SmtpSession::new(smtp, smtp::Mode::Submission, peer, now))
             }
-            Service::Imap | Service::Imaps => Box::new(ImapSession::new(Rc::clone(&self.imap), peer, now)),
-            Service::Pop3 | Service::Pop3s => Box::new(Pop3Session::new(Rc::clone(&self.pop3), peer, now)),
+            Service::Imap | Service::Imaps => Box::new(ImapSession::new(imap, peer, now)),
+            Service::Pop3 | Service::Pop3s => Box::new(Pop3Session::new(pop3, peer, now)),
         }
     }
 
@@ -170,10 +173,11 @@ impl Reception {
 
     fn refusal(&self, service: Service, reason: Reason) -> Output {
         let mut output = Output::new();
+        let configs = self.house.configs();
         match service {
-            Service::Smtp | Service::Submission | Service::Submissions => smtp::refuse(&mut output, &self.smtp, reason),
-            Service::Imap | Service::Imaps => imap::refuse(&mut output, &self.imap, reason),
-            Service::Pop3 | Service::Pop3s => pop3::refuse(&mut output, &self.pop3, reason),
+            Service::Smtp | Service::Submission | Service::Submissions => smtp::refuse(&mut output, &configs.smtp, reason),
+            Service::Imap | Service::Imaps => imap::refuse(&mut output, &configs.imap.hostname, reason),
+            Service::Pop3 | Service::Pop3s => pop3::refuse(&mut output, &configs.pop3, reason),
             Service::Http | Service::Https => {}
         }
         output

@@ -97,6 +97,185 @@ texts! {
     AddressTooLong: "the address is too long", "アドレスが長すぎます";
     AddressIncomplete: "an address has the form name@example.com", "アドレスは name@example.com の形で書きます";
     AddressCharacter: "the address has a character that cannot stand there", "アドレスに使えない文字があります";
+
+    // ---- Every page --------------------------------------------------------------------------------------------
+    PageLanguage: "Language", "言語";
+    PageFooter: "Tegami, the mail server that you plug in", "Tegami（手紙）― つなぐだけのメールサーバー";
+    PlainBack: "To the first page", "最初のページへ";
+    PlainNotHere: "This page answers devices on the same network only. Open it from there, by the box's local address.",
+        "このページは同じネットワークの機器からだけ開けます。社内や家庭内の機器から、この機器のローカルアドレスで開いてください。";
+    PlainNoHost: "The request does not say which host it is for.", "どのホスト宛ての要求なのか分かりません。";
+    PlainOtherName: "This box does not go by that name. Open it by its address or by its .local name.",
+        "この機器にその名前は付いていません。IP アドレスか .local の名前で開いてください。";
+    PlainNotFound: "There is no such page here.", "このページはありません。";
+    PlainNotAllowed: "That cannot be done with this page.", "このページではその操作はできません。";
+    PlainForeignForm: "The form was sent from a page that is not this box's.",
+        "このフォームは、この機器のページから送られたものではありません。";
+    PlainNoForm: "A form is needed here.", "ここにはフォームを送ってください。";
+    PlainTooLarge: "The form is too large.", "フォームが大きすぎます。";
+    PlainTooSlow: "The form did not arrive in time.", "フォームが時間内に届きませんでした。";
+
+    // ---- The first page ----------------------------------------------------------------------------------------
+    StateTitle: "State", "状態";
+    StateClaimed: "Your mail server is running", "メールサーバーは動いています";
+    StateClaimedMore: "Mail programs on computers and telephones can use it. Here is what to type into them.",
+        "パソコンやスマートフォンのメールソフトから使えます。設定の内容はこちらです。";
+    StateMailLink: "Settings for mail programs", "メールソフトの設定";
+    StateUnclaimed: "This mail server has not been set up yet", "このメールサーバーはまだ設定されていません";
+    StateUnclaimedMore: "It needs a domain, a first account and an administrator's password. Have the ten-character \
+        code at hand that stands on its console and on its card.",
+        "ドメイン、最初のアカウント、管理者のパスワードを決めます。コンソールとカードに表示されている 10 文字のコードを用意してください。";
+    StateClaimLink: "Set it up", "設定を始める";
+    StateNoAdministrator: "The administrator needs a password", "管理者のパスワードを決めてください";
+    StateNoAdministratorMore: "Mail is served as before. Have the ten-character code at hand that stands on the box's \
+        console and on its card.",
+        "メールはいつもどおり使えます。コンソールとカードに表示されている 10 文字のコードを用意してください。";
+    StateAdministratorLink: "Choose a password", "パスワードを決める";
+    StateWarningAhead: "Your browser will warn you once, because it does not know this box yet. Have it show the \
+        certificate, compare its issuer's fingerprint with the one on the console, and continue only if they are the same.",
+        "ブラウザーはこの機器をまだ知らないため、一度だけ警告します。証明書を表示し、発行者のフィンガープリントがコンソールの表示と同じときだけ先へ進んでください。";
+    StateReadOnly: "The flash takes no more writes. Mail can be read, but none is accepted: copy it and exchange the card.",
+        "フラッシュに書き込めなくなりました。メールは読めますが、受け取れません。メールを写してから、カードを交換してください。";
+    StateDamaged: "Places on the flash that could not be read: {0}. Everything else is fine; think about another card.",
+        "フラッシュに読み取れない箇所が {0} か所あります。ほかは無事です。カードの交換を考えてください。";
+    StateFilling: "The flash is nearly full. When it is full, new mail is refused until some is deleted.",
+        "フラッシュの空きが少なくなりました。いっぱいになると、メールを消すまで新しいメールを受け取れません。";
+    StateNoAddress: "The box has no address on the network: is the cable plugged in, and does the router give addresses?",
+        "ネットワークのアドレスがありません。ケーブルと、ルーターの DHCP を確かめてください。";
+    StateClockUnknown: "The box does not know the time yet. It asks time servers as soon as the network lets it.",
+        "まだ正しい時刻が分かりません。ネットワークにつながり次第、時刻サーバーに尋ねます。";
+    StateProvisionWrong: "The provision file was not applied; everything is as before. In {0}.",
+        "設定ファイルは適用されませんでした。以前のまま動いています。{0}";
+    StateServices: "Services", "サービス";
+    StateService: "Service", "サービス";
+    StatePort: "Port", "ポート";
+    StateHow: "State", "状態";
+    StateRuns: "running", "動作中";
+    StateWaits: "waits for set-up", "設定待ち";
+    StateStopped: "not running", "停止中";
+    ServiceReceiving: "Receiving mail", "メールの受信";
+    ServiceSending: "Sending from mail programs", "メールソフトからの送信";
+    ServiceImap: "Reading by IMAP", "IMAP での閲覧";
+    ServicePop3: "Fetching by POP3", "POP3 での取り込み";
+    ServicePage: "This page", "このページ";
+    ServiceStartTls: "STARTTLS", "STARTTLS";
+    ServiceNoTls: "not encrypted", "暗号化なし";
+    StateStorage: "Storage", "保存容量";
+    StateUsed: "{0} of {1} used", "{1} のうち {0} を使用";
+    StateMessages: "Messages: {0}", "メール：{0} 通";
+    StateNetwork: "Network", "ネットワーク";
+    NetworkName: "Name", "名前";
+    NetworkAddresses: "Addresses", "アドレス";
+    NetworkHow: "Configured", "設定方法";
+    NetworkGateway: "Router", "ルーター";
+    NetworkDomains: "Mail domains", "メールのドメイン";
+    NetworkHosted: "by the computer that this program runs on", "このプログラムが動くコンピューターによる";
+    NetworkWaiting: "waiting for an address (DHCP)", "アドレスを待っています（DHCP）";
+    NetworkDhcp: "automatically (DHCP)", "自動（DHCP）";
+    NetworkFixed: "fixed, by the provision file", "固定（設定ファイル）";
+    StateAbout: "This box", "この機器";
+    StateClock: "Clock", "時計";
+    StateClockGuess: "(at the earliest)", "（これより後の時刻）";
+    StateTime: "{0} ({1})", "{0}（{1}）";
+    StateUp: "Running for", "稼働時間";
+    StateUpSeconds: "{0} seconds", "{0} 秒";
+    StateUpMinutes: "{0} minutes", "{0} 分";
+    StateUpHours: "{0} hours", "{0} 時間";
+    StateUpDays: "{0} days", "{0} 日";
+    StateVersion: "Version", "バージョン";
+    StateTrust: "Certificate of this box", "この機器の証明書";
+    StateTrustWhy: "Install it once on each computer and telephone, and they will trust this box without warnings. It \
+        can vouch for this box's own names and for private addresses, and for nothing else.",
+        "パソコンやスマートフォンに一度入れておくと、警告なしにこの機器を信頼します。この証明書が保証できるのは、この機器の名前とプライベートアドレスだけです。";
+    StateFingerprint: "Fingerprint (SHA-256)", "フィンガープリント（SHA-256）";
+    StateDownloadCrt: "Certificate (.crt)", "証明書（.crt）";
+    StateDownloadPem: "Certificate (.pem)", "証明書（.pem）";
+
+    // ---- Claiming ----------------------------------------------------------------------------------------------
+    ClaimTitle: "Set up this mail server", "メールサーバーの設定";
+    ClaimIntro: "This takes a minute. What you choose here can be changed and added to later.",
+        "1 分ほどで終わります。ここで決めたことは、後から変更や追加ができます。";
+    ClaimCodeLegend: "Show that it is yours", "持ち主の確認";
+    ClaimCode: "Code", "コード";
+    ClaimCodeHint: "Ten letters and digits, on the console and in the file on the card. It is another one after each start.",
+        "コンソールとカードのファイルにある 10 文字の英数字です。起動するたびに変わります。";
+    ClaimCodeWrong: "This is not the code. Look at it again: it changes whenever the box is started.",
+        "コードが違います。起動するたびに変わるので、もう一度確かめてください。";
+    ClaimDomainLegend: "Domain", "ドメイン";
+    ClaimDomain: "What stands behind the @", "@ の後ろの部分";
+    ClaimDomainHint: "Your own domain, or any name such as office.example.com as long as mail stays in the house.",
+        "お持ちのドメインです。社内だけで使うなら office.example.com のような名前でもかまいません。";
+    ClaimAccountLegend: "First account", "最初のアカウント";
+    ClaimAccount: "Name", "名前";
+    ClaimAccountHint: "What stands before the @, such as hanako. More accounts can follow.",
+        "hanako のような、@ の前の部分です。アカウントは後から追加できます。";
+    ClaimAccountHintOne: "What stands before @{0}, such as hanako.", "hanako のような、@{0} の前の部分です。";
+    ClaimAccountHintMany: "A whole address in one of these domains: {0}",
+        "次のどれかのドメインのメールアドレス全体を書いてください：{0}";
+    ClaimAccountWanted: "A name is needed here, such as hanako.", "hanako のような名前を書いてください。";
+    ClaimAccountDomain: "The address is not in a domain of this box.", "この機器のドメインのアドレスではありません。";
+    ClaimAdministratorLegend: "Administrator", "管理者";
+    ClaimAdministratorHint: "For this page only, and another one than the account's. Keep it in a safe place.",
+        "このページ専用です。アカウントとは別のものにして、大切に保管してください。";
+    ClaimPassword: "Password", "パスワード";
+    ClaimAgain: "The same password again", "パスワード（もう一度）";
+    ClaimPasswordHint: "{0} characters or more. A few words are good.", "{0} 文字以上。いくつかの単語をつなげると丈夫です。";
+    ClaimPasswordShort: "Eight characters are needed at least.", "8 文字以上にしてください。";
+    ClaimPasswordLong: "This cannot be a password: it is too long, or has control characters in it.",
+        "長すぎるか、制御文字があるため、パスワードにできません。";
+    ClaimPasswordAgain: "The two are not the same. Please type both again.", "2 つが一致しません。両方とも入力し直してください。";
+    ClaimSubmit: "Set up", "設定する";
+    ClaimSubmitHint: "Making the passwords safe takes a few seconds.", "パスワードの保護処理に数秒かかります。";
+    ClaimLookAgain: "Some things have to be changed. Passwords have to be typed again.",
+        "直すところがあります。パスワードはもう一度入力してください。";
+    ClaimCompareTitle: "Is this really your box?", "本当にお手元の機器ですか？";
+    ClaimCompare: "Before you type a password: the certificate that your browser shows for this page must have \
+        been issued by the one with this fingerprint, and the console must show the same.",
+        "パスワードを入力する前に確かめてください。ブラウザーが示すこのページの証明書は、このフィンガープリントの証明書が発行したものです。コンソールにも同じものが表示されています。";
+    ClaimPause: "Too many wrong codes. Please try again in {0} seconds.",
+        "コードの間違いが続きました。{0} 秒後にもう一度試してください。";
+    ClaimOldForm: "This form is too old, or cookies are switched off. Please fill it in once more.",
+        "フォームが古いか、クッキーが無効です。もう一度入力してください。";
+    ClaimBusy: "Somebody is setting up this box at this moment.", "今、ほかの人がこの機器を設定しています。";
+    ClaimNoHash: "The box is too busy to make the passwords safe. Please try again.",
+        "混み合っていてパスワードを保護できませんでした。もう一度試してください。";
+    ClaimNoStore: "The flash did not take the settings. Please try again; if it happens again, exchange the card.",
+        "設定を保存できませんでした。もう一度試し、だめならカードを交換してください。";
+
+    // ---- Settings for mail programs ----------------------------------------------------------------------------
+    MailTitle: "Settings for mail programs", "メールソフトの設定";
+    MailIntro: "Add an account to the mail program and choose to set it up by hand.",
+        "メールソフトでアカウントを追加し、手動での設定を選んでください。";
+    MailWelcome: "Done: this mail server is yours, and it serves.", "完了しました。メールサーバーが使えるようになりました。";
+    MailAccount: "Account", "アカウント";
+    MailUser: "User name", "ユーザー名";
+    MailWholeAddress: "the whole address", "メールアドレス全体";
+    MailFor: "such as {0}", "例：{0}";
+    MailPassword: "Password", "パスワード";
+    MailPasswordWhich: "the account's, not the administrator's", "アカウントのもの（管理者のものではありません）";
+    MailImap: "Reading: IMAP", "受信：IMAP";
+    MailImapHint: "Recommended: mail stays here, and every device shows the same.",
+        "おすすめ。メールはこの機器に残り、どの端末でも同じ内容が見えます。";
+    MailPop3: "Or fetching: POP3", "または受信：POP3";
+    MailPop3Hint: "Mail is moved to one computer.", "メールを 1 台のパソコンに取り込みます。";
+    MailSmtp: "Sending: SMTP", "送信：SMTP";
+    MailServer: "Server", "サーバー";
+    MailPortAndSecurity: "Port, security", "ポートと暗号化";
+    MailOr: "or", "または";
+    MailInstall: "Trust", "証明書を入れる";
+    MailInstallWhy: "So that no program warns, install this box's certificate on each device.",
+        "警告が出ないように、端末ごとにこの機器の証明書を入れます。";
+    MailInstallIos: "iPhone, iPad: open the .crt in Safari, then Settings > General > VPN & Device Management to install \
+        it, then General > About > Certificate Trust Settings to switch it on.",
+        "iPhone・iPad：Safari で .crt を開き、「設定」→「一般」→「VPN とデバイス管理」でインストールしてから、「一般」→「情報」→「証明書信頼設定」でオンにします。";
+    MailInstallAndroid: "Android: download the .crt, then Settings > Security > Install a certificate > CA certificate.",
+        "Android：.crt をダウンロードし、「設定」→「セキュリティ」→「証明書のインストール」→「CA 証明書」を選びます。";
+    MailInstallWindows: "Windows, macOS: open the .crt; put it under Trusted Root Certification Authorities, or into the \
+        System keychain set to Always Trust.",
+        "Windows・macOS：.crt を開き、「信頼されたルート証明機関」に入れるか、キーチェーンの「システム」に入れて「常に信頼」にします。";
+    MailInstallThunderbird: "Thunderbird: Settings > Privacy & Security > Manage Certificates > Authorities > Import, with \
+        the .pem.",
+        "Thunderbird：「設定」→「プライバシーとセキュリティ」→「証明書を管理」→「認証局証明書」で .pem をインポートします。";
 }
 
 #[cfg(test)]
@@ -134,7 +313,8 @@ mod tests {
             |c: char| ('\u{3040}'..='\u{30ff}').contains(&c) || ('\u{4e00}'..='\u{9fff}').contains(&c);
         for text in Text::ALL {
             let [english, japanese] = Language::ALL.map(|language| text.say(language));
-            assert!(english == japanese || japanese.chars().any(is_kana), "{japanese}");
+            let has_words = english.chars().any(|c| c.is_ascii_alphabetic());
+            assert!(!has_words || english == japanese || japanese.chars().any(is_kana), "{japanese}");
         }
     }
 }

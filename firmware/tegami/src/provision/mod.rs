@@ -13,7 +13,7 @@ mod limits;
 mod plan;
 mod problem;
 mod read;
-pub(crate) mod settings;
+mod settings;
 mod values;
 mod wanted;
 
@@ -24,4 +24,6 @@ pub(crate) use changes::{Change, Keeper, Records};
 pub(crate) use plan::{Note, PasswordTask, Plan, plan};
 pub(crate) use problem::FileError;
 pub(crate) use read::read;
+pub(crate) use settings::{Settings, key};
 pub(crate) use values::{domain_name, parse_size};
+pub(crate) use wanted::AliasName;

@@ -1,0 +1,261 @@
+//! The box once its flash is mounted: settings, certificates, passwords and page, tied together.
+
+use std::{
+    cell::{Cell, RefCell},
+    net::IpAddr,
+    rc::Rc,
+};
+
+use proto::{imap, pop3, smtp};
+use tokio::{sync::Notify, time::sleep};
+
+use crate::{
+    certs::{AuthorityView, Certificates, Moment, Names},
+    http::{ClockView, Desk, FlashView, NetworkView, ProvisionView, StateView},
+    limits::CERTIFICATE_CHECK,
+    office::Office,
+    passwords::{Authenticator, Hasher},
+    provision::{self, FileError, Keeper, PasswordTask, Settings},
+    service::Service,
+};
+
+/// What differs between a box and a program on somebody's computer.
+#[derive(Clone, Debug)]
+pub(crate) struct Site {
+    /// Addresses under which the box is reached.
+    pub addresses: Vec<IpAddr>,
+    /// How it is on the network.
+    pub network: NetworkView,
+    /// Added to every standard port.
+    pub port_offset: u16,
+    /// Whether a password is taken without TLS from loopback: hosted mode only.
+    pub trust_loopback: bool,
+}
+
+/// What sessions are told.
+#[derive(Clone)]
+pub(crate) struct Configs {
+    pub smtp: Rc<smtp::Config>,
+    pub imap: Rc<imap::Config>,
+    pub pop3: Rc<pop3::Config>,
+}
+
+/// The box.
+pub(crate) struct House {
+    pub office: Rc<Office>,
+    pub authenticator: Rc<Authenticator>,
+    pub certificates: Certificates,
+    configs: RefCell<Configs>,
+    site: RefCell<Site>,
+    provision: RefCell<Option<ProvisionView>>,
+    services: Cell<&'static [Service]>,
+    renew: Notify,
+}
+
+/// Host name of a box that has been given none.
+const HOSTNAME_DEFAULT: &str = "tegami.local";
+
+/// Why the house could not be opened.
+type Problem = String;
+
+impl House {
+    /// Applies the provision file if there is one, and makes ready what serving needs. Passwords that are still to be
+    /// hashed come back.
+    ///
+    /// # Errors
+    /// No randomness, no thread, or a store that takes nothing: a sentence.
+    pub(crate) async fn open(
+        office: Rc<Office>,
+        site: Site,
+        provision: Option<&[u8]>,
+    ) -> Result<(Rc<Self>, Vec<PasswordTask>), Problem> {
+        let hasher = Hasher::start().map_err(|error| format!("no thread for passwords: {error}"))?;
+        let authenticator = Authenticator::new(hasher).map_err(|_| "there is no randomness")?;
+        let authenticator = Rc::new(authenticator);
+        let (view, tasks) = apply(&office, &authenticator, provision).await;
+        let settings = Settings::load(office.as_ref());
+        set_clock_and_limits(&office, &settings);
+        let names = names(&office, &settings, &site);
+        let opened = Certificates::open(office.as_ref(), &names, moment(&office));
+        let (certificates, changes) = opened.map_err(|error| format!("no certificate: {error}"))?;
+        // A store that takes no more writes still serves what it has; its keys then last until the box is restarted.
+        if let Err(refusal) = office.carry_out(changes).await {
+            log::error!("the new keys could not be stored: {refusal:?}");
+        }
+        let house = Self {
+            configs: RefCell::new(configs(&office, &settings)),
+            office,
+            authenticator,
+            certificates,
+            site: RefCell::new(site),
+            provision: RefCell::new(view),
+            services: Cell::new(&Service::ALL),
+            renew: Notify::new(),
+        };
+        Ok((Rc::new(house), tasks))
+    }
+
+    /// What new sessions are told.
+    pub(crate) fn configs(&self) -> Configs {
+        self.configs.borrow().clone()
+    }
+
+    /// Whether a password is taken without TLS from loopback.
+    pub(crate) fn trusts_loopback(&self) -> bool {
+        self.site.borrow().trust_loopback
+    }
+
+    /// Hashes the passwords of a provision file, while the box serves already.
+    pub(crate) async fn hash_passwords(&self, tasks: Vec<PasswordTask>) {
+        let count = tasks.len();
+        match provision::set_passwords(tasks, self.office.as_ref(), &self.authenticator).await {
+            Ok(()) if count > 0 => log::info!("{count} passwords of the provision file are set"),
+            Ok(()) => {}
+            Err(problem) => log::error!("a password of the provision file could not be set: {problem:?}"),
+        }
+    }
+
+    /// Keeps names, certificates and limits in step with settings, network and clock, for as long as it runs.
+    pub(crate) async fn keep_in_step(self: Rc<Self>) {
+        loop {
+            tokio::select! {
+                () = self.renew.notified() => {}
+                () = sleep(CERTIFICATE_CHECK) => {}
+            }
+            let settings = Settings::load(self.office.as_ref());
+            set_clock_and_limits(&self.office, &settings);
+            let names = names(&self.office, &settings, &self.site.borrow());
+            *self.configs.borrow_mut() = configs(&self.office, &settings);
+            match self.certificates.refresh(&names, moment(&self.office)) {
+                Ok(changes) => {
+                    if let Err(refusal) = self.office.carry_out(changes).await {
+                        log::error!("the new certificate could not be stored: {refusal:?}");
+                    }
+                }
+                Err(error) => log::error!("no new certificate: {error}"),
+            }
+        }
+    }
+}
+
+impl Desk for House {
+    fn state(&self) -> StateView {
+        let settings = Settings::load(self.office.as_ref());
+        let now = self.office.now();
+        let store = self.office.store();
+        let figures = store.statistics();
+        let site = self.site.borrow();
+        StateView {
+            hostname: settings.hostname.unwrap_or_else(|| HOSTNAME_DEFAULT.into()),
+            domains: store.domains().map(str::to_owned).collect(),
+            version: env!("CARGO_PKG_VERSION"),
+            up_s: self.office.uptime().as_secs(),
+            addresses: site.addresses.clone(),
+            network: site.network,
+            services: self.services.get().iter().map(|service| (*service, true)).collect(),
+            flash: FlashView {
+                capacity: figures.capacity,
+                used: figures.capacity.saturating_sub(figures.free),
+                messages: figures.letters as u64,
+                is_read_only: figures.read_only,
+                damaged: figures.damage,
+            },
+            clock: ClockView {
+                unix_s: now.unix.0,
+                utc_offset_s: now.utc_offset_s,
+                zone: settings.timezone.unwrap_or_else(|| "UTC".into()),
+                is_known: self.office.clock().is_known(),
+            },
+            provision: self.provision.borrow().clone(),
+        }
+    }
+
+    fn authority(&self) -> AuthorityView {
+        self.certificates.authority()
+    }
+
+    fn keeper(&self) -> &dyn Keeper {
+        self.office.as_ref()
+    }
+
+    fn authenticator(&self) -> &Authenticator {
+        &self.authenticator
+    }
+
+    fn changed(&self) {
+        self.renew.notify_one();
+    }
+}
+
+/// Applies the provision file; on an error nothing is applied and the box serves as before.
+async fn apply(
+    office: &Rc<Office>,
+    authenticator: &Authenticator,
+    file: Option<&[u8]>,
+) -> (Option<ProvisionView>, Vec<PasswordTask>) {
+    let Some(file) = file else { return (None, Vec::new()) };
+    let planned = provision::read(file).and_then(|wanted| provision::plan(wanted, office.as_ref()));
+    let plan = match planned {
+        Ok(plan) => plan,
+        Err(error) => {
+            say_wrong(&error);
+            return (Some(ProvisionView::Wrong(error)), Vec::new());
+        }
+    };
+    let notes = plan.notes.clone();
+    match provision::carry_out(plan, office.as_ref(), authenticator).await {
+        Ok(tasks) => {
+            for note in &notes {
+                log::info!("{}", note.sentence(crate::language::Language::English));
+            }
+            (Some(ProvisionView::Applied(notes)), tasks)
+        }
+        Err(refusal) => {
+            log::error!("the provision file could not be applied: {refusal:?}");
+            (None, Vec::new())
+        }
+    }
+}
+
+fn say_wrong(error: &FileError) {
+    log::error!("nothing of the provision file is applied: {}", error.sentence(crate::language::Language::English));
+}
+
+fn set_clock_and_limits(office: &Office, settings: &Settings) {
+    let zone = settings.timezone.as_deref().unwrap_or("UTC");
+    if let Err(error) = office.clock().set_zone(zone) {
+        log::error!("the time zone {zone} is not known: {error}");
+    }
+    let limit = message_limit(settings) + smtp::limits::TRACE_BYTES_MAX as u64;
+    office.store_mut().set_message_limit(limit);
+}
+
+fn message_limit(settings: &Settings) -> u64 {
+    settings.message_bytes_max.unwrap_or(mail::limits::MESSAGE_BYTES_DEFAULT)
+}
+
+fn names(office: &Office, settings: &Settings, site: &Site) -> Names {
+    Names {
+        hostname: settings.hostname.clone().unwrap_or_else(|| HOSTNAME_DEFAULT.into()),
+        domains: office.store().domains().map(str::to_owned).collect(),
+        addresses: site.addresses.clone(),
+    }
+}
+
+fn configs(office: &Office, settings: &Settings) -> Configs {
+    let hostname = settings.hostname.clone().unwrap_or_else(|| HOSTNAME_DEFAULT.into());
+    let postmaster_domain = office.store().domains().next().map_or_else(|| hostname.clone(), str::to_owned);
+    Configs {
+        smtp: Rc::new(smtp::Config {
+            hostname: hostname.clone(),
+            postmaster_domain,
+            message_bytes_max: message_limit(settings),
+        }),
+        imap: Rc::new(imap::Config { hostname: hostname.clone() }),
+        pop3: Rc::new(pop3::Config { hostname }),
+    }
+}
+
+fn moment(office: &Office) -> Moment {
+    Moment { unix_s: office.now().unix.0, is_known: office.clock().is_known() }
+}
