@@ -3,10 +3,13 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking; so do its helpers")]
 
+use image::layout::FLASH_START;
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
+use tests::boxed::Boxed;
 use tests::clients::{Imap, Smtp};
 use tests::hosted::{Hosted, Options, program};
 use tests::letters::{Random, numbered};
@@ -45,6 +48,28 @@ fn a_flash_full_of_noise_is_refused_and_left_as_it_is() {
     assert_ne!(status, 0);
     is_clear(&printed, &hosted.flash);
     assert!(fs::read(&hosted.flash).expect("it is still there") == noise, "it was written to");
+}
+
+/// The same on the box: it says so on its console and leaves the flash to whoever can read it.
+#[test]
+fn a_box_with_a_flash_full_of_noise_says_so_and_leaves_it() {
+    let mut boxed = Boxed::start_new("noise-box", qemu::Board::Virt);
+    boxed.cut();
+    let mut random = Random::new(65);
+    let noise: Vec<u8> = (0..4 << 20).flat_map(|_| random.next().to_le_bytes()).collect();
+    let mut disk = fs::File::options().read(true).write(true).open(boxed.disk()).expect("the disk is a file");
+    disk.seek(SeekFrom::Start(FLASH_START)).expect("the flash is in it");
+    disk.write_all(&noise).expect("it can be written");
+    boxed.machine().power_on().expect("QEMU starts");
+    boxed.machine().wait_serial("flash", Duration::from_secs(60)).expect("the console speaks of the flash");
+    thread::sleep(Duration::from_secs(5));
+    let console = boxed.console();
+    boxed.cut();
+    assert!(!console.contains("panicked") && !console.contains("Kernel panic"), "{console}");
+    let mut left = vec![0; noise.len()];
+    disk.seek(SeekFrom::Start(FLASH_START)).expect("the flash is in it");
+    disk.read_exact(&mut left).expect("it can be read");
+    assert!(left == noise, "it was written to:\n{console}");
 }
 
 #[test]

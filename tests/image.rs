@@ -1,9 +1,12 @@
 //! Every behaviour, on the box in QEMU: the same tests as in `hosted.rs`, on one boot; and what only a box has.
 
+use std::fs::{self, File};
+use std::io::Read;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 use tests::boxed::Boxed;
+use tests::letters::Random;
 use tests::machine::Machine;
 use tests::site::{Service, Site};
 
@@ -53,5 +56,26 @@ fn openssl_trusts_the_chain() {
             .arg(&site.authority);
         let said = tests::process::run(&mut openssl, site.patient(10)).success().all();
         assert!(said.contains("Verification: OK"), "{service:?}: {said}");
+    }
+}
+
+/// What is no disk of the box, or half of one, is refused before anything boots from it, and left as it is.
+#[test]
+fn half_a_disk_and_no_disk_are_refused() {
+    let disk = boxed().disk();
+    let (half, noise) = (disk.with_file_name("half.img"), disk.with_file_name("noise.img"));
+    let mut start = vec![0; 100 << 20];
+    File::open(disk).and_then(|mut file| file.read_exact(&mut start)).expect("the disk can be read");
+    fs::write(&half, &start).expect("a file can be written");
+    let mut random = Random::new(1);
+    let bytes: Vec<u8> = (0..8 << 20).flat_map(|_| random.next().to_le_bytes()).collect();
+    fs::write(&noise, &bytes).expect("a file can be written");
+    for (path, contents) in [(&half, &start), (&noise, &bytes)] {
+        let refused = qemu::Machine::builder().without_build().disk(path).start();
+        let sentence = format!("{:#}", refused.err().expect("it is refused"));
+        assert!(sentence.contains(&path.display().to_string()), "{sentence}");
+        assert!(sentence.split_whitespace().count() >= 6, "{sentence}");
+        assert!(fs::read(path).expect("it is still there") == *contents, "it was written to");
+        fs::remove_file(path).expect("an own file can be removed");
     }
 }

@@ -6,6 +6,7 @@ use crate::machine::Machine;
 use crate::page;
 use crate::provision;
 use crate::site::Site;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -67,6 +68,11 @@ impl Boxed {
     pub fn shut_down(&mut self) -> String {
         self.machine.shutdown().unwrap_or_else(|error| panic!("{error:#}"));
         self.machine.serial()
+    }
+
+    /// Its disk, which may be read while it runs and changed while it is off.
+    pub fn disk(&self) -> &Path {
+        self.machine.disk()
     }
 
     /// The emulated machine itself.

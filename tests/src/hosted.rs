@@ -2,12 +2,11 @@
 
 use crate::machine::Machine;
 use crate::page;
-use crate::process::{Leash, signal, wait};
+use crate::process::{Console, Leash, signal, wait};
 use crate::provision;
 use crate::site::{Service, Site};
 use crate::tidy::tree::repository;
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -67,10 +66,6 @@ struct Running {
     console: Console,
     _leash: Leash,
 }
-
-/// What the program has printed so far.
-#[derive(Debug, Clone, Default)]
-struct Console(Arc<Mutex<String>>);
 
 impl Hosted {
     /// The program on an empty flash, ready, with the tests' provision file.
@@ -196,9 +191,7 @@ impl Hosted {
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program can be started");
-        let console = Console::default();
-        console.read(child.stdout.take());
-        console.read(child.stderr.take());
+        let console = Console::of(&mut child);
         let leash = Leash::new(child.id());
         Running { child, console, _leash: leash }
     }
@@ -222,7 +215,7 @@ impl Machine for Hosted {
         let running = self.spawn();
         let deadline = Instant::now() + READY_MAX;
         self.running = Some(running);
-        while !self.console().lines().any(|line| line.starts_with("ready")) {
+        while !self.running.as_ref().is_some_and(|running| running.console.has_line("ready")) {
             let ended = self.child().try_wait().expect("an own child can be waited for");
             assert!(
                 ended.is_none() && Instant::now() < deadline,
@@ -254,24 +247,6 @@ impl Drop for Hosted {
             // A flash is some hundred megabytes; after a failure it stays for whoever looks into it.
             std::fs::remove_dir_all(&self.site.folder).ok();
         }
-    }
-}
-
-impl Console {
-    fn read(&self, pipe: Option<impl Read + Send + 'static>) {
-        let console = self.clone();
-        let Some(pipe) = pipe else { return };
-        thread::spawn(move || {
-            for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
-                let mut text = console.0.lock().unwrap_or_else(PoisonError::into_inner);
-                text.push_str(&String::from_utf8_lossy(&line));
-                text.push('\n');
-            }
-        });
-    }
-
-    fn text(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

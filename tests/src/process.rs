@@ -1,8 +1,8 @@
 //! Child processes: client programs run to their end within a time limit, servers that never outlive the tests.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -129,6 +129,42 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> 
 fn show(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+/// What a server has printed so far, on both its outputs.
+#[derive(Debug, Clone, Default)]
+pub struct Console(Arc<Mutex<String>>);
+
+impl Console {
+    /// Reads what a child prints from now on; its outputs must be piped.
+    pub fn of(child: &mut Child) -> Self {
+        let console = Self::default();
+        console.read(child.stdout.take());
+        console.read(child.stderr.take());
+        console
+    }
+
+    /// Everything so far.
+    pub fn text(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// True once a line begins with this word.
+    pub fn has_line(&self, start: &str) -> bool {
+        self.text().lines().any(|line| line.starts_with(start))
+    }
+
+    fn read(&self, pipe: Option<impl Read + Send + 'static>) {
+        let console = self.clone();
+        let Some(pipe) = pipe else { return };
+        thread::spawn(move || {
+            for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+                let mut text = console.0.lock().unwrap_or_else(PoisonError::into_inner);
+                text.push_str(&String::from_utf8_lossy(&line));
+                text.push('\n');
+            }
+        });
+    }
 }
 
 /// Ends one process when the tests end, in whatever way: a small shell waits on a pipe that the system closes with
