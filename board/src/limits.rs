@@ -73,3 +73,9 @@ pub const DHCP_SERVERS_MAX: usize = 3;
 
 /// Time servers that are asked in turn.
 pub const SNTP_SERVERS_MAX: usize = 6;
+
+/// Questions and records in an mDNS message that are looked at; what does not fit in one frame is not for us.
+pub const MDNS_RECORDS_MAX: usize = 100;
+
+/// Addresses of each kind that the box is known under: IPv6 networks hand out several.
+pub const MDNS_ADDRESSES_MAX: usize = 4;

@@ -63,7 +63,7 @@ fn a_file_on_disk_is_written_directly_and_keeps_its_content() {
     assert_eq!(disk.geometry().capacity, 262_144, "rounded up to whole blocks");
     exercise(&mut disk);
     drop(disk);
-    let mut again = Disk::file(&path, 0, &SETTINGS).unwrap();
+    let mut again = open_when_free(&path);
     assert_eq!(again.geometry().capacity, 262_144, "never made shorter");
     let mut first = [0; 7];
     again.read(65_536 + 4096 + 7000, &mut first).unwrap();
@@ -88,6 +88,17 @@ fn a_device_serves_as_a_queue() {
     fs::remove_file(path).unwrap();
 }
 
+/// Opens once the lock is gone: other tests start programs, and for a moment those hold copies of every descriptor.
+fn open_when_free(path: &std::path::Path) -> Disk {
+    for _ in 0..200 {
+        match Disk::file(path, 65_536, &SETTINGS) {
+            Err(OpenError::Held { .. }) => std::thread::sleep(Duration::from_millis(10)),
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("{} stays locked", path.display());
+}
+
 #[test]
 fn a_second_opener_is_told_who_has_it() {
     let path = on_disk("lock");
@@ -97,7 +108,7 @@ fn a_second_opener_is_told_who_has_it() {
     assert_eq!(holder.pid, Some(std::process::id()));
     assert!(refused.to_string().contains("is in use by process"), "{refused}");
     drop(first);
-    Disk::file(&path, 65_536, &SETTINGS).unwrap();
+    open_when_free(&path);
     fs::remove_file(path).unwrap();
 }
 
@@ -116,7 +127,7 @@ fn the_lock_ends_with_its_holder_however_that_ends() {
     assert!(refused.contains(&format!("process {}", holder.id())), "{refused}");
     holder.kill().unwrap();
     holder.wait().unwrap();
-    Disk::file(&path, 0, &SETTINGS).unwrap();
+    open_when_free(&path);
     fs::remove_file(path).unwrap();
 }
 

@@ -6,6 +6,7 @@
 
 mod datagram;
 pub mod dhcp;
+pub mod mdns;
 mod packet;
 mod random;
 pub mod sntp;

@@ -105,3 +105,52 @@ fn dhcp_filter() -> [sys::Filter; 9] {
         op(RETURN, 0, 0, 0),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::net::datagram::emit;
+
+    /// In a network namespace of its own; needs root, elsewhere the image in QEMU is the test.
+    #[test]
+    fn only_what_is_for_the_client_is_heard() {
+        let thread = std::thread::spawn(|| {
+            if sys::leave_network().is_err() {
+                return;
+            }
+            for arguments in [
+                "link add eth7 address 02:00:00:00:00:07 type veth peer name peer address 02:00:00:00:00:08",
+                "link set eth7 up",
+                "link set peer up",
+            ] {
+                assert!(Command::new("ip").args(arguments.split(' ')).status().unwrap().success());
+            }
+            let index = |name: &str| -> u32 {
+                let shown = Command::new("ip").args(["-o", "link", "show", name]).output().unwrap().stdout;
+                String::from_utf8(shown).unwrap().split(':').next().unwrap().parse().unwrap()
+            };
+            let socket = PacketSocket::open().unwrap();
+            let send = |to: &str, payload: &[u8]| {
+                let datagram = emit("192.0.2.1:67".parse().unwrap(), to.parse().unwrap(), payload);
+                socket.send(index("peer"), [0xff; 6], &datagram).unwrap();
+            };
+            send("255.255.255.255:67", b"for a server");
+            send("192.0.2.9:25", b"mail");
+            send("192.0.2.9:68", b"for us");
+            let mut buffer = [0; 100];
+            let received = loop {
+                match socket.receive(&mut buffer) {
+                    Ok(received) => break received,
+                    Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+                }
+            };
+            assert_eq!(received, Received { len: 34, link: index("eth7"), from: [2, 0, 0, 0, 0, 8] });
+            assert_eq!(buffer[28..34], *b"for us");
+            assert_eq!(socket.receive(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+            assert!(socket.send(999, [0xff; 6], b"x").is_err());
+        });
+        thread.join().unwrap();
+    }
+}
