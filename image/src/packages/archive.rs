@@ -36,7 +36,8 @@ impl Archive {
             paths::make_folder(&archive.home.join(folder))?;
         }
         paths::write(&archive.home.join("status"), b"")?;
-        paths::write(&archive.home.join("sources.list"), sources(pins, &mirrors()?)?.as_bytes())?;
+        let mirrors = mirrors(pins, &archive.home.join("system-lists"))?;
+        paths::write(&archive.home.join("sources.list"), sources(pins, &mirrors)?.as_bytes())?;
         run::output(archive.apt("apt-get").arg("update")).context("the package lists cannot be fetched")?;
         Ok(archive)
     }
@@ -114,20 +115,41 @@ fn only_file(folder: &Path) -> Result<PathBuf> {
 }
 
 /// The Debian mirrors that the system's apt uses, or the one that the environment names.
-fn mirrors() -> Result<Vec<Known>> {
+fn mirrors(pins: &Pins, lists: &Path) -> Result<Vec<Known>> {
     if let Ok(uri) = env::var(MIRROR_VARIABLE) {
         return Ok(vec![Known { uri, label: "Debian".to_owned() }]);
     }
-    let mut command = Command::new("apt-get");
-    command.args(["indextargets", "--format", "$(REPO_URI)|$(ORIGIN)|$(LABEL)", "Created-By: Packages"]);
-    let text = run::output(command.env("LC_ALL", "C.UTF-8"))?;
-    let known: Vec<Known> = text.lines().filter_map(parse_target).collect();
+    let is_known = |known: &[Known], label: &str| known.iter().any(|mirror| mirror.label == label);
+    let mut known = known_to_apt(&mut Command::new("apt-get"))?;
+    if !pins.repositories.iter().all(|repository| is_known(&known, &repository.label)) {
+        // Whose mirror is whose stands in lists that this system has not fetched yet: fetch them for us alone.
+        paths::make_folder(&lists.join("partial"))?;
+        let apt = || {
+            let mut command = Command::new("apt-get");
+            command.args([
+                "-o",
+                &format!("Dir::State::lists={}", lists.display()),
+                "-o",
+                "APT::Sandbox::User=root",
+            ]);
+            command
+        };
+        // One of many sources that fails is no concern of ours: what is missing then, the next step says.
+        run::try_output(apt().arg("update"))?;
+        known = known_to_apt(&mut apt())?;
+    }
     if known.is_empty() {
         bail!(
             "apt on this machine knows no Debian mirror: name one in {MIRROR_VARIABLE}, as in its sources.list"
         );
     }
     Ok(known)
+}
+
+fn known_to_apt(apt: &mut Command) -> Result<Vec<Known>> {
+    apt.args(["indextargets", "--format", "$(REPO_URI)|$(ORIGIN)|$(LABEL)", "Created-By: Packages"]);
+    let text = run::output(apt.env("LC_ALL", "C.UTF-8"))?;
+    Ok(text.lines().filter_map(parse_target).collect())
 }
 
 fn parse_target(line: &str) -> Option<Known> {
