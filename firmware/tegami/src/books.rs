@@ -43,7 +43,8 @@ impl Records for Office {
 
     fn account(&self, address: &Address) -> Option<(AccountId, Vec<u8>)> {
         let store = self.store();
-        let account = store.accounts().find(|account| account.address.eq_ignore_ascii_case(address.as_str()))?;
+        let account =
+            store.accounts().find(|account| account.address.eq_ignore_ascii_case(address.as_str()))?;
         Some((account.id, account.secret.to_vec()))
     }
 

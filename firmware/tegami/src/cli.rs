@@ -9,6 +9,8 @@ use crate::service::LOOPBACK;
 pub(crate) enum Command {
     /// Serve, as an ordinary process on a flash in a file.
     Host(Host),
+    /// Be the mail process of the box; only PID 1 asks for that.
+    Mail,
     /// Say how it is used.
     Help,
     /// Say which version it is.
@@ -64,6 +66,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     let mut words = arguments.into_iter();
     match words.next().as_deref().and_then(std::ffi::OsStr::to_str) {
         Some("host") => host(words),
+        Some(board::init::MAIL_ARGUMENT) => Ok(Command::Mail),
         Some("--help" | "-h" | "help") | None => Ok(Command::Help),
         Some("--version" | "-V") => Ok(Command::Version),
         Some(other) => Err(format!("there is no command `{other}`; `tegami --help` lists them")),
@@ -111,7 +114,8 @@ fn number<T: std::str::FromStr>(option: &str, value: &OsString) -> Result<T, Str
 
 fn size(option: &str, value: &OsString) -> Result<u64, String> {
     let text = value.to_string_lossy();
-    crate::provision::parse_size(&text).ok_or_else(|| format!("`{option} {text}` is not a size such as 256MiB or 1GiB"))
+    crate::provision::parse_size(&text)
+        .ok_or_else(|| format!("`{option} {text}` is not a size such as 256MiB or 1GiB"))
 }
 
 #[cfg(test)]

@@ -23,8 +23,8 @@ use crate::{
     house::Site,
     http::NetworkView,
     office::MailStore,
-    serving::{self, Ground},
     service::Service,
+    serving::{self, Ground},
 };
 
 /// Serves until SIGTERM or Ctrl-C.
@@ -33,7 +33,9 @@ use crate::{
 /// A sentence for the person who started it.
 pub(crate) fn run(options: &Host) -> Result<(), String> {
     let provision = match &options.provision {
-        Some(path) => Some(fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?),
+        Some(path) => {
+            Some(fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?)
+        }
         None => None,
     };
     let listeners = listen(options)?;
@@ -46,12 +48,8 @@ pub(crate) fn run(options: &Host) -> Result<(), String> {
     local.block_on(&runtime, async {
         let flash = Arc::new(Notify::new());
         let store = open(options, &flash)?;
-        let site = Site {
-            addresses: vec![options.listen],
-            network: NetworkView::Hosted,
-            port_offset: options.port_offset,
-            trust_loopback: true,
-        };
+        let site =
+            Site { addresses: vec![options.listen], network: NetworkView::Hosted, trust_loopback: true };
         // A computer's own clock is right as a rule, and nobody but its owner can set it.
         let ground = Ground { store, flash, listeners, provision, site, clock_is_known: true };
         let serving = serving::open(ground).await?;
@@ -69,7 +67,10 @@ fn listen(options: &Host) -> Result<Vec<(Service, TcpListener)>, String> {
         let bound = TcpListener::bind(address)
             .and_then(|listener| listener.set_nonblocking(true).map(|()| (service, listener)));
         bound.map_err(|error| {
-            format!("cannot listen on {address} for {}: {error}; --port-offset chooses other ports", service.name())
+            format!(
+                "cannot listen on {address} for {}: {error}; --port-offset chooses other ports",
+                service.name()
+            )
         })
     };
     Service::ALL.into_iter().map(bind).collect()
@@ -93,7 +94,10 @@ fn open(options: &Host, flash: &Arc<Notify>) -> Result<MailStore, String> {
         return Store::mount(queue, MountOptions::default()).map_err(|error| refusal(path, error));
     }
     let unfinished = unfinished(path);
-    let store = Store::format(queue(&unfinished, options, flash)?, &FormatOptions { uuid: uuid()?, segment_bytes: None });
+    let store = Store::format(
+        queue(&unfinished, options, flash)?,
+        &FormatOptions { uuid: uuid()?, segment_bytes: None },
+    );
     let mut store = store.map_err(|error| refusal(path, error))?;
     while store.barrier_in_flight() {
         store.settle();
@@ -114,7 +118,8 @@ fn unfinished(path: &Path) -> PathBuf {
 }
 
 fn queue(path: &Path, options: &Host, flash: &Arc<Notify>) -> Result<Threaded, String> {
-    let device = devices::open(path, options.flash_size, &Settings::default()).map_err(|error| error.to_string())?;
+    let device =
+        devices::open(path, options.flash_size, &Settings::default()).map_err(|error| error.to_string())?;
     let bell = Arc::clone(flash);
     let settings = Options { barrier_delay: options.barrier_delay, ..Options::default() };
     Threaded::new(device, settings, Box::new(move || bell.notify_one()))
@@ -123,7 +128,9 @@ fn queue(path: &Path, options: &Host, flash: &Arc<Notify>) -> Result<Threaded, S
 
 fn refusal(path: &Path, error: MountError) -> String {
     let advice = match error {
-        MountError::NotAStore => "; it is left as it is: give another --flash, or remove the file to begin anew",
+        MountError::NotAStore => {
+            "; it is left as it is: give another --flash, or remove the file to begin anew"
+        }
         _ => "",
     };
     format!("{}: {error}{advice}", path.display())

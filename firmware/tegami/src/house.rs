@@ -26,8 +26,6 @@ pub(crate) struct Site {
     pub addresses: Vec<IpAddr>,
     /// How it is on the network.
     pub network: NetworkView,
-    /// Added to every standard port.
-    pub port_offset: u16,
     /// Whether a password is taken without TLS from loopback: hosted mode only.
     pub trust_loopback: bool,
 }
@@ -50,6 +48,9 @@ pub(crate) struct House {
     provision: RefCell<Option<ProvisionView>>,
     services: Cell<&'static [Service]>,
     renew: Notify,
+    /// Rings for all when something changed that people are shown.
+    shown: Notify,
+    hashed: Cell<bool>,
 }
 
 /// Host name of a box that has been given none.
@@ -91,6 +92,8 @@ impl House {
             provision: RefCell::new(view),
             services: Cell::new(&Service::ALL),
             renew: Notify::new(),
+            shown: Notify::new(),
+            hashed: Cell::new(false),
         };
         Ok((Rc::new(house), tasks))
     }
@@ -111,8 +114,41 @@ impl House {
         match provision::set_passwords(tasks, self.office.as_ref(), &self.authenticator).await {
             Ok(()) if count > 0 => log::info!("{count} passwords of the provision file are set"),
             Ok(()) => {}
-            Err(problem) => log::error!("a password of the provision file could not be set: {problem:?}"),
+            Err(problem) => {
+                return log::error!("a password of the provision file could not be set: {problem:?}");
+            }
         }
+        self.hashed.set(true);
+        self.shown.notify_waiters();
+    }
+
+    /// Returns once all passwords of the provision file are hashed.
+    pub(crate) async fn passwords_hashed(&self) {
+        while !self.hashed.get() {
+            self.changes().await;
+        }
+    }
+
+    /// Returns when something has changed that people are shown.
+    pub(crate) async fn changes(&self) {
+        self.shown.notified().await;
+    }
+
+    /// Addresses under which the box is reached.
+    pub(crate) fn addresses(&self) -> Vec<IpAddr> {
+        self.site.borrow().addresses.clone()
+    }
+
+    /// The box has other addresses now.
+    pub(crate) fn moved(&self, addresses: Vec<IpAddr>, network: NetworkView) {
+        let mut site = self.site.borrow_mut();
+        (site.addresses, site.network) = (addresses, network);
+        self.renew.notify_one();
+    }
+
+    /// The clock was set, or found to be right.
+    pub(crate) fn clock_changed(&self) {
+        self.renew.notify_one();
     }
 
     /// Keeps names, certificates and limits in step with settings, network and clock, for as long as it runs.
@@ -134,6 +170,7 @@ impl House {
                 }
                 Err(error) => log::error!("no new certificate: {error}"),
             }
+            self.shown.notify_waiters();
         }
     }
 }
@@ -218,7 +255,10 @@ async fn apply(
 }
 
 fn say_wrong(error: &FileError) {
-    log::error!("nothing of the provision file is applied: {}", error.sentence(crate::language::Language::English));
+    log::error!(
+        "nothing of the provision file is applied: {}",
+        error.sentence(crate::language::Language::English)
+    );
 }
 
 fn set_clock_and_limits(office: &Office, settings: &Settings) {

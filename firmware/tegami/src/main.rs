@@ -2,6 +2,7 @@
 //!
 //! One binary in three roles: PID 1 of the box, the mail process that PID 1 starts, and an ordinary process on a host.
 
+mod appliance;
 mod books;
 mod certs;
 mod cli;
@@ -14,12 +15,15 @@ mod http;
 mod language;
 mod limits;
 mod logging;
+mod network;
 mod office;
 mod passwords;
 mod provision;
+mod root;
 mod serve;
 mod service;
 mod serving;
+mod time;
 mod wire;
 
 use std::process::ExitCode;
@@ -35,6 +39,11 @@ fn main() -> ExitCode {
     match command {
         cli::Command::Help => print!("{}", cli::HELP),
         cli::Command::Version => println!("tegami {}", env!("CARGO_PKG_VERSION")),
+        cli::Command::Mail => {
+            if let Err(problem) = appliance::run() {
+                return fail(&problem);
+            }
+        }
         cli::Command::Host(options) => {
             logging::start();
             if let Err(problem) = host::run(&options) {

@@ -61,11 +61,7 @@ impl Watch {
 }
 
 impl Office {
-    pub(crate) fn new(
-        store: MailStore,
-        warmer: Warmer,
-        clock: Rc<Clock>,
-    ) -> Rc<Self> {
+    pub(crate) fn new(store: MailStore, warmer: Warmer, clock: Rc<Clock>) -> Rc<Self> {
         Rc::new(Self {
             store: RefCell::new(store),
             warmer,
@@ -103,6 +99,11 @@ impl Office {
     /// How long the program has been running.
     pub(crate) fn uptime(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// When the program was started.
+    pub(crate) const fn started(&self) -> Instant {
+        self.started
     }
 
     /// The moment that a session means by `ticks`.

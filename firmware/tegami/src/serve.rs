@@ -1,6 +1,12 @@
 //! Listening: every accepted connection is counted, given its session and driven in a task of its own.
 
-use std::{cell::Cell, io, net::{IpAddr, SocketAddr}, rc::Rc, time::Duration};
+use std::{
+    cell::Cell,
+    io,
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+    time::Duration,
+};
 
 use proto::{
     Output, Peer, Reason, Session,
@@ -175,7 +181,9 @@ impl Reception {
         let mut output = Output::new();
         let configs = self.house.configs();
         match service {
-            Service::Smtp | Service::Submission | Service::Submissions => smtp::refuse(&mut output, &configs.smtp, reason),
+            Service::Smtp | Service::Submission | Service::Submissions => {
+                smtp::refuse(&mut output, &configs.smtp, reason)
+            }
             Service::Imap | Service::Imaps => imap::refuse(&mut output, &configs.imap.hostname, reason),
             Service::Pop3 | Service::Pop3s => pop3::refuse(&mut output, &configs.pop3, reason),
             Service::Http | Service::Https => {}

@@ -16,7 +16,6 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 /// Bytes read from a socket at once: one TLS record.
 const READ_BYTES: usize = proto::limits::INPUT_BYTES_MAX;
 
-
 thread_local! {
     /// All connections read into this one buffer, so that a waiting connection holds none.
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into_boxed_slice());

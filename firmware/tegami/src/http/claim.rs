@@ -157,8 +157,8 @@ fn collect<T>(errors: &mut Vec<FieldError>, result: Result<T, FieldError>) -> Op
 /// A domain of the Internet or of an office: two labels at least.
 fn domain(typed: &str) -> Result<String, Text> {
     let typed = typed.trim().trim_start_matches('@');
-    let name = domain_name(typed).map_err(|_| Text::FileDomainName)?;
-    if name.contains('.') { Ok(name) } else { Err(Text::FileDomainName) }
+    let name = domain_name(typed).map_err(|_| Text::ClaimDomainWanted)?;
+    if name.contains('.') { Ok(name) } else { Err(Text::ClaimDomainWanted) }
 }
 
 /// The name before the @ where there is one domain, or the whole address.
@@ -171,9 +171,9 @@ fn account(typed: &str, domains: &[String]) -> Result<Address, Text> {
         _ => typed.to_owned(),
     };
     let address = Address::parse(&whole).map_err(|error| match error {
-        mail::AddressError::TooLong => Text::AddressTooLong,
+        mail::AddressError::TooLong => Text::ClaimAccountLong,
         mail::AddressError::Incomplete => Text::ClaimAccountWanted,
-        mail::AddressError::Character => Text::AddressCharacter,
+        mail::AddressError::Character => Text::ClaimAccountCharacter,
     })?;
     let ours =
         domains.is_empty() || domains.iter().any(|domain| address.domain().eq_ignore_ascii_case(domain));

@@ -130,6 +130,7 @@ impl Front {
             missing: self.missing(),
             domains: &visit.state.domains,
             token: &self.tokens.token(&cookie),
+            code: form.get(Field::Code.name()),
             domain: form.get(Field::Domain.name()),
             account: form.get(Field::Account.name()),
             errors,

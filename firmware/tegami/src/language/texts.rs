@@ -154,9 +154,9 @@ texts! {
     StateWaits: "waits for set-up", "設定待ち";
     StateStopped: "not running", "停止中";
     ServiceReceiving: "Receiving mail", "メールの受信";
-    ServiceSending: "Sending from mail programs", "メールソフトからの送信";
-    ServiceImap: "Reading by IMAP", "IMAP での閲覧";
-    ServicePop3: "Fetching by POP3", "POP3 での取り込み";
+    ServiceSending: "Sending mail", "メールの送信";
+    ServiceImap: "IMAP", "IMAP";
+    ServicePop3: "POP3", "POP3";
     ServicePage: "This page", "このページ";
     ServiceStartTls: "STARTTLS", "STARTTLS";
     ServiceNoTls: "not encrypted", "暗号化なし";
@@ -205,6 +205,8 @@ texts! {
     ClaimDomain: "What stands behind the @", "@ の後ろの部分";
     ClaimDomainHint: "Your own domain, or any name such as office.example.com as long as mail stays in the house.",
         "お持ちのドメインです。社内だけで使うなら office.example.com のような名前でもかまいません。";
+    ClaimDomainWanted: "A domain such as example.com is needed. Other scripts are written in their xn-- form.",
+        "example.com のようなドメイン名を書いてください。日本語ドメインは xn-- の形で書きます。";
     ClaimAccountLegend: "First account", "最初のアカウント";
     ClaimAccount: "Name", "名前";
     ClaimAccountHint: "What stands before the @, such as hanako. More accounts can follow.",
@@ -213,6 +215,8 @@ texts! {
     ClaimAccountHintMany: "A whole address in one of these domains: {0}",
         "次のどれかのドメインのメールアドレス全体を書いてください：{0}";
     ClaimAccountWanted: "A name is needed here, such as hanako.", "hanako のような名前を書いてください。";
+    ClaimAccountLong: "The name is too long.", "名前が長すぎます。";
+    ClaimAccountCharacter: "There is a character in the name that cannot stand there.", "名前に使えない文字があります。";
     ClaimAccountDomain: "The address is not in a domain of this box.", "この機器のドメインのアドレスではありません。";
     ClaimAdministratorLegend: "Administrator", "管理者";
     ClaimAdministratorHint: "For this page only, and another one than the account's. Keep it in a safe place.",

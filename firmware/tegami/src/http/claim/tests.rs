@@ -87,11 +87,11 @@ fn a_form_makes_domain_account_and_administrator() {
 #[test]
 fn each_wrong_field_is_named() {
     for (field, value, wrong, text) in [
-        ("domain", "", Field::Domain, Text::FileDomainName),
-        ("domain", "office", Field::Domain, Text::FileDomainName),
-        ("domain", "例え.test", Field::Domain, Text::FileDomainName),
+        ("domain", "", Field::Domain, Text::ClaimDomainWanted),
+        ("domain", "office", Field::Domain, Text::ClaimDomainWanted),
+        ("domain", "例え.test", Field::Domain, Text::ClaimDomainWanted),
         ("account", "", Field::Account, Text::ClaimAccountWanted),
-        ("account", "a b", Field::Account, Text::AddressCharacter),
+        ("account", "a b", Field::Account, Text::ClaimAccountCharacter),
         ("account", "hanako@other.test", Field::Account, Text::ClaimAccountDomain),
         ("password", "short", Field::Password, Text::ClaimPasswordShort),
         ("password_again", "pencil", Field::PasswordAgain, Text::ClaimPasswordAgain),

@@ -19,7 +19,8 @@ pub(in crate::http) struct View<'a> {
     pub(in crate::http) domains: &'a [String],
     /// Ties the form to the browser.
     pub(in crate::http) token: &'a str,
-    /// What was typed before, but for secrets.
+    /// What was typed before, but for passwords.
+    pub(in crate::http) code: &'a str,
     pub(in crate::http) domain: &'a str,
     pub(in crate::http) account: &'a str,
     /// What was wrong with it.
@@ -80,7 +81,7 @@ fn field(
 
 fn code(reader: &Reader, view: &View<'_>) -> Markup {
     let input = html! {
-        input.code id=(Field::Code.name()) name=(Field::Code.name()) type="text" required
+        input.code id=(Field::Code.name()) name=(Field::Code.name()) type="text" required value=(view.code)
             autocomplete="off" autocapitalize="characters" spellcheck="false" maxlength="24";
     };
     field(reader, view, Field::Code, Text::ClaimCode, Some(reader.say(Text::ClaimCodeHint)), &input)

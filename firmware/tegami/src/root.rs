@@ -1,0 +1,70 @@
+//! The way to PID 1: asking for what needs root, saying that the loop lives, hearing of the network's cable.
+
+use std::{cell::RefCell, collections::HashMap, io, rc::Rc, time::Duration};
+
+use board::control::{Client, Event, Link, Message, Refusal, Request, RequestId};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    sync::{oneshot, watch},
+    time::sleep,
+};
+
+type Reply = Result<(), Refusal>;
+
+/// The mail process' end of the control socket, on the network loop.
+pub(crate) struct Root {
+    client: AsyncFd<Client>,
+    waiting: RefCell<HashMap<RequestId, oneshot::Sender<Reply>>>,
+}
+
+impl Root {
+    pub(crate) fn new(client: Client) -> io::Result<Rc<Self>> {
+        Ok(Rc::new(Self { client: AsyncFd::register(client)?, waiting: RefCell::default() }))
+    }
+
+    /// Asks PID 1 for something and waits for its answer.
+    ///
+    /// # Errors
+    /// PID 1's refusal, or the end of PID 1, as a sentence.
+    pub(crate) async fn ask(&self, request: Request) -> Result<(), String> {
+        let sent = self.client.async_io(Interest::WRITABLE, |client| client.send(&request)).await;
+        let id = sent.map_err(|error| format!("PID 1 cannot be asked: {error}"))?;
+        let (sender, answer) = oneshot::channel();
+        self.waiting.borrow_mut().insert(id, sender);
+        let reply = answer.await.map_err(|_| "PID 1 does not answer".to_owned())?;
+        reply.map_err(|refusal| format!("PID 1 refuses: {refusal:?}"))
+    }
+
+    /// Takes what PID 1 sends, for as long as it runs: answers to whoever asked, the network's link to `links`.
+    ///
+    /// # Errors
+    /// The end of PID 1, which is the end of the box.
+    pub(crate) async fn listen(&self, links: watch::Sender<Option<Link>>) -> io::Error {
+        loop {
+            match self.client.async_io(Interest::READABLE, Client::receive).await {
+                Ok(Message::Reply { id, result }) => {
+                    if let Some(sender) = self.waiting.borrow_mut().remove(&id) {
+                        // Whoever asked may have given up waiting.
+                        let _ = sender.send(result);
+                    }
+                }
+                Ok(Message::Event(Event::Link(link))) => {
+                    links.send_replace(link);
+                }
+                Err(error) => return error,
+            }
+        }
+    }
+
+    /// Tells PID 1 that the loop is alive, for as long as it is.
+    pub(crate) async fn beat(&self) {
+        loop {
+            let sent =
+                self.client.async_io(Interest::WRITABLE, |client| client.send(&Request::Heartbeat)).await;
+            if let Err(error) = sent {
+                log::error!("PID 1 cannot be told that the loop lives: {error}");
+            }
+            sleep(Duration::from_secs(board::limits::HEARTBEAT_S)).await;
+        }
+    }
+}
