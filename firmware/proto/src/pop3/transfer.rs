@@ -86,7 +86,7 @@ impl Transfer {
             let wanted = cut.take(out.get(from..).unwrap_or_default());
             out.truncate(from + wanted);
         }
-        let begins_line = self.tail != Tail::MidLine;
+        let begins_line = matches!(self.tail, Tail::LineEnd | Tail::BareLf);
         self.tail = self.tail.after(out.get(from..).unwrap_or_default());
         stuff(out, from, begins_line);
     }
