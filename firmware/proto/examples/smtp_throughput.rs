@@ -44,7 +44,7 @@ fn letter(bytes: usize) -> Vec<u8> {
         b"From: carol@elsewhere.test\r\nTo: alice@example.test\r\nSubject: hello\r\n\r\n".to_vec();
     let line = [&[b'x'; 74][..], b"\r\n"].concat();
     while letter.len() < bytes {
-        let dotted = letter.len() % 40 == 0;
+        let dotted = letter.len().is_multiple_of(40);
         letter.extend_from_slice(if dotted { b".x\r\n" } else { &line });
     }
     letter
