@@ -12,7 +12,13 @@ use board::{
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::{io::unix::AsyncFd, sync::watch, time::Instant};
 
-use crate::{house::House, http::NetworkView, provision::Settings, root::Root, time::TimeServers};
+use crate::{
+    house::House,
+    http::NetworkView,
+    provision::Settings,
+    root::{Root, readiness},
+    time::TimeServers,
+};
 
 /// Longest datagram of DHCP that is read; servers keep to the 576 bytes that every host takes (RFC 2131 §2).
 const DATAGRAM_BYTES_MAX: usize = 1_500;
@@ -35,7 +41,7 @@ impl Network {
                 let config = Ipv4Config { address: address.address, prefix_len: address.prefix, gateway };
                 self.fixed(config).await;
             }
-            (None, Some(packet)) => match AsyncFd::register(packet) {
+            (None, Some(packet)) => match readiness(packet) {
                 Ok(packet) => self.dhcp(&packet, &name).await,
                 Err(error) => log::error!("no DHCP: {error}"),
             },

@@ -1,6 +1,6 @@
 //! The way to PID 1: asking for what needs root, saying that the loop lives, hearing of the network's cable.
 
-use std::{cell::RefCell, collections::HashMap, io, rc::Rc, time::Duration};
+use std::{cell::RefCell, collections::HashMap, io, os::fd::AsRawFd, rc::Rc, time::Duration};
 
 use board::control::{Client, Event, Link, Message, Refusal, Request, RequestId};
 use tokio::{
@@ -8,6 +8,18 @@ use tokio::{
     sync::{oneshot, watch},
     time::sleep,
 };
+
+/// Puts a descriptor under the network loop.
+///
+/// # Errors
+/// Whatever the system says.
+#[expect(
+    deprecated,
+    reason = "its successor is unsafe; what is registered here owns its descriptor and never closes it"
+)]
+pub(crate) fn readiness<T: AsRawFd>(owner: T) -> io::Result<AsyncFd<T>> {
+    AsyncFd::new(owner)
+}
 
 type Reply = Result<(), Refusal>;
 
@@ -19,7 +31,7 @@ pub(crate) struct Root {
 
 impl Root {
     pub(crate) fn new(client: Client) -> io::Result<Rc<Self>> {
-        Ok(Rc::new(Self { client: AsyncFd::register(client)?, waiting: RefCell::default() }))
+        Ok(Rc::new(Self { client: readiness(client)?, waiting: RefCell::default() }))
     }
 
     /// Asks PID 1 for something and waits for its answer.

@@ -359,8 +359,8 @@ fn a_wrong_form_comes_back_with_what_was_typed_but_for_secrets() {
         let answer = house.claim(&fields).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert!(answer.text.contains("value=\"office\"") && answer.text.contains("&quot;&gt;&lt;b&gt;x"));
-        assert!(XX);
-        assert!(answer.text.contains("a domain name such as"));
+        assert!(!answer.text.contains("pencil") && !answer.text.contains("granite"));
+        assert!(answer.text.contains("A domain such as example.com is needed"));
         assert!(!house.front.is_claimed());
     });
 }

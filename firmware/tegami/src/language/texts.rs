@@ -251,6 +251,9 @@ texts! {
     MailIntro: "Add an account to the mail program and choose to set it up by hand.",
         "メールソフトでアカウントを追加し、手動での設定を選んでください。";
     MailWelcome: "Done: this mail server is yours, and it serves.", "完了しました。メールサーバーが使えるようになりました。";
+    MailWelcomeCertificate: "The box has a certificate for your domain now, so the browser warns once more. The \
+        fingerprint to compare is the one below; the console shows it too.",
+        "ドメインに合わせて証明書を作り直したため、ブラウザーがもう一度警告します。比べるフィンガープリントは下のものです。コンソールにも表示されます。";
     MailAccount: "Account", "アカウント";
     MailUser: "User name", "ユーザー名";
     MailWholeAddress: "the whole address", "メールアドレス全体";

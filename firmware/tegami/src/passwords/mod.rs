@@ -27,7 +27,7 @@ use tokio::time::Instant;
 use cache::{Checked, LoginMac, Who};
 use limiter::{Limiter, Origin, Outcome};
 
-pub(crate) use hashing::{CannotHash, PhcProblem, check_phc, verify};
+pub(crate) use hashing::{CannotHash, PhcProblem, check_phc};
 pub(crate) use limits::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 pub(crate) use secret::PasswordSecret;
 pub(crate) use worker::Hasher;

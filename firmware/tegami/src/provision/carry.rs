@@ -6,7 +6,7 @@ use super::card::{self, Owner};
 use super::changes::{Change, Keeper, Records};
 use super::plan::{PasswordTask, Plan};
 use super::settings::{self, key};
-use crate::passwords::{Authenticator, CannotHash, PasswordSecret};
+use crate::passwords::{Authenticator, CannotHash};
 
 /// Makes the changes of a plan durable. What is left to do are its passwords, for [`set_passwords`]; meanwhile an
 /// account that has none yet can log in with the one of the file.

@@ -17,11 +17,11 @@ mod settings;
 mod values;
 mod wanted;
 
-pub(crate) use carry::{NotSet, carry_out, forget_administrator, hashed_text, set_passwords};
+pub(crate) use carry::{carry_out, forget_administrator, hashed_text, set_passwords};
 #[cfg(test)]
 pub(crate) use changes::fake;
 pub(crate) use changes::{Change, Keeper, Records};
-pub(crate) use plan::{Note, PasswordTask, Plan, plan};
+pub(crate) use plan::{Note, PasswordTask, plan};
 pub(crate) use problem::FileError;
 pub(crate) use read::read;
 pub(crate) use settings::{Settings, key};

@@ -19,7 +19,10 @@ pub(in crate::http) fn render(
     welcome: bool,
 ) -> String {
     let body = html! {
-        @if welcome { (notice(Weight::Good, reader.say(Text::MailWelcome))) }
+        @if welcome {
+            (notice(Weight::Good, reader.say(Text::MailWelcome)))
+            (notice(Weight::Note, reader.say(Text::MailWelcomeCertificate)))
+        }
         section.hero {
             h1 { (reader.say(Text::MailTitle)) }
             p { (reader.say(Text::MailIntro)) }
