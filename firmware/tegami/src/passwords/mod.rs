@@ -115,6 +115,7 @@ impl Authenticator {
     ///
     /// # Errors
     /// [`LoginRefusal`].
+    #[cfg_attr(not(test), expect(dead_code, reason = "the administrator's page is the next to ask for it"))]
     pub(crate) async fn check_administrator(
         &self,
         accounts: &dyn Accounts,

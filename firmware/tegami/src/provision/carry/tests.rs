@@ -6,7 +6,7 @@ use mail::{AccountId, Address};
 use proto::{Login, LoginRefusal, Secret};
 
 use super::*;
-use crate::passwords::Hasher;
+use crate::passwords::{Hasher, PasswordSecret};
 use crate::provision::changes::fake::Box_;
 use crate::provision::{plan, read};
 
