@@ -1,5 +1,6 @@
-//! The disk layout of every Tegami image: where things lie, and the partition table that says so. Pure functions on
-//! sectors; whoever calls them does the reading and writing (PID 1 on the box, `image` and `qemu` on a host).
+//! The disk layout of every Tegami image: where things lie, and the partition table that says so. Pure
+//! functions on sectors; whoever calls them does the reading and writing (PID 1 on the box, `image` and
+//! `qemu` on a host).
 //!
 //! ```text
 //!     0 MiB  MBR with the Tegami disk signature; nothing else in this erase block
@@ -13,18 +14,20 @@
 //!   256 MiB  6  flash          the mail; alone grows to the end of the card
 //! ```
 //!
-//! Why so. An MBR has four entries and we have five partitions, so one entry must be an extended partition. The three that a
-//! boot loader must find are primary; the two that only Linux reads are logical. Everything starts on a 4 MiB boundary (the
-//! usual erase block of cards), so no partition and no boot record shares an erase block with another: rewriting one never
-//! puts its neighbour at risk. The mail starts at 256 MiB, a boundary also for cards with larger allocation units, and 256 MiB
-//! of mail make a disk whose size is a power of two, as QEMU's SD cards must be. Boot, at 40 MiB, is twice what the
-//! Raspberry Pi needs today and keeps the whole image file (MBR and boot, nothing more) at 44 MiB.
+//! Why so. An MBR has four entries and we have five partitions, so one entry must be an extended partition.
+//! The three that a boot loader must find are primary; the two that only Linux reads are logical. Everything
+//! starts on a 4 MiB boundary (the usual erase block of cards), so no partition and no boot record shares an
+//! erase block with another: rewriting one never puts its neighbour at risk. The mail starts at 256 MiB, a
+//! boundary also for cards with larger allocation units, and 256 MiB of mail make a disk whose size is a
+//! power of two, as QEMU's SD cards must be. Boot, at 40 MiB, is twice what the Raspberry Pi needs today and
+//! keeps the whole image file (MBR and boot, nothing more) at 44 MiB.
 //!
-//! **A fresh disk has no entry 4.** The image file ends where boot ends, so what the card held before lies in all the rest:
-//! other people's bytes, or an older Tegami's. [`Disk::Fresh`] says that nothing behind boot is ours: the first boot makes the
-//! flash partition empty, then calls [`Disk::grown`] and writes what [`Table::writes_after`] lists. The MBR is the last of those
-//! writes, so that the disk is fresh until it is complete, and once it is not fresh, flash that cannot be read is damage to be
-//! reported and never something to format.
+//! **A fresh disk has no entry 4.** The image file ends where boot ends, so what the card held before lies in
+//! all the rest: other people's bytes, or an older Tegami's. [`Disk::Fresh`] says that nothing behind boot is
+//! ours: the first boot makes the flash partition empty, then calls [`Disk::grown`] and writes what
+//! [`Table::writes_after`] lists. The MBR is the last of those writes, so that the disk is fresh until it is
+//! complete, and once it is not fresh, flash that cannot be read is damage to be reported and never something
+//! to format.
 
 use core::fmt;
 
@@ -32,7 +35,8 @@ use core::fmt;
 pub const SECTOR_BYTES: u64 = 512;
 /// All partitions start and end on multiples of this: the erase block of common SD cards.
 pub const ERASE_BLOCK_BYTES: u64 = 4 * MIB;
-/// The MBR's disk signature, by which PID 1 knows its disk: "TGM1" in the order of the bytes. The 1 is the version of this layout.
+/// The MBR's disk signature, by which PID 1 knows its disk: "TGM1" in the order of the bytes. The 1 is the
+/// version of this layout.
 pub const DISK_SIGNATURE: u32 = u32::from_le_bytes(*b"TGM1");
 /// Volume serial number of the boot partition's file system; fixed so that equal inputs give equal images.
 pub const BOOT_VOLUME_ID: u32 = u32::from_le_bytes(*b"TGMB");
@@ -40,7 +44,8 @@ pub const BOOT_VOLUME_ID: u32 = u32::from_le_bytes(*b"TGMB");
 pub const BOOT_LABEL: &str = "TEGAMI";
 /// The least flash partition that is made, in bytes. Less could not hold a mailbox log and its reserve.
 pub const FLASH_BYTES_MIN: u64 = 64 * MIB;
-/// Bytes of an image file: up to the end of boot, because nothing behind it has content before the first boot.
+/// Bytes of an image file: up to the end of boot, because nothing behind it has content before the first
+/// boot.
 pub const IMAGE_BYTES: u64 = BOOT_START + BOOT_BYTES;
 /// Where the flash partition starts, in bytes from the start of the disk.
 pub const FLASH_START: u64 = 256 * MIB;
@@ -165,8 +170,9 @@ pub struct Table {
 }
 
 impl Disk {
-    /// Reads the table of a disk of `disk_bytes` bytes. `read` gives the sector at an address counted in sectors, `None` when it
-    /// cannot be read. Everything is checked against the layout; slots A and B may carry any type, an update may have set it.
+    /// Reads the table of a disk of `disk_bytes` bytes. `read` gives the sector at an address counted in
+    /// sectors, `None` when it cannot be read. Everything is checked against the layout; slots A and B may
+    /// carry any type, an update may have set it.
     pub fn parse(disk_bytes: u64, mut read: impl FnMut(u64) -> Option<Sector>) -> Result<Self, LayoutError> {
         let mut read = |lba| read(lba).ok_or(LayoutError::Unreadable { lba });
         let mbr = read(0)?;
@@ -185,19 +191,21 @@ impl Disk {
         if extended.kind != KIND_EXTENDED || extended.start != lba(EXTENDED_START) {
             return Err(LayoutError::Damaged("extended partition"));
         }
+        // A disk cut short is that, not an unreadable one.
+        have(EXTENDED_START + u64::from(extended.sectors) * SECTOR_BYTES)?;
         let flash_sectors =
             parse_chain(&read(EXTENDED_START / SECTOR_BYTES)?, &read(FLASH_RECORD_START / SECTOR_BYTES)?)?;
         let table = Table { flash_sectors };
         if extended.sectors < table.extended_sectors() {
             return Err(LayoutError::Damaged("extended partition"));
         }
-        have(FLASH_START + table.flash().len)?;
         Ok(Self::Ready(table))
     }
 
-    /// The table that this disk should get: a complete one on a fresh disk, a longer flash partition where the disk has become
-    /// larger by an erase block or more (a card copied to a larger one, or a growth that was cut off half-way). `None` when it is
-    /// already as large as the disk allows, or when a fresh disk is too small for one.
+    /// The table that this disk should get: a complete one on a fresh disk, a longer flash partition where
+    /// the disk has become larger by an erase block or more (a card copied to a larger one, or a growth that
+    /// was cut off half-way). `None` when it is already as large as the disk allows, or when a fresh disk is
+    /// too small for one.
     pub fn grown(&self, disk_bytes: u64) -> Option<Table> {
         let grown = Table::for_disk(disk_bytes).ok()?;
         match self {
@@ -208,8 +216,8 @@ impl Disk {
 }
 
 impl Table {
-    /// The table for a disk of this many bytes: flash takes every whole erase block up to the end (or to 2 TiB, where the
-    /// 32-bit addresses of an MBR end).
+    /// The table for a disk of this many bytes: flash takes every whole erase block up to the end (or to 2
+    /// TiB, where the 32-bit addresses of an MBR end).
     pub fn for_disk(disk_bytes: u64) -> Result<Self, LayoutError> {
         let needed = FLASH_START + FLASH_BYTES_MIN;
         if disk_bytes < needed {
@@ -236,8 +244,9 @@ impl Table {
         Extent { start: FLASH_START, len: u64::from(self.flash_sectors) * SECTOR_BYTES }
     }
 
-    /// The sectors to write, with their addresses in sectors, to bring a disk in state `before` to this table. Write them in this
-    /// order with a barrier after each: cut off anywhere, the disk is either what it was or complete, and never in between.
+    /// The sectors to write, with their addresses in sectors, to bring a disk in state `before` to this
+    /// table. Write them in this order with a barrier after each: cut off anywhere, the disk is either what
+    /// it was or complete, and never in between.
     pub fn writes_after(&self, before: &Disk) -> [(u64, Sector); 3] {
         let state = (EXTENDED_START / SECTOR_BYTES, self.state_record());
         let flash = (FLASH_RECORD_START / SECTOR_BYTES, self.flash_record());
@@ -262,7 +271,8 @@ impl Table {
         sector
     }
 
-    /// Boot record of partition 5. Its own partition is addressed from the record, the next record from the extended partition.
+    /// Boot record of partition 5. Its own partition is addressed from the record, the next record from the
+    /// extended partition.
     fn state_record(&self) -> Sector {
         let mut sector = empty_record();
         state_entry().put(&mut sector, 0);
@@ -397,7 +407,8 @@ fn has_mark(sector: &Sector) -> bool {
     sector[510..] == [0x55, 0xaa]
 }
 
-/// Bytes as sectors. Every caller's value is at most 2 TiB, so the cast loses nothing; saturates all the same.
+/// Bytes as sectors. Every caller's value is at most 2 TiB, so the cast loses nothing; saturates all the
+/// same.
 fn lba(bytes: u64) -> u32 {
     u32::try_from(bytes / SECTOR_BYTES).unwrap_or(u32::MAX)
 }

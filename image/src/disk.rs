@@ -1,5 +1,6 @@
-//! The disk image: partition table and boot partition, the latter made by mtools so that `fsck.vfat` finds nothing to say. What a
-//! host needs of a disk afterwards (put a file on its boot partition, take one out) is here too.
+//! The disk image: partition table and boot partition, the latter made by mtools so that `fsck.vfat` finds
+//! nothing to say. What a host needs of a disk afterwards (put a file on its boot partition, take one out) is
+//! here too.
 
 use std::fs::{self, File, FileTimes};
 use std::io::Write;
@@ -13,10 +14,11 @@ use board::layout::{self, BOOT_LABEL, BOOT_VOLUME_ID, IMAGE_BYTES, SECTOR_BYTES}
 use crate::limits::FILE_TIME_S;
 use crate::run;
 
-/// Sectors of a FAT cluster: 4 KiB, what cards and page caches work in. Boot has about 10,000 of them, which is FAT16: every boot
-/// ROM reads that.
+/// Sectors of a FAT cluster: 4 KiB, what cards and page caches work in. Boot has about 10,000 of them, which
+/// is FAT16: every boot ROM reads that.
 const CLUSTER_SECTORS: &str = "8";
-/// Sectors before the first FAT. With them and two FATs of 40 sectors and a root folder of 32 the clusters start at 64 KiB.
+/// Sectors before the first FAT. With them and two FATs of 40 sectors and a root folder of 32 the clusters
+/// start at 64 KiB.
 const RESERVED_SECTORS: &str = "16";
 
 /// Writes a fresh disk image at `path` whose boot partition holds every file of `boot_files`, a flat folder.
@@ -31,7 +33,8 @@ pub(crate) fn write(path: &Path, boot_files: &Path) -> Result<()> {
     copy_all(path, boot_files)
 }
 
-/// Puts a host's file on the boot partition of a disk or image, in place of the one of that name. The machine must be off.
+/// Puts a host's file on the boot partition of a disk or image, in place of the one of that name. The machine
+/// must be off.
 pub fn put_boot_file(disk: &Path, from: &Path, name: &str) -> Result<()> {
     run::output(mtools("mcopy", disk).arg("-o").arg(from).arg(format!("::{name}")))
         .map(drop)
@@ -81,7 +84,8 @@ fn copy_all(path: &Path, boot_files: &Path) -> Result<()> {
     run::output(&mut command).map(drop).context("the boot partition cannot be filled")
 }
 
-/// An mtools program at work on the boot partition, which sees the same clock on every day and in every place.
+/// An mtools program at work on the boot partition, which sees the same clock on every day and in every
+/// place.
 fn mtools(program: &str, disk: &Path) -> Command {
     let mut command = Command::new(program);
     let mut image = disk.as_os_str().to_owned();

@@ -86,7 +86,8 @@ fn rust_flags() -> OsString {
     flags
 }
 
-/// An error when a file is no program for the box: over its budget, for another machine, or in need of libraries.
+/// An error when a file is no program for the box: over its budget, for another machine, or in need of
+/// libraries.
 pub(crate) fn check(program: &Path) -> Result<()> {
     let bytes = paths::read(program)?;
     if bytes.len() as u64 > FIRMWARE_BYTES_MAX {

@@ -1,5 +1,5 @@
-//! The initramfs: the program as `/init`, the modules and their order, and the empty folders that it mounts things on. A newc
-//! archive, sorted and without today's time, compressed.
+//! The initramfs: the program as `/init`, the modules and their order, and the empty folders that it mounts
+//! things on. A newc archive, sorted and without today's time, compressed.
 
 use std::io::Cursor;
 use std::path::Path;

@@ -1,6 +1,7 @@
-//! Host tool: from this checkout to a disk image. Checks and installs the toolchain, cross-builds the firmware, fetches the kernel
-//! and the loader, resolves modules, packs the initramfs, writes the image. Of the firmware it knows nothing but how to build it; of
-//! board, only the disk layout (given on as [`layout`]). Everything it makes or downloads lies below cargo's target folder.
+//! Host tool: from this checkout to a disk image. Checks and installs the toolchain, cross-builds the
+//! firmware, fetches the kernel and the loader, resolves modules, packs the initramfs, writes the image. Of
+//! the firmware it knows nothing but how to build it; of board, only the disk layout (given on as
+//! [`layout`]). Everything it makes or downloads lies below cargo's target folder.
 
 mod board_file;
 mod disk;
@@ -38,7 +39,8 @@ pub const KERNEL_FILE: &str = "kernel.gz";
 pub const INITRAMFS_FILE: &str = "initramfs.gz";
 /// The kernel's command line, on the boot partition.
 pub const COMMAND_LINE_FILE: &str = "cmdline.txt";
-/// What the boot partition is made of, on the boot partition: two images are the same box when these are equal.
+/// What the boot partition is made of, on the boot partition: two images are the same box when these are
+/// equal.
 pub const CONTENTS_FILE: &str = "contents.txt";
 
 /// The program that becomes `/init`.
@@ -167,7 +169,8 @@ fn contents(description: &str, made_of: &[String], folder: &Path) -> Result<Stri
     Ok(text)
 }
 
-/// Writes the image beside its place and moves it there, so that a machine that is being made from the old one sees it whole.
+/// Writes the image beside its place and moves it there, so that a machine that is being made from the old
+/// one sees it whole.
 fn pack(boot: &Path, path: &Path) -> Result<Image> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");

@@ -1,6 +1,6 @@
-//! Which kernel modules a board needs, in which order: the names that the board file wants, everything those depend on, and
-//! everything that the kernel would ask a modprobe for. There is no modprobe on the box, so all of it is resolved here, and what
-//! cannot be resolved fails the build.
+//! Which kernel modules a board needs, in which order: the names that the board file wants, everything those
+//! depend on, and everything that the kernel would ask a modprobe for. There is no modprobe on the box, so
+//! all of it is resolved here, and what cannot be resolved fails the build.
 
 mod modinfo;
 
@@ -134,7 +134,8 @@ fn collect(folder: &Path, files: &mut BTreeMap<String, PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// The tables that `fat` asks for, from the kernel's configuration: CONFIG_FAT_DEFAULT_CODEPAGE and CONFIG_FAT_DEFAULT_IOCHARSET.
+/// The tables that `fat` asks for, from the kernel's configuration: CONFIG_FAT_DEFAULT_CODEPAGE and
+/// CONFIG_FAT_DEFAULT_IOCHARSET.
 fn fat_tables(config: &str) -> Vec<String> {
     let value = |key: &str| {
         let line = config.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));

@@ -1,4 +1,5 @@
-//! The Debian packages that an image is made of: pinned, fetched, checked, unpacked below the target folder. Nothing is installed.
+//! The Debian packages that an image is made of: pinned, fetched, checked, unpacked below the target folder.
+//! Nothing is installed.
 
 mod archive;
 mod pins;

@@ -25,7 +25,8 @@ pub fn cache() -> PathBuf {
     target().join("image")
 }
 
-/// The folder of the firmware's own builds. Not cargo's default: a build inside `cargo run` must not wait for the outer one.
+/// The folder of the firmware's own builds. Not cargo's default: a build inside `cargo run` must not wait for
+/// the outer one.
 pub fn firmware_target() -> PathBuf {
     target().join("firmware")
 }

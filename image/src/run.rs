@@ -15,7 +15,8 @@ pub fn say(text: &str) {
     eprintln!("image: {text}");
 }
 
-/// Runs a program to its end and gives what it printed. Anything but success is an error that quotes its last lines.
+/// Runs a program to its end and gives what it printed. Anything but success is an error that quotes its last
+/// lines.
 pub fn output(command: &mut Command) -> Result<String> {
     let ended = try_output(command)?;
     if !ended.status.success() {
@@ -55,7 +56,8 @@ pub fn find(program: &str) -> Option<std::path::PathBuf> {
     env::split_paths(&path).chain(usual).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-/// Takes away what cargo tells the programs it runs: a cargo started by us would take it for its own settings.
+/// Takes away what cargo tells the programs it runs: a cargo started by us would take it for its own
+/// settings.
 pub fn without_cargo_environment(command: &mut Command) -> &mut Command {
     for (key, _) in env::vars_os() {
         if is_cargo_setting(&key) {

@@ -1,5 +1,5 @@
-//! The programs that a build or a boot needs: found, or installed through apt, or listed for a person to install. Every step that
-//! changes the machine is said before it is taken.
+//! The programs that a build or a boot needs: found, or installed through apt, or listed for a person to
+//! install. Every step that changes the machine is said before it is taken.
 
 mod apt;
 mod unpacked;

@@ -1,5 +1,5 @@
-//! Whole images of both boards, with a stand-in for the program: the same inputs give the same bytes, whenever and wherever they
-//! are packed, and what is packed is what other implementations read.
+//! Whole images of both boards, with a stand-in for the program: the same inputs give the same bytes,
+//! whenever and wherever they are packed, and what is packed is what other implementations read.
 
 use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};

@@ -86,10 +86,11 @@ impl Board {
 fn virt(line: &mut Line, parts: &Parts) {
     let ram = parts.ram_mib.unwrap_or(RAM_MIB).to_string();
     line.add(&["-machine", "virt", "-cpu", "cortex-a53", "-smp", "1", "-m", &ram]);
-    // Translated code for one small guest: the default takes a gigabyte of address space and, in time, of memory.
+    // Translated code for one small guest: the default takes a gigabyte of address space and, in time, of
+    // memory.
     line.add(&["-accel", "tcg,tb-size=128", "-serial", "stdio"]);
-    // cache=writeback: what the guest writes lands in the host's page cache, and its flush is an fdatasync there. A killed QEMU
-    // loses nothing that was flushed, and a killed host neither.
+    // cache=writeback: what the guest writes lands in the host's page cache, and its flush is an fdatasync
+    // there. A killed QEMU loses nothing that was flushed, and a killed host neither.
     let drive = "if=none,id=disk,format=raw,cache=writeback,discard=unmap,file=";
     line.option("-drive", with_path(drive, parts.disk));
     line.add(&["-device", "virtio-blk-pci,drive=disk"]);

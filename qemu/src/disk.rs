@@ -22,8 +22,8 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// Opens the disk at `path`, or makes it there from an image if there is none. `flash_bytes` is the least that its flash partition
-    /// gets: a disk that is larger already stays as it is.
+    /// Opens the disk at `path`, or makes it there from an image if there is none. `flash_bytes` is the least
+    /// that its flash partition gets: a disk that is larger already stays as it is.
     pub(crate) fn open(path: &Path, image: &Path, board: Board, flash_bytes: Option<u64>) -> Result<Self> {
         let wanted = flash_bytes.unwrap_or(crate::FLASH_BYTES);
         if wanted < FLASH_BYTES_MIN {

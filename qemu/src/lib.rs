@@ -1,5 +1,5 @@
-//! Host tool and library: boots an image in QEMU and does to it what the world does to a box on a shelf. It knows the image's disk
-//! layout and what it builds; of the firmware, only what any client sees.
+//! Host tool and library: boots an image in QEMU and does to it what the world does to a box on a shelf. It
+//! knows the image's disk layout and what it builds; of the firmware, only what any client sees.
 //!
 //! ```no_run
 //! # use std::time::Duration;

@@ -1,5 +1,5 @@
-//! A box in QEMU, as tests and the command line use it: power on, wait until it answers, read its console, cut its power, power on
-//! again on the same disk.
+//! A box in QEMU, as tests and the command line use it: power on, wait until it answers, read its console,
+//! cut its power, power on again on the same disk.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -80,7 +80,8 @@ impl Builder {
         self
     }
 
-    /// Size of the flash partition, in bytes: of a new disk (256 MiB if not said), or the least of a kept one.
+    /// Size of the flash partition, in bytes: of a new disk (256 MiB if not said), or the least of a kept
+    /// one.
     #[must_use]
     pub fn flash_bytes(mut self, bytes: u64) -> Self {
         self.flash_bytes = Some(bytes);
@@ -200,8 +201,8 @@ impl Machine {
         bail!("something else takes the ports of the machine again and again");
     }
 
-    /// Waits until SMTP, IMAP, POP3 and HTTP have answered. An error that quotes the console when that takes longer than `timeout` or
-    /// when the machine ends before.
+    /// Waits until SMTP, IMAP, POP3 and HTTP have answered. An error that quotes the console when that takes
+    /// longer than `timeout` or when the machine ends before.
     pub fn wait_ready(&mut self, timeout: Duration) -> Result<()> {
         self.wait_ready_unless(timeout, &AtomicBool::new(false)).map(drop)
     }
@@ -276,7 +277,8 @@ impl Machine {
         }
     }
 
-    /// Stops it cleanly: presses the power key and waits until it is off. An error when it is still on after half a minute.
+    /// Stops it cleanly: presses the power key and waits until it is off. An error when it is still on after
+    /// half a minute.
     pub fn shutdown(&mut self) -> Result<()> {
         self.shutdown_unless(&AtomicBool::new(false)).map(drop)
     }
@@ -316,7 +318,8 @@ impl Machine {
         Ok(())
     }
 
-    /// QEMU's command line, with kernel and initramfs taken off the disk's boot partition as a boot loader takes them.
+    /// QEMU's command line, with kernel and initramfs taken off the disk's boot partition as a boot loader
+    /// takes them.
     fn command_line(&self, control: &Path, port_offset: u16) -> Result<Vec<std::ffi::OsString>> {
         let board = self.builder.board;
         let device_tree = board.device_tree().map(|name| self.disk.take(name, &self.folder)).transpose()?;

@@ -141,8 +141,8 @@ mod tests {
 
     #[test]
     fn every_option_of_the_help_is_taken() {
-        let line = "--provision a --disk b --flash-size 1GiB --ram 64 --port-offset 1 --board raspi3b --profile shipped --no-build";
-        assert!(parsed(line).unwrap().is_some());
+        let line = "--provision a --disk b --flash-size 1GiB --ram 64 --port-offset 1 --board raspi3b";
+        assert!(parsed(&format!("{line} --profile shipped --program c --no-build")).unwrap().is_some());
         assert!(parsed("").unwrap().is_some() && parsed("--help").unwrap().is_none());
     }
 

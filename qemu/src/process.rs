@@ -29,7 +29,8 @@ impl Process {
         let (kill, killed) = mpsc::channel();
         let ended = Arc::new(Mutex::new(None));
         let status = Arc::clone(&ended);
-        // The kernel's parent-death signal fires when the thread that started the child ends: a thread that ends with the child.
+        // The kernel's parent-death signal fires when the thread that started the child ends: a thread that
+        // ends with the child.
         thread::Builder::new()
             .name("qemu".to_owned())
             .spawn(move || keep(command, &started, &killed, &status))?;

@@ -1,4 +1,5 @@
-//! QEMU's control socket (QMP): a line of JSON each way. Two commands are all that is needed, so both are written out.
+//! QEMU's control socket (QMP): a line of JSON each way. Two commands are all that is needed, so both are
+//! written out.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;

@@ -1,6 +1,6 @@
-//! Ready means answers. QEMU's user networking accepts a connection before the guest exists, so that a connection proves nothing:
-//! SMTP, IMAP and POP3 must have greeted and HTTP must have answered. Any greeting counts; a box that nobody has claimed greets with
-//! a sentence and closes.
+//! Ready means answers. QEMU's user networking accepts a connection before the guest exists, so that a
+//! connection proves nothing: SMTP, IMAP and POP3 must have greeted and HTTP must have answered. Any greeting
+//! counts; a box that nobody has claimed greets with a sentence and closes.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

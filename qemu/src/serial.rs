@@ -4,7 +4,8 @@ use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// What stands before each of the box's lines where they are shown, so that none is taken for one of this tool's.
+/// What stands before each of the box's lines where they are shown, so that none is taken for one of this
+/// tool's.
 const INDENT: &str = "    ";
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 4096;
@@ -63,7 +64,8 @@ impl Lines {
     }
 }
 
-/// The lines of a console log that speak of a module that was wanted and is not there, or did not fit. A box whose image is right has none.
+/// The lines of a console log that speak of a module that was wanted and is not there, or did not fit. A box
+/// whose image is right has none.
 pub fn serial_problems(log: &str) -> Vec<String> {
     /// What the kernel, its file systems and PID 1 say then.
     const SIGNS: [&str; 13] = [

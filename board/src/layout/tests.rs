@@ -1,4 +1,5 @@
-//! The partition table: what is emitted is parsed back, what is damaged is refused, and a cut anywhere leaves one of two states.
+//! The partition table: what is emitted is parsed back, what is damaged is refused, and a cut anywhere leaves
+//! one of two states.
 
 use super::*;
 
@@ -135,10 +136,13 @@ fn damage_is_named() {
 
 #[test]
 fn a_disk_cut_in_half_is_too_small_and_says_so() {
-    let mut card = Card::ready(DISK);
-    card.bytes = DISK / 2;
-    let error = card.parse().unwrap_err();
-    assert_eq!(error, LayoutError::TooSmall { needed: DISK, have: DISK / 2 });
+    let card = Card::ready(DISK);
+    for have in [DISK - 1, DISK / 2, 100 * MIB] {
+        let sector = |lba| card.sectors.iter().find(|(at, _)| *at == lba && lba * SECTOR_BYTES < have);
+        let parsed = Disk::parse(have, |lba| sector(lba).map(|(_, bytes)| *bytes));
+        assert_eq!(parsed, Err(LayoutError::TooSmall { needed: DISK, have }));
+    }
+    let error = LayoutError::TooSmall { needed: DISK, have: DISK / 2 };
     assert_eq!(error.to_string(), "the disk has 256 MiB and needs 512 MiB");
     assert_eq!(Card::fresh(8 * MIB).parse(), Err(LayoutError::TooSmall { needed: 44 * MIB, have: 8 * MIB }));
     assert_eq!(Disk::Fresh.grown(300 * MIB), None);

@@ -9,7 +9,8 @@ use object::{Object, ObjectSection};
 use super::normal;
 use crate::paths;
 
-/// The parts of a module's description that decide what must be loaded with it. All names are normal: `_` for `-`.
+/// The parts of a module's description that decide what must be loaded with it. All names are normal: `_` for
+/// `-`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ModInfo {
     /// Modules whose symbols it uses.

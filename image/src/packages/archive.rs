@@ -1,5 +1,6 @@
-//! Debian's archive through an apt of our own: own lists, own sources, own cache, all below the target folder, so that neither the
-//! system's apt settings nor its packages change and no root is needed. The mirror is the one that the system's apt uses.
+//! Debian's archive through an apt of our own: own lists, own sources, own cache, all below the target
+//! folder, so that neither the system's apt settings nor its packages change and no root is needed. The
+//! mirror is the one that the system's apt uses.
 
 use std::env;
 use std::fmt::Write as _;
@@ -122,7 +123,8 @@ fn mirrors(pins: &Pins, lists: &Path) -> Result<Vec<Known>> {
     let is_known = |known: &[Known], label: &str| known.iter().any(|mirror| mirror.label == label);
     let mut known = known_to_apt(&mut Command::new("apt-get"))?;
     if !pins.repositories.iter().all(|repository| is_known(&known, &repository.label)) {
-        // Whose mirror is whose stands in lists that this system has not fetched yet: fetch them for us alone.
+        // Whose mirror is whose stands in lists that this system has not fetched yet: fetch them for us
+        // alone.
         paths::make_folder(&lists.join("partial"))?;
         let apt = || {
             let mut command = Command::new("apt-get");

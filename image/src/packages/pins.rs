@@ -35,7 +35,8 @@ pub(crate) struct Repository {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pin {
-    /// The package whose only dependency names the current one of the series; absent where the name never changes.
+    /// The package whose only dependency names the current one of the series; absent where the name never
+    /// changes.
     pub(crate) current: Option<String>,
     /// Name of the package.
     pub(crate) package: String,

@@ -1,5 +1,5 @@
-//! Installing through the system's apt, as root or by sudo. Nothing is ever removed for it: where apt would, QEMU is unpacked below
-//! the target folder instead, and for the rest a sentence says what stands in the way.
+//! Installing through the system's apt, as root or by sudo. Nothing is ever removed for it: where apt would,
+//! QEMU is unpacked below the target folder instead, and for the rest a sentence says what stands in the way.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -1,5 +1,5 @@
-//! QEMU without installing it: its packages and the libraries they need, unpacked below the target folder. For machines where apt
-//! would have to remove something for it, such as newer `qemu-utils` from elsewhere.
+//! QEMU without installing it: its packages and the libraries they need, unpacked below the target folder.
+//! For machines where apt would have to remove something for it, such as newer `qemu-utils` from elsewhere.
 
 use std::env;
 use std::ffi::OsString;
