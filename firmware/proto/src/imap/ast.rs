@@ -199,11 +199,7 @@ pub(super) enum FetchItem {
     Body,
     BodyStructure,
     Uid,
-    BodySection {
-        peek: bool,
-        section: Section,
-        partial: Option<Partial>,
-    },
+    BodySection { peek: bool, section: Section, partial: Option<Partial> },
 }
 
 /// `section`, its brackets aside.
@@ -246,15 +242,8 @@ pub(super) enum SearchKey {
     Flag(Flags),
     Keyword(Text),
     Recent,
-    Day {
-        of: DayOf,
-        order: DayOrder,
-        day: Day,
-    },
-    Header {
-        field: Text,
-        text: Text,
-    },
+    Day { of: DayOf, order: DayOrder, day: Day },
+    Header { field: Text, text: Text },
     Body(Text),
     Text(Text),
     Larger(u32),

@@ -9,8 +9,7 @@ use crate::sasl;
 const ALWAYS: &str = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE";
 
 /// What holds after log-in, besides.
-const LOGGED_IN: &str =
-    " IDLE NAMESPACE CHILDREN UIDPLUS MOVE UNSELECT SPECIAL-USE CREATE-SPECIAL-USE";
+const LOGGED_IN: &str = " IDLE NAMESPACE CHILDREN UIDPLUS MOVE UNSELECT SPECIAL-USE CREATE-SPECIAL-USE";
 
 /// Appends the capabilities as they are now, without their keyword.
 pub(super) fn write(state: &State, out: &mut Vec<u8>) {

@@ -153,7 +153,9 @@ impl Dialogue {
                     Ok(command) => self.start(tag.unwrap_or_default(), command, turn),
                     Err(Fault::Bad(why)) => self.reply(tag.as_ref(), &Reply::bad(why), turn),
                     // A command that ends has all its literals.
-                    Err(Fault::Missing) => self.reply(tag.as_ref(), &Reply::bad("a literal is missing"), turn),
+                    Err(Fault::Missing) => {
+                        self.reply(tag.as_ref(), &Reply::bad("A literal is missing"), turn)
+                    }
                 }
             }
             Gathered::Announced(bytes, literal) => {
@@ -194,7 +196,7 @@ impl Dialogue {
                 self.command_since = None;
                 return self.start(tag.unwrap_or_default(), command, turn);
             }
-            Ok(_) => Reply::bad("there is too much in this command"),
+            Ok(_) => Reply::bad("There is too much in this command"),
             Err(Fault::Bad(why)) => Reply::bad(why),
             Err(Fault::Missing) => {
                 if self.gather.accept(literal) {
@@ -346,6 +348,7 @@ impl Dialogue {
         reply.write(tag.map_or("*", Tag::as_str), turn.output.buffer());
         self.quiet_since = turn.now.ticks;
         self.command_since = None;
+        self.idle_line_at = None;
         let is_logged_in = turn.state.account.is_some();
         if reply.status == Status::Bad {
             self.bads += 1;

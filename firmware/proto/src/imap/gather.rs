@@ -178,7 +178,7 @@ impl Gather {
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        if self.buffer.capacity() == 0 {
+        if self.buffer.capacity() == 0 && !bytes.is_empty() {
             self.buffer.reserve(CAPACITY);
         }
         self.buffer.extend_from_slice(bytes);
@@ -237,3 +237,7 @@ impl Drop for Gather {
         self.buffer.zeroize();
     }
 }
+
+#[cfg(test)]
+#[path = "gather_tests.rs"]
+mod tests;

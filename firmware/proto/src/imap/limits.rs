@@ -67,9 +67,9 @@ pub const TEXT_CHUNK_BYTES: usize = 16 * 1024;
 /// takes long.
 pub const MESSAGES_PER_CHANGE: u32 = 8 * 1024;
 
-/// Runs of equal flags that a silent STORE remembers, 24 bytes each, to know its own changes from those of others.
+/// Messages of a silent STORE whose flags are remembered, one byte each, to know its own changes from those of others.
 /// Beyond that all flags are reported, which RFC 3501 §6.4.6 allows.
-pub const EXPECTED_RUNS_MAX: usize = 2 * 1024;
+pub const EXPECTED_MESSAGES_MAX: usize = 128 * 1024;
 
 /// Keywords in one list of flags. An account has no more (`mail::limits::KEYWORDS_PER_ACCOUNT_MAX`).
 pub const KEYWORDS_MAX: usize = 56;

@@ -1,6 +1,6 @@
 //! Scanning a stored letter anew, where the summary beside it is of another version or damaged: slow, and right.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use mail::{Content, MailboxId, Uid, Unready};
 
@@ -22,7 +22,7 @@ pub(super) struct Rescan {
 pub(super) enum Rescanned {
     /// The summary.
     Done(Vec<u8>),
-    Wait(Rescan, Want),
+    Wait(Box<Rescan>, Want),
     /// The letter cannot be read.
     Failed,
 }
@@ -32,13 +32,13 @@ impl Rescan {
     ///
     /// # Errors
     /// [`Unready`].
-    pub(super) fn new(mailbox: MailboxId, uid: Uid, turn: &mut Turn<'_, '_>) -> Result<Self, Unready> {
+    pub(super) fn new(mailbox: MailboxId, uid: Uid, turn: &mut Turn<'_, '_>) -> Result<Box<Self>, Unready> {
         let content = turn.mail.open(mailbox, uid)?;
-        Ok(Self { content, scanner: Scanner::new(), offset: 0, chunk: Vec::new() })
+        Ok(Box::new(Self { content, scanner: Scanner::new(), offset: 0, chunk: Vec::new() }))
     }
 
     /// Goes on.
-    pub(super) fn step(mut self, turn: &mut Turn<'_, '_>) -> Rescanned {
+    pub(super) fn step(mut self: Box<Self>, turn: &mut Turn<'_, '_>) -> Rescanned {
         while self.offset < self.content.size() {
             if turn.work.is_spent() {
                 return Rescanned::Wait(self, Want::Turn);

@@ -25,15 +25,8 @@ impl ImapSession {
     #[must_use]
     pub fn new(config: Rc<Config>, peer: Peer, now: Now) -> Self {
         let login_by = now.ticks.after_ms(BEFORE_LOGIN_MS_MAX);
-        let state = State {
-            config,
-            peer,
-            secure: peer.tls,
-            account: None,
-            view: None,
-            login_by,
-            login_failures: 0,
-        };
+        let state =
+            State { config, peer, secure: peer.tls, account: None, view: None, login_by, login_failures: 0 };
         Self { state, dialogue: Dialogue::new(now.ticks), greeted: false, deadline: login_by }
     }
 }

@@ -7,7 +7,7 @@ use mail::{Flags, Message, Modseq, Uid, UidSet};
 
 use super::{
     emit,
-    limits::{EXPECTED_RUNS_MAX, WORK_MESSAGE},
+    limits::{EXPECTED_MESSAGES_MAX, WORK_MESSAGE},
     turn::Turn,
     view::difference,
 };
@@ -35,12 +35,16 @@ pub(super) struct Own {
     pub(super) expected: Option<Expected>,
 }
 
-/// The flags that messages are expected to have, as runs of equal flags in the order of UIDs.
+/// The flags that messages are expected to have: one byte for each message.
 #[derive(Debug, Default)]
 pub(super) struct Expected {
-    /// Last UID of a run, and the flags; `None` where anything would be news.
-    runs: Vec<(Uid, Option<Flags>)>,
+    /// The sets of flags that occur.
+    kinds: Vec<Flags>,
+    /// For each message in the order of UIDs which of these it has; [`NEWS`] where anything would be news.
+    messages: Vec<u8>,
 }
+
+const NEWS: u8 = u8::MAX;
 
 #[derive(Debug, Default)]
 enum Place {
@@ -182,8 +186,11 @@ impl Sync {
     }
 
     fn is_news(&self, message: &Message, synced: Modseq) -> bool {
-        match self.own.as_ref().filter(|own| own.uids.contains(message.uid)) {
-            Some(Own { expected: Some(expected), .. }) => !expected.holds(message.uid, message.flags),
+        let own = self.own.as_ref().and_then(|own| Some((own, own.uids.position(message.uid)?)));
+        match own {
+            Some((Own { expected: Some(expected), .. }, position)) => {
+                !expected.holds(position, message.flags)
+            }
             Some(_) => true,
             None => message.modseq > synced,
         }
@@ -246,19 +253,26 @@ pub(super) fn fetch_head(position: u32, out: &mut Vec<u8>) {
 }
 
 impl Expected {
-    /// Remembers what to expect of a message; UIDs ascend. `None` if nothing is to be expected of it.
-    pub(super) fn push(&mut self, uid: Uid, flags: Option<Flags>) {
-        let is_full = self.runs.len() >= EXPECTED_RUNS_MAX;
-        match self.runs.last_mut() {
-            Some((last, known)) if *known == flags => *last = uid,
-            // All that follows falls into the last run, of which nothing is expected then.
-            Some((last, known)) if is_full => (*last, *known) = (uid, None),
-            _ => self.runs.push((uid, flags)),
+    /// Notes what to expect of the next message; `None` if nothing is to be expected of it.
+    pub(super) fn push(&mut self, flags: Option<Flags>) {
+        if self.messages.len() == EXPECTED_MESSAGES_MAX {
+            return;
         }
+        let kind = flags.and_then(|flags| {
+            let known = self.kinds.iter().position(|known| *known == flags);
+            let kind = u8::try_from(known.unwrap_or(self.kinds.len())).ok().filter(|kind| *kind < NEWS)?;
+            if known.is_none() {
+                self.kinds.push(flags);
+            }
+            Some(kind)
+        });
+        self.messages.push(kind.unwrap_or(NEWS));
     }
 
-    fn holds(&self, uid: Uid, flags: Flags) -> bool {
-        let run = self.runs.get(self.runs.partition_point(|(last, _)| *last < uid));
-        run.is_some_and(|(_, expected)| *expected == Some(flags))
+    /// Whether the message at `position` of those that were pushed has the flags that were expected of it.
+    fn holds(&self, position: u32, flags: Flags) -> bool {
+        let index = position.checked_sub(1).and_then(|index| usize::try_from(index).ok());
+        let kind = index.and_then(|index| self.messages.get(index));
+        kind.and_then(|kind| self.kinds.get(usize::from(*kind))) == Some(&flags)
     }
 }

@@ -39,7 +39,8 @@ pub(super) fn decode(text: &[u8]) -> Option<String> {
 pub(super) fn encode(text: &str, out: &mut Vec<u8>) {
     let mut rest = text;
     while !rest.is_empty() {
-        let (direct, after) = rest.split_at(rest.find(|c| !is_printable(c) || c == '&').unwrap_or(rest.len()));
+        let (direct, after) =
+            rest.split_at(rest.find(|c| !is_printable(c) || c == '&').unwrap_or(rest.len()));
         out.extend_from_slice(direct.as_bytes());
         if let Some(after) = after.strip_prefix('&') {
             out.extend_from_slice(b"&-");
@@ -133,7 +134,7 @@ mod tests {
             ("&-&-", "&&"),
             ("~peter/mail/&U,BTFw-/&ZeVnLIqe-", "~peter/mail/台北/日本語"),
             ("&kAFP4W4IMH8wojCkMMYw4A-", "送信済みアイテム"),
-            ("&2D3cjA-", "🐌"),
+            ("&2D3cDA-", "🐌"),
             ("&Jjo-!", "☺!"),
             ("&AAk-", "\t"),
             ("&AOkA4A- &AOk-", "éà é"),

@@ -1,7 +1,7 @@
 //! APPEND (RFC 3501 §6.3.11, APPENDUID of RFC 4315 §3): the message streams from the connection into the store, through
 //! the scanner that notes what it is made of, and is never whole in memory.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use mail::{Draft, Letter, MailboxId, Refusal, Stop, Ticks, Uid, UnixTime};
 
@@ -56,7 +56,7 @@ enum Stage {
     Prepare,
     Message {
         draft: Draft,
-        scanner: Scanner,
+        scanner: Box<Scanner>,
         left: u64,
     },
     /// Waiting for the end of the command's line.
@@ -109,7 +109,7 @@ impl Job {
                     turn.output.push(b"+ go ahead\r\n");
                 }
                 self.window = Window::new(turn.now.ticks);
-                (Stage::Message { draft, scanner: Scanner::new(), left: literal.len }, None)
+                (Stage::Message { draft, scanner: Box::new(Scanner::new()), left: literal.len }, None)
             }
             Err(Stop::Busy) => (Stage::Prepare, Some(Step::Wait(Want::Flash))),
             Err(Stop::Refused(refusal)) => {
@@ -126,7 +126,13 @@ impl Job {
         Ok(draft)
     }
 
-    fn message(&mut self, draft: Draft, mut scanner: Scanner, mut left: u64, turn: &mut Turn<'_, '_>) -> Next {
+    fn message(
+        &mut self,
+        draft: Draft,
+        mut scanner: Box<Scanner>,
+        mut left: u64,
+        turn: &mut Turn<'_, '_>,
+    ) -> Next {
         while left > 0 {
             let rest = turn.input.rest();
             let piece = rest.get(..usize::try_from(left).unwrap_or(usize::MAX)).unwrap_or(rest);

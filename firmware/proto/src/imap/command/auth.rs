@@ -86,7 +86,8 @@ impl Run for Check {
             }
             Err(LoginRefusal::Credentials) => failed(WRONG, turn).into(),
             Err(LoginRefusal::TooMany { retry_after_s }) => {
-                let text = format!("Too many wrong passwords from there; try again in {retry_after_s} seconds");
+                let text =
+                    format!("Too many wrong passwords from there; try again in {retry_after_s} seconds");
                 let reply = Reply { text: Cow::Owned(text), ..Reply::no("UNAVAILABLE", "") };
                 failed(reply, turn).into()
             }

@@ -1,5 +1,7 @@
 //! CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 3501 §6.3.3 to §6.3.7; CREATE-SPECIAL-USE of RFC 6154 §3).
 
+use alloc::boxed::Box;
+
 use mail::{AccountId, MailboxId, MailboxName, Refusal, SpecialUse, Stop, Ticket};
 
 use super::{Begun, Tickets, mailbox_name};
@@ -45,7 +47,7 @@ pub(super) fn delete(mailbox: &[u8]) -> Begun {
 
 pub(super) fn rename(from: &[u8], to: &[u8]) -> Begun {
     match (mailbox_name(from), mailbox_name(without_separator(to))) {
-        (Ok(from), Ok(to)) => begin(What::Rename(from, to), "Renamed"),
+        (Ok(from), Ok(to)) => begin(What::Rename(Box::new([from, to])), "Renamed"),
         (Err(reply), _) | (_, Err(reply)) => reply.into(),
     }
 }
@@ -99,7 +101,7 @@ fn begin(what: What, done: &'static str) -> Begun {
 enum What {
     Create(MailboxName, Option<SpecialUse>),
     Delete(MailboxName),
-    Rename(MailboxName, MailboxName),
+    Rename(Box<[MailboxName; 2]>),
     Subscribe(MailboxName, bool),
 }
 
@@ -145,7 +147,10 @@ impl Change {
                 self.deletes = turn.mail.mailbox(account, name);
                 turn.mail.delete_mailbox(account, name)
             }
-            What::Rename(from, to) => turn.mail.rename_mailbox(account, from, to),
+            What::Rename(names) => {
+                let [from, to] = &**names;
+                turn.mail.rename_mailbox(account, from, to)
+            }
             What::Subscribe(name, on) => turn.mail.subscribe(account, name, *on),
         }
     }

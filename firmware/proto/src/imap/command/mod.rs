@@ -65,7 +65,9 @@ pub(super) fn begin(command: Command, turn: &mut Turn<'_, '_>) -> Begun {
         Command::Delete(mailbox) => mailbox::delete(&mailbox),
         Command::Rename { from, to } => mailbox::rename(&from, &to),
         Command::Subscribe { mailbox, on } => mailbox::subscribe(&mailbox, on),
-        Command::List { reference, pattern, subscribed } => list::list(&reference, &pattern, subscribed, turn),
+        Command::List { reference, pattern, subscribed } => {
+            list::list(&reference, &pattern, subscribed, turn)
+        }
         Command::Status { mailbox, items } => status::status(&mailbox, &items, turn),
         Command::Append(append) => append::append(append, turn),
         Command::Idle => idle::idle(turn),
@@ -97,7 +99,8 @@ fn logout(turn: &mut Turn<'_, '_>) -> Begun {
 
 /// RFC 2971 §3.1: name and version only; what could tell an attacker more stays here.
 fn id(turn: &mut Turn<'_, '_>) -> Begun {
-    const ID: &str = concat!("* ID (\"name\" \"Tegami\" \"version\" \"", env!("CARGO_PKG_VERSION"), "\")\r\n");
+    const ID: &str =
+        concat!("* ID (\"name\" \"Tegami\" \"version\" \"", env!("CARGO_PKG_VERSION"), "\")\r\n");
     turn.output.push(ID.as_bytes());
     Reply::ok("Pleased to meet you").into()
 }

@@ -16,7 +16,8 @@ pub(super) fn status(mailbox: &[u8], items: &[StatusItem], turn: &mut Turn<'_, '
         Err(reply) => return reply.into(),
     };
     let mailbox = turn.state.account.and_then(|account| turn.mail.mailbox(account, &name));
-    let Some((mailbox, status)) = mailbox.and_then(|mailbox| Some((mailbox, turn.mail.status(mailbox)?))) else {
+    let Some((mailbox, status)) = mailbox.and_then(|mailbox| Some((mailbox, turn.mail.status(mailbox)?)))
+    else {
         return refused(mail::Refusal::NoSuchMailbox, Role::Subject).into();
     };
     turn.output.push(b"* STATUS ");

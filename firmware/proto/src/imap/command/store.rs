@@ -128,11 +128,10 @@ impl Store {
             }
             turn.work.spend(WORK_MESSAGE);
             self.looked_at += 1;
-            let Some(message) = turn.mail.message(self.mailbox, uid) else { continue };
+            // What the client has not been told of yet it must be told, silence or not.
+            let known = turn.mail.message(self.mailbox, uid).filter(|message| message.modseq <= synced);
             if let Some(expected) = &mut self.expected {
-                let is_known = message.modseq <= synced;
-                let flags = message.flags.without(delta.remove).with(delta.add);
-                expected.push(uid, is_known.then_some(flags));
+                expected.push(known.map(|message| message.flags.without(delta.remove).with(delta.add)));
             }
         }
         self.stage = Stage::Change(delta);

@@ -14,7 +14,7 @@ const VERB_BYTES_MAX: usize = 16;
 impl Cursor<'_> {
     /// What follows the tag. After an error the rest is not looked at.
     pub(super) fn command(&mut self) -> Parse<Command> {
-        self.expect(b' ', "a command follows its tag after one blank")?;
+        self.expect(b' ', "A command follows its tag after one blank")?;
         let verb = self.verb()?;
         let command = self.arguments(&verb)?;
         // An APPEND that is right ends with the announcement of its message.
@@ -29,7 +29,7 @@ impl Cursor<'_> {
         for byte in self.atom()? {
             let byte = char::from(byte.to_ascii_uppercase());
             if verb.push(byte).is_err() {
-                return bad("there is no such command");
+                return bad("There is no such command");
             }
         }
         Ok(verb)
@@ -49,7 +49,7 @@ impl Cursor<'_> {
             "EXPUNGE" => Ok(Command::Expunge(None)),
             _ => {
                 if !is_verb_with_arguments(verb) {
-                    return bad("there is no such command");
+                    return bad("There is no such command");
                 }
                 self.sp()?;
                 self.mailbox_command(verb)
@@ -100,7 +100,7 @@ impl Cursor<'_> {
                 self.sp()?;
                 Ok(Command::Copy { uid, set, mailbox: self.text()?, remove: verb == "MOVE" })
             }
-            _ => bad("there is no such command"),
+            _ => bad("There is no such command"),
         }
     }
 
@@ -110,7 +110,7 @@ impl Cursor<'_> {
         let mut special_use = None;
         if self.eat(b' ') {
             if !self.eat_text(b"(USE (") {
-                return bad("the only parameter of CREATE is (USE (...))");
+                return bad("The only parameter of CREATE is (USE (...))");
             }
             let mut uses: Vec<Text> = Vec::new();
             while !self.eat_text(b"))") {
@@ -143,7 +143,7 @@ impl Cursor<'_> {
     fn status(&mut self) -> Parse<Command> {
         let mailbox = self.text()?;
         self.sp()?;
-        self.expect(b'(', "the items of STATUS stand in parentheses")?;
+        self.expect(b'(', "The items of STATUS stand in parentheses")?;
         let mut items = Vec::new();
         loop {
             let item = match self.atom()?.to_ascii_uppercase().as_slice() {
@@ -281,6 +281,6 @@ fn is_verb_with_arguments(verb: &str) -> bool {
 fn secret(bytes: Cow<'_, [u8]>) -> Parse<Secret> {
     match String::from_utf8(bytes.into_owned()) {
         Ok(text) => Ok(Secret::new(text)),
-        Err(_) => bad("names and passwords are UTF-8"),
+        Err(_) => bad("Names and passwords are UTF-8"),
     }
 }

@@ -76,18 +76,18 @@ impl Cursor<'_> {
 
     /// `section ["<" number "." nz-number ">"]`
     fn body_section(&mut self, peek: bool) -> Parse<FetchItem> {
-        self.expect(b'[', "a section stands in brackets")?;
+        self.expect(b'[', "A section stands in brackets")?;
         let section = self.section()?;
-        self.expect(b']', "a section ends with a bracket")?;
+        self.expect(b']', "A section ends with a bracket")?;
         let mut partial = None;
         if self.eat(b'<') {
             let offset = self.number64()?;
-            self.expect(b'.', "a part of a section is named as <offset.length>")?;
+            self.expect(b'.', "A part of a section is named as <offset.length>")?;
             let len = self.number64()?;
             if len == 0 {
-                return bad("the length of a part of a section must not be zero");
+                return bad("The length of a part of a section must not be zero");
             }
-            self.expect(b'>', "a part of a section is named as <offset.length>")?;
+            self.expect(b'>', "A part of a section is named as <offset.length>")?;
             partial = Some(Partial { offset, len });
         }
         Ok(FetchItem::BodySection { peek, section, partial })
@@ -100,7 +100,7 @@ impl Cursor<'_> {
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             section.part.push(self.nz_number()?.get());
             if section.part.len() > PART_LEVELS_MAX {
-                return bad("no letter has parts as deep as this");
+                return bad("No letter has parts as deep as this");
             }
             if !self.eat(b'.') {
                 return Ok(section);
@@ -125,19 +125,19 @@ impl Cursor<'_> {
             b"HEADER.FIELDS.NOT" => self.header_fields(true),
             b"TEXT" => Ok(SectionText::Text),
             b"MIME" => Ok(SectionText::Mime),
-            _ => bad("a section is a part number, HEADER, HEADER.FIELDS, HEADER.FIELDS.NOT, TEXT or MIME"),
+            _ => bad("A section is a part number, HEADER, HEADER.FIELDS, HEADER.FIELDS.NOT, TEXT or MIME"),
         }
     }
 
     /// `header-list = "(" header-fld-name *(SP header-fld-name) ")"`
     fn header_fields(&mut self, not: bool) -> Parse<SectionText> {
         self.sp()?;
-        self.expect(b'(', "names of header fields stand in parentheses")?;
+        self.expect(b'(', "Names of header fields stand in parentheses")?;
         let mut names = Vec::new();
         loop {
             names.push(self.text()?);
             if names.len() > FIELD_NAMES_MAX {
-                return bad("these are too many header fields");
+                return bad("These are too many header fields");
             }
             if self.eat(b')') {
                 return Ok(SectionText::HeaderFields { not, names });

@@ -45,7 +45,7 @@ pub(super) fn command(bytes: &[u8]) -> (Option<Tag>, Parse<Command>) {
     let mut cursor = Cursor { rest: bytes };
     match cursor.tag() {
         Some(tag) => (Some(tag), cursor.command()),
-        None => (None, bad("a command begins with a tag")),
+        None => (None, bad("A command begins with a tag")),
     }
 }
 
@@ -109,12 +109,16 @@ impl<'a> Cursor<'a> {
     }
 
     fn sp(&mut self) -> Parse<()> {
-        self.expect(b' ', "a blank is missing, or an argument")
+        self.expect(b' ', "A blank is missing, or an argument")
     }
 
     /// The end of the command.
     fn end(&self) -> Parse<()> {
-        if matches!(self.rest, [] | b"\n" | b"\r\n") { Ok(()) } else { bad("there is too much in this command") }
+        if matches!(self.rest, [] | b"\n" | b"\r\n") {
+            Ok(())
+        } else {
+            bad("There is too much in this command")
+        }
     }
 
     /// As many bytes as are of a kind.
@@ -135,7 +139,7 @@ impl<'a> Cursor<'a> {
     /// `atom = 1*ATOM-CHAR`
     fn atom(&mut self) -> Parse<&'a [u8]> {
         match self.take_while(is_atom_char) {
-            [] => bad("a word is missing"),
+            [] => bad("A word is missing"),
             atom => Ok(atom),
         }
     }
@@ -154,7 +158,7 @@ impl<'a> Cursor<'a> {
         match self.peek() {
             Some(b'"' | b'{') => self.string(),
             _ => match self.take_while(is) {
-                [] => bad("a word or string is missing"),
+                [] => bad("A word or string is missing"),
                 word => Ok(Cow::Borrowed(word)),
             },
         }
@@ -170,7 +174,7 @@ impl<'a> Cursor<'a> {
         match self.peek() {
             Some(b'"') => self.quoted(),
             Some(b'{') => self.literal().map(Cow::Borrowed),
-            _ => bad("a string is missing"),
+            _ => bad("A string is missing"),
         }
     }
 
@@ -193,8 +197,8 @@ impl<'a> Cursor<'a> {
                     unescaped.get_or_insert_with(|| plain.to_vec()).push(*escaped);
                     self.skip(2);
                 }
-                [b'\\', ..] => return bad("in a quoted string only \\\" and \\\\ may follow a backslash"),
-                _ => return bad("a quoted string does not end on its line"),
+                [b'\\', ..] => return bad("In a quoted string only \\\" and \\\\ may follow a backslash"),
+                _ => return bad("A quoted string does not end on its line"),
             }
         }
     }
@@ -205,7 +209,7 @@ impl<'a> Cursor<'a> {
         match usize::try_from(literal.len).ok().and_then(|len| self.rest.split_at_checked(len)) {
             Some((bytes, rest)) => {
                 self.rest = rest;
-                if bytes.contains(&0) { bad("a NUL cannot stand in a literal") } else { Ok(bytes) }
+                if bytes.contains(&0) { bad("A NUL cannot stand in a literal") } else { Ok(bytes) }
             }
             // Only the last line of the bytes can announce what has not come.
             None => Err(Fault::Missing),
@@ -214,7 +218,7 @@ impl<'a> Cursor<'a> {
 
     /// `"{" number ["+"] "}" CRLF`
     fn literal_head(&mut self) -> Parse<Literal> {
-        const WHY: &str = "a literal is announced as {count} or {count+} at the end of a line";
+        const WHY: &str = "A literal is announced as {count} or {count+} at the end of a line";
         self.expect(b'{', WHY)?;
         let size = self.take_while(|byte| byte.is_ascii_digit() || byte == b'+');
         let literal = literal_size(size).ok_or(Fault::Bad(WHY))?;
@@ -228,25 +232,25 @@ impl<'a> Cursor<'a> {
 
     /// `number`
     fn number(&mut self) -> Parse<u32> {
-        u32::try_from(self.number64()?).or(bad("a number is too large"))
+        u32::try_from(self.number64()?).or(bad("A number is too large"))
     }
 
     /// A number of up to 63 bits, as RFC 9051 has it for sizes and offsets.
     fn number64(&mut self) -> Parse<u64> {
         let digits = self.take_while(|byte| byte.is_ascii_digit());
         if digits.is_empty() {
-            return bad("a number is missing");
+            return bad("A number is missing");
         }
         let add = |number: u64, digit: &u8| number.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
         match digits.iter().try_fold(0, add) {
             Some(number) if i64::try_from(number).is_ok() => Ok(number),
-            _ => bad("a number is too large"),
+            _ => bad("A number is too large"),
         }
     }
 
     /// `nz-number`
     fn nz_number(&mut self) -> Parse<NonZeroU32> {
-        NonZeroU32::new(self.number()?).map_or(bad("a number must not be zero"), Ok)
+        NonZeroU32::new(self.number()?).map_or(bad("A number must not be zero"), Ok)
     }
 
     /// `sequence-set = (seq-number / seq-range) *("," sequence-set)`
@@ -270,14 +274,14 @@ impl<'a> Cursor<'a> {
                 Ok(None)
             }
             Some(b'0'..=b'9') => self.nz_number().map(Some),
-            _ => bad("a set of messages is missing or malformed"),
+            _ => bad("A set of messages is missing or malformed"),
         }
     }
 
     /// `flag-list = "(" [flag *(SP flag)] ")"`
     fn flag_list(&mut self) -> Parse<FlagList> {
         let mut flags = FlagList::default();
-        self.expect(b'(', "a list of flags stands in parentheses")?;
+        self.expect(b'(', "A list of flags stands in parentheses")?;
         if self.eat(b')') {
             return Ok(flags);
         }
@@ -298,7 +302,7 @@ impl<'a> Cursor<'a> {
                 return Ok(());
             }
             if flags.keywords.len() == KEYWORDS_MAX {
-                return bad("these are too many keywords");
+                return bad("These are too many keywords");
             }
             flags.keywords.push(keyword.into());
             return Ok(());
@@ -309,13 +313,13 @@ impl<'a> Cursor<'a> {
 
     /// `date = date-text / DQUOTE date-text DQUOTE`
     fn date(&mut self) -> Parse<Day> {
-        Day::parse(&self.astring()?).map_or(bad("a date has the form 1-Feb-2026"), Ok)
+        Day::parse(&self.astring()?).map_or(bad("A date has the form 1-Feb-2026"), Ok)
     }
 
     /// `date-time`
     fn date_time(&mut self) -> Parse<DateTime> {
         DateTime::parse(&self.quoted()?)
-            .map_or(bad("a date and time has the form \" 1-Feb-2026 12:30:00 +0900\""), Ok)
+            .map_or(bad("A date and time has the form \" 1-Feb-2026 12:30:00 +0900\""), Ok)
     }
 }
 
@@ -329,8 +333,7 @@ fn system_flag(name: &[u8]) -> Flags {
 
 /// `ATOM-CHAR = <any CHAR except atom-specials>`
 const fn is_atom_char(byte: u8) -> bool {
-    matches!(byte, 0x21..=0x7e)
-        && !matches!(byte, b'(' | b')' | b'{' | b'%' | b'*' | b'"' | b'\\' | b']')
+    matches!(byte, 0x21..=0x7e) && !matches!(byte, b'(' | b')' | b'{' | b'%' | b'*' | b'"' | b'\\' | b']')
 }
 
 /// `ASTRING-CHAR = ATOM-CHAR / resp-specials`

@@ -50,7 +50,7 @@ impl Cursor<'_> {
         bounds.keys += 1;
         bounds.depth += 1;
         if bounds.keys > SEARCH_KEYS_MAX || bounds.depth > SEARCH_DEPTH_MAX {
-            return bad("this search is too long or nests too deep");
+            return bad("This search is too long or nests too deep");
         }
         let key = match self.peek() {
             Some(b'(') => {
@@ -137,8 +137,26 @@ fn plain_key(name: &[u8]) -> Option<SearchKey> {
 
 fn takes_argument(name: &[u8]) -> bool {
     const NAMES: [&[u8]; 21] = [
-        b"BCC", b"BEFORE", b"BODY", b"CC", b"FROM", b"HEADER", b"KEYWORD", b"LARGER", b"NOT", b"ON", b"OR",
-        b"SENTBEFORE", b"SENTON", b"SENTSINCE", b"SINCE", b"SMALLER", b"SUBJECT", b"TEXT", b"TO", b"UID",
+        b"BCC",
+        b"BEFORE",
+        b"BODY",
+        b"CC",
+        b"FROM",
+        b"HEADER",
+        b"KEYWORD",
+        b"LARGER",
+        b"NOT",
+        b"ON",
+        b"OR",
+        b"SENTBEFORE",
+        b"SENTON",
+        b"SENTSINCE",
+        b"SINCE",
+        b"SMALLER",
+        b"SUBJECT",
+        b"TEXT",
+        b"TO",
+        b"UID",
         b"UNKEYWORD",
     ];
     NAMES.contains(&name)

@@ -1,9 +1,9 @@
 //! FETCH and UID FETCH (RFC 3501 §6.4.5): message by message, what is at hand at once, what is on flash streamed from
 //! there into the output.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
-use mail::{MailboxId, Message, Stop, Uid, UidSet, Unready};
+use mail::{Flags, MailboxId, Message, Stop, Uid, UidSet, Unready};
 
 use self::{
     plan::Plan,
@@ -14,8 +14,8 @@ use crate::{
     Want,
     imap::{
         ast::FetchItem,
-        emit,
         date::DateTime,
+        emit,
         limits::{WORK_MESSAGE, WORK_RECORD},
         reply::Reply,
         rescan::{Rescan, Rescanned},
@@ -73,7 +73,7 @@ struct Fetch {
 
 enum Place {
     Between,
-    Rescan(Rescan),
+    Rescan(Box<Rescan>),
     /// In the middle of a response.
     Streams(Message, Streams),
 }
@@ -121,18 +121,20 @@ impl Fetch {
                     None => return self.end().into(),
                 },
                 Place::Rescan(rescan) => self.rescan(rescan, turn),
-                Place::Streams(message, mut streams) => match streams.step(&self.plan, &mut self.scratch, turn) {
-                    Streamed::Done { damaged } => {
-                        self.some_damaged |= damaged;
-                        self.finish(&message, turn);
-                        Ok(())
+                Place::Streams(message, mut streams) => {
+                    match streams.step(&self.plan, &mut self.scratch, turn) {
+                        Streamed::Done { damaged } => {
+                            self.some_damaged |= damaged;
+                            self.finish(&message, !damaged, turn);
+                            Ok(())
+                        }
+                        Streamed::Wait(want) => {
+                            self.place = Place::Streams(message, streams);
+                            Err(Halt::Wait(want))
+                        }
+                        Streamed::Broken => return Step::Drop,
                     }
-                    Streamed::Wait(want) => {
-                        self.place = Place::Streams(message, streams);
-                        Err(Halt::Wait(want))
-                    }
-                    Streamed::Broken => return Step::Drop,
-                },
+                }
             };
             match halt {
                 Ok(()) => {}
@@ -156,7 +158,7 @@ impl Fetch {
         self.anew = None;
         match streams {
             Some(streams) => self.place = Place::Streams(message, streams),
-            None => self.finish(&message, turn),
+            None => self.finish(&message, true, turn),
         }
         Ok(())
     }
@@ -211,7 +213,7 @@ impl Fetch {
         Ok(Some(streams))
     }
 
-    fn rescan(&mut self, rescan: Rescan, turn: &mut Turn<'_, '_>) -> Result<(), Halt> {
+    fn rescan(&mut self, rescan: Box<Rescan>, turn: &mut Turn<'_, '_>) -> Result<(), Halt> {
         match rescan.step(turn) {
             Rescanned::Done(summary) => {
                 self.anew = Some(summary);
@@ -225,14 +227,15 @@ impl Fetch {
         }
     }
 
-    /// Ends the response for a message.
-    fn finish(&mut self, message: &Message, turn: &mut Turn<'_, '_>) {
+    /// Ends the response for a message, of which all was sent or not.
+    fn finish(&mut self, message: &Message, is_whole: bool, turn: &mut Turn<'_, '_>) {
         turn.output.push(b")\r\n");
         self.done += 1;
-        if let Some(seen) = &mut self.seen {
-            if !message.flags.contains(mail::Flags::SEEN) {
-                seen.push(message.uid);
-            }
+        if let Some(seen) = &mut self.seen
+            && is_whole
+            && !message.flags.contains(Flags::SEEN)
+        {
+            seen.push(message.uid);
         }
     }
 

@@ -29,7 +29,9 @@ pub(super) struct Streams {
 /// How far streaming came.
 pub(super) enum Streamed {
     /// All pieces are sent, or said to be NIL.
-    Done { damaged: bool },
+    Done {
+        damaged: bool,
+    },
     Wait(Want),
     /// A literal was announced that cannot be completed.
     Broken,
@@ -150,7 +152,13 @@ impl Streams {
         Ok(())
     }
 
-    fn read(&self, offset: u64, max: usize, into: &mut Vec<u8>, turn: &mut Turn<'_, '_>) -> Result<(), Unready> {
+    fn read(
+        &self,
+        offset: u64,
+        max: usize,
+        into: &mut Vec<u8>,
+        turn: &mut Turn<'_, '_>,
+    ) -> Result<(), Unready> {
         let content = self.content.as_ref().ok_or(Unready::Damaged)?;
         match turn.mail.read(content, offset, max, into)? {
             0 => Err(Unready::Damaged),

@@ -34,8 +34,13 @@ pub(super) struct Target {
 #[derive(Debug)]
 enum Kind {
     /// A header block: the letter's own, or one in its body.
-    Header { is_own: bool },
-    Text { encoding: Encoding, charset: String },
+    Header {
+        is_own: bool,
+    },
+    Text {
+        encoding: Encoding,
+        charset: String,
+    },
 }
 
 /// A target that has been begun.

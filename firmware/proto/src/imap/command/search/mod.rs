@@ -1,7 +1,7 @@
 //! SEARCH and UID SEARCH (RFC 3501 §6.4.4): message by message in the order of the mailbox; each is read no further than
 //! its answer needs, index first, then summary and header, then the body.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use mail::{MailboxId, Message, UidSet, Unready};
 
@@ -58,8 +58,8 @@ struct Search {
 enum At {
     /// Not at all.
     Index,
-    Rescan(Message, Rescan),
-    Body(Message, Option<Option<Day>>, BodySearch),
+    Rescan(Message, Box<Rescan>),
+    Body(Message, Option<Option<Day>>, Box<BodySearch>),
 }
 
 /// The answer for a message, or what must come before it.
@@ -139,7 +139,7 @@ impl Search {
         let targets = body::targets(&summary, head.len(), &self.query.needles);
         match turn.mail.open(self.mailbox, message.uid) {
             Ok(content) => {
-                self.place = At::Body(*message, sent, BodySearch::new(content, targets));
+                self.place = At::Body(*message, sent, Box::new(BodySearch::new(content, targets)));
                 Answer::Further
             }
             Err(Unready::Cold(cold)) => {
@@ -165,7 +165,7 @@ impl Search {
         }
     }
 
-    fn rescan(&mut self, message: Message, rescan: Rescan, turn: &mut Turn<'_, '_>) -> Answer {
+    fn rescan(&mut self, message: Message, rescan: Box<Rescan>, turn: &mut Turn<'_, '_>) -> Answer {
         match rescan.step(turn) {
             Rescanned::Done(summary) => {
                 self.anew = Some(summary);
@@ -183,7 +183,7 @@ impl Search {
         &mut self,
         message: Message,
         sent: Option<Option<Day>>,
-        mut body: BodySearch,
+        mut body: Box<BodySearch>,
         turn: &mut Turn<'_, '_>,
     ) -> Answer {
         let answer = match body.step(&mut self.query.needles, turn) {
@@ -197,10 +197,10 @@ impl Search {
             Looked::Wait(want) => Some(Answer::Wait(want)),
             Looked::Failed => return Answer::Known(false),
         };
-        if answer.is_none() {
-            if let Some(answer) = self.query.judge(&facts(&message, sent, turn)) {
-                return Answer::Known(answer);
-            }
+        if answer.is_none()
+            && let Some(answer) = self.query.judge(&facts(&message, sent, turn))
+        {
+            return Answer::Known(answer);
         }
         self.place = At::Body(message, sent, body);
         answer.unwrap_or(Answer::Further)

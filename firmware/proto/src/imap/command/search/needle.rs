@@ -48,11 +48,11 @@ pub(super) fn look_in_header(needles: &mut [Needle], block: &[u8], is_own: bool)
         }
         let value = words::decode(field.value);
         for needle in needles.iter_mut().filter(|needle| needle.wants(&field, is_own)) {
-            if needle.place != Place::Field {
-                if let Ok(name) = core::str::from_utf8(field.name) {
-                    needle.matcher.feed(name);
-                    needle.matcher.feed(": ");
-                }
+            if needle.place != Place::Field
+                && let Ok(name) = core::str::from_utf8(field.name)
+            {
+                needle.matcher.feed(name);
+                needle.matcher.feed(": ");
             }
             needle.matcher.feed(&value);
             if needle.matcher.finish() {

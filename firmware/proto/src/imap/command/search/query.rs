@@ -102,10 +102,8 @@ impl Query {
 }
 
 /// RFC 3501 §6.4.4: "a tagged NO response [...] contain[ing] the BADCHARSET response code". Others are known as well.
-const BAD_CHARSET: Reply = Reply::no(
-    "BADCHARSET (US-ASCII UTF-8 ISO-2022-JP SHIFT_JIS EUC-JP)",
-    "That charset is not known here",
-);
+const BAD_CHARSET: Reply =
+    Reply::no("BADCHARSET (US-ASCII UTF-8 ISO-2022-JP SHIFT_JIS EUC-JP)", "That charset is not known here");
 
 struct Builder<'a> {
     charset: Option<&'a str>,
