@@ -10,14 +10,14 @@ use std::sync::atomic::AtomicBool;
 
 use flash::{Fault, Flash, Geometry};
 use rustix::fs::{
-    FileType, Mode, OFlags, SeekFrom, fcntl_getfl, fdatasync, fstat, ftruncate, ioctl_blksszget, seek,
+    FileType, OFlags, SeekFrom, fcntl_getfl, fdatasync, fstat, ftruncate, ioctl_blksszget, seek,
 };
-use rustix::io::{Errno, pread, pwrite};
+use rustix::io::pread;
 
 use super::aligned::{Aligned, is_aligned};
-use super::lock::{LockError, lock};
-use super::reader::{FdReader, Reader, read_exact};
-use super::{Device, OpenError, fault_of};
+use super::io::{fault_of, locked, open, read_exact, write_all};
+use super::reader::{FdReader, Reader};
+use super::{Device, OpenError};
 use crate::limits::{ERASE_BYTES, PIECE_BYTES, WRITE_BYTES};
 use crate::sys;
 
@@ -114,7 +114,7 @@ impl Disk {
     /// [`OpenError`].
     pub fn file(path: &Path, size: u64, settings: &Settings) -> Result<Self, OpenError> {
         settings.check(path)?;
-        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::CREATE;
+        let flags = OFlags::RDWR | OFlags::CREATE;
         let writer = open(path, flags)?;
         locked(path, &writer)?;
         let size = size.next_multiple_of(u64::from(settings.erase_size));
@@ -125,7 +125,7 @@ impl Disk {
             // The new length is what the first barrier must not have to think of.
             rustix::fs::fsync(&writer).map_err(|errno| OpenError::io("extend", path, errno))?;
         }
-        let cached = open(path, OFlags::RDONLY | OFlags::CLOEXEC)?;
+        let cached = open(path, OFlags::RDONLY)?;
         let direct = make_direct(&writer, settings.write_size);
         log::debug!("{}: written {}", path.display(), if direct { "directly" } else { "through the cache" });
         Self::inherited(path, writer, cached, 0..len.max(size), settings)
@@ -137,20 +137,6 @@ impl Disk {
         self.direct.is_some()
     }
 
-    /// Writes `units`, which `O_DIRECT` accepts as they lie, at `at` in the file.
-    fn write(&self, at: u64, units: &[u8]) -> Result<(), Fault> {
-        let mut done = 0;
-        while let Some(rest @ [_, ..]) = units.get(done..) {
-            match pwrite(&self.writer, rest, at + done as u64) {
-                Ok(0) => return Err(Fault::Io),
-                Ok(count) => done += count,
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(fault_of(errno)),
-            }
-        }
-        Ok(())
-    }
-
     /// Writes units that lie anywhere, by way of a buffer that does not.
     fn write_bounced(&mut self, at: u64, units: &[u8]) -> Result<(), Fault> {
         let mut bounce = self.bounce.take().unwrap_or_else(|| Aligned::new(PIECE_BYTES));
@@ -158,7 +144,7 @@ impl Disk {
         let mut offset = at;
         for piece in units.chunks(bounce.capacity()) {
             bounce.bytes_mut(piece.len()).copy_from_slice(piece);
-            result = self.write(offset, bounce.bytes(piece.len()));
+            result = write_all(&self.writer, offset, bounce.bytes(piece.len()));
             if result.is_err() {
                 break;
             }
@@ -197,7 +183,7 @@ impl Flash for Disk {
             return Err(Fault::ReadOnly);
         }
         if self.direct.is_none() || is_aligned(units) {
-            self.write(self.base + offset, units)
+            write_all(&self.writer, self.base + offset, units)
         } else {
             self.write_bounced(self.base + offset, units)
         }
@@ -224,17 +210,6 @@ impl Flash for Disk {
         self.lost = result.is_err() && self.direct.is_none();
         result
     }
-}
-
-fn open(path: &Path, flags: OFlags) -> Result<OwnedFd, OpenError> {
-    rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).map_err(|errno| OpenError::io("open", path, errno))
-}
-
-fn locked(path: &Path, fd: &OwnedFd) -> Result<(), OpenError> {
-    lock(fd).map_err(|error| match error {
-        LockError::Held(holder) => OpenError::Held { path: path.to_owned(), holder },
-        LockError::Os(errno) => OpenError::io("lock", path, errno),
-    })
 }
 
 fn geometry(path: &Path, len: u64, settings: &Settings) -> Result<Geometry, OpenError> {
@@ -264,7 +239,7 @@ fn make_direct(fd: &OwnedFd, write_size: u32) -> bool {
 
 /// Opens the two descriptors of a block device for somebody else, locked: see [`Disk::inherited`].
 pub(crate) fn open_pair(path: &Path) -> Result<(OwnedFd, OwnedFd), OpenError> {
-    let direct = open(path, OFlags::RDWR | OFlags::CLOEXEC | OFlags::DIRECT)?;
+    let direct = open(path, OFlags::RDWR | OFlags::DIRECT)?;
     locked(path, &direct)?;
-    Ok((direct, open(path, OFlags::RDONLY | OFlags::CLOEXEC)?))
+    Ok((direct, open(path, OFlags::RDONLY)?))
 }

@@ -5,13 +5,13 @@
 
 mod aligned;
 mod disk;
+mod io;
 mod lock;
 mod mtd;
 mod reader;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -66,7 +66,7 @@ pub enum OpenError {
         /// To what.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        source: std::io::Error,
     },
     /// Somebody else has it open.
     Held {
@@ -131,14 +131,5 @@ pub fn open(path: &Path, size: u64, settings: &Settings) -> Result<Box<dyn Devic
         FileType::BlockDevice => Ok(Box::new(Disk::block(path, settings)?)),
         FileType::CharacterDevice => Ok(Box::new(Mtd::open(path)?)),
         _ => Err(OpenError::unfit(path, "it is neither a file nor a storage device")),
-    }
-}
-
-/// What an error of the system means to the caller.
-const fn fault_of(errno: Errno) -> Fault {
-    match errno {
-        Errno::ROFS | Errno::PERM | Errno::ACCESS => Fault::ReadOnly,
-        Errno::INVAL | Errno::BADF => Fault::Misuse,
-        _ => Fault::Io,
     }
 }

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use flash::{Fault, Flash, Geometry};
-use rustix::fs::{Mode, OFlags};
-use rustix::io::{Errno, pwrite};
+use rustix::fs::OFlags;
 
-use super::lock::{LockError, lock};
-use super::reader::{FdReader, Reader, read_exact};
-use super::{Device, OpenError, fault_of};
+use super::io::{fault_of, locked, open, read_exact, write_all};
+use super::reader::{FdReader, Reader};
+use super::{Device, OpenError};
 use crate::sys;
 
 /// Types of `mtd_info_user` (mtd-abi.h) that write what they are told where they are told.
@@ -35,9 +34,7 @@ impl Mtd {
     /// # Errors
     /// [`OpenError`].
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let flags = OFlags::RDWR | OFlags::CLOEXEC;
-        let chip = rustix::fs::open(path, flags, Mode::empty())
-            .map_err(|errno| OpenError::io("open", path, errno))?;
+        let chip = open(path, OFlags::RDWR)?;
         let info = sys::mtd_info(chip.as_fd())
             .map_err(|_| OpenError::unfit(path, "it is neither a file nor a storage device"))?;
         if !matches!(info.kind, MTD_RAM | MTD_NORFLASH | MTD_DATAFLASH) {
@@ -46,10 +43,7 @@ impl Mtd {
                 "chips of its type have bad blocks, which nothing here manages",
             ));
         }
-        lock(&chip).map_err(|error| match error {
-            LockError::Held(holder) => OpenError::Held { path: path.to_owned(), holder },
-            LockError::Os(errno) => OpenError::io("lock", path, errno),
-        })?;
+        locked(path, &chip)?;
         let write_size = info.write_size.max(UNIT_MIN);
         if info.erase_size == 0 || !info.erase_size.is_multiple_of(write_size) {
             return Err(OpenError::unfit(path, "its erase blocks are too small"));
@@ -87,16 +81,7 @@ impl Flash for Mtd {
 
     fn program(&mut self, offset: u64, units: &[u8]) -> Result<(), Fault> {
         self.geometry.check_program(offset, units.len() as u64)?;
-        let mut done = 0;
-        while let Some(rest @ [_, ..]) = units.get(done..) {
-            match pwrite(&self.chip, rest, offset + done as u64) {
-                Ok(0) => return Err(Fault::Io),
-                Ok(count) => done += count,
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(fault_of(errno)),
-            }
-        }
-        Ok(())
+        write_all(&self.chip, offset, units)
     }
 
     fn erase(&mut self, offset: u64, len: u64) -> Result<(), Fault> {

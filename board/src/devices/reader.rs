@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use flash::{Fault, Flash, Geometry, ReadError};
 use rustix::fs::{Advice, fadvise};
-use rustix::io::{Errno, IoSliceMut, ReadWriteFlags, pread, preadv2};
+use rustix::io::{Errno, IoSliceMut, ReadWriteFlags, preadv2};
 
 use super::aligned::Aligned;
-use super::fault_of;
+use super::io::{fault_of, read_exact, read_up_to};
 use crate::limits::{DIRECT_ALIGN, PIECE_BYTES};
 
 /// Reads a device that another thread writes. Offsets count from the start of the device.
@@ -111,27 +111,6 @@ impl Reader for FdReader {
         }
         Ok(())
     }
-}
-
-/// Fills `out`; a file that ends too early is an error.
-pub(super) fn read_exact(fd: &OwnedFd, at: u64, out: &mut [u8]) -> Result<(), Fault> {
-    let need = out.len();
-    read_up_to(fd, at, out, need).map(|_| ())
-}
-
-/// Reads into `out` until at least `need` bytes are there; returns how many are.
-fn read_up_to(fd: &OwnedFd, at: u64, out: &mut [u8], need: usize) -> Result<usize, Fault> {
-    let mut got = 0;
-    while got < need {
-        let rest = out.get_mut(got..).unwrap_or_default();
-        match pread(fd, rest, at + got as u64) {
-            Ok(0) => return Err(Fault::Io),
-            Ok(count) => got += count,
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(fault_of(errno)),
-        }
-    }
-    Ok(got)
 }
 
 /// Reads a device that has no second way in: its lock is shared with the writer, and a busy one counts as cold.

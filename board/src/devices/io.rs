@@ -1,0 +1,68 @@
+//! What all devices do with descriptors: open, lock, read and write whole ranges.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use flash::Fault;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::{Errno, pread, pwrite};
+
+use super::OpenError;
+use super::lock::{LockError, lock};
+
+/// What an error of the system means to the caller.
+pub(super) const fn fault_of(errno: Errno) -> Fault {
+    match errno {
+        Errno::ROFS | Errno::PERM | Errno::ACCESS => Fault::ReadOnly,
+        Errno::INVAL | Errno::BADF => Fault::Misuse,
+        _ => Fault::Io,
+    }
+}
+
+pub(super) fn open(path: &Path, flags: OFlags) -> Result<OwnedFd, OpenError> {
+    let mode = Mode::RUSR | Mode::WUSR;
+    rustix::fs::open(path, flags | OFlags::CLOEXEC, mode).map_err(|errno| OpenError::io("open", path, errno))
+}
+
+/// Takes the lock, or says who has it.
+pub(super) fn locked(path: &Path, fd: &OwnedFd) -> Result<(), OpenError> {
+    lock(fd).map_err(|error| match error {
+        LockError::Held(holder) => OpenError::Held { path: path.to_owned(), holder },
+        LockError::Os(errno) => OpenError::io("lock", path, errno),
+    })
+}
+
+/// Fills `out`; a file that ends too early is an error.
+pub(super) fn read_exact(fd: &OwnedFd, at: u64, out: &mut [u8]) -> Result<(), Fault> {
+    let need = out.len();
+    read_up_to(fd, at, out, need).map(|_| ())
+}
+
+/// Reads into `out` until at least `need` bytes are there; returns how many are.
+pub(super) fn read_up_to(fd: &OwnedFd, at: u64, out: &mut [u8], need: usize) -> Result<usize, Fault> {
+    let mut got = 0;
+    while got < need {
+        let rest = out.get_mut(got..).unwrap_or_default();
+        match pread(fd, rest, at + got as u64) {
+            Ok(0) => return Err(Fault::Io),
+            Ok(count) => got += count,
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(fault_of(errno)),
+        }
+    }
+    Ok(got)
+}
+
+/// Writes all of `units`.
+pub(super) fn write_all(fd: &OwnedFd, at: u64, units: &[u8]) -> Result<(), Fault> {
+    let mut done = 0;
+    while let Some(rest @ [_, ..]) = units.get(done..) {
+        match pwrite(fd, rest, at + done as u64) {
+            Ok(0) => return Err(Fault::Io),
+            Ok(count) => done += count,
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(fault_of(errno)),
+        }
+    }
+    Ok(())
+}
