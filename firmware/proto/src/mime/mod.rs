@@ -8,7 +8,6 @@ pub mod decode;
 pub mod fold;
 pub mod header;
 pub mod limits;
-pub mod search;
 pub mod words;
 
 mod address;

@@ -150,11 +150,6 @@ impl<'a> Summary<'a> {
         })
     }
 
-    /// The parts that are text, for SEARCH BODY and TEXT.
-    pub fn text_parts(&self) -> impl Iterator<Item = Part<'a>> + use<'a> {
-        self.parts().filter(Part::is_text)
-    }
-
     fn letter(&self, root: Placed<'a>) -> Part<'a> {
         Part {
             header: 0..0,

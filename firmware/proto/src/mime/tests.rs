@@ -88,3 +88,135 @@ fn an_enclosed_letter_has_its_own_numbers() {
          (\"TEXT\" \"PLAIN\" (\"CHARSET\" \"us-ascii\") NIL NIL \"7BIT\" 4 0 NIL NIL NIL NIL) 2 NIL NIL NIL NIL)"
     ));
 }
+
+/// The structure of a letter with these header fields and a body of 12 bytes and two lines.
+fn structure_of(fields: &str) -> String {
+    structure(&format!("{fields}\r\n\r\nbody\r\nline\r\n"))
+}
+
+#[test]
+fn content_fields_are_shown_as_they_stand() {
+    for (fields, expected) in [
+        (
+            "Content-Type: TEXT/Html (c); CHARSET=UTF-8",
+            r#"("TEXT" "HTML" ("CHARSET" "UTF-8") NIL NIL "7BIT" 12 2 NIL NIL NIL NIL)"#,
+        ),
+        (
+            "Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\nContent-ID: <1@x>\r\n\
+             Content-Description: a picture\r\nContent-MD5: Q2hlY2s=",
+            r#"("IMAGE" "PNG" NIL "<1@x>" "a picture" "BASE64" 12 "Q2hlY2s=" NIL NIL NIL)"#,
+        ),
+        (
+            "Content-Type: a/b\r\nContent-Language: ja, en\r\nContent-Location: http://x.test/\r\n a",
+            r#"("A" "B" NIL NIL NIL "7BIT" 12 NIL NIL ("ja" "en") "http://x.test/a")"#,
+        ),
+        (
+            "Content-Type: a/b\r\nContent-Language: ja\r\nContent-Disposition: Inline",
+            r#"("A" "B" NIL NIL NIL "7BIT" 12 NIL ("INLINE" NIL) "ja" NIL)"#,
+        ),
+        (
+            "Content-Type: a/b\r\nContent-Disposition: filename=x.pdf",
+            r#"("A" "B" NIL NIL NIL "7BIT" 12 NIL ("ATTACHMENT" ("FILENAME" "x.pdf")) NIL NIL)"#,
+        ),
+        // The first of each counts.
+        (
+            "Content-Type: a/b\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: 8bit",
+            r#"("A" "B" NIL NIL NIL "8BIT" 12 NIL NIL NIL NIL)"#,
+        ),
+        (
+            "Content-Type: message/delivery-status",
+            r#"("MESSAGE" "DELIVERY-STATUS" NIL NIL NIL "7BIT" 12 NIL NIL NIL NIL)"#,
+        ),
+        (
+            "Content-Type: message/rfc822; name=a.eml\r\nContent-Transfer-Encoding: base64",
+            r#"("APPLICATION" "OCTET-STREAM" ("NAME" "a.eml") NIL NIL "BASE64" 12 NIL NIL NIL NIL)"#,
+        ),
+    ] {
+        assert_eq!(structure_of(fields), expected, "{fields}");
+    }
+}
+
+#[test]
+fn what_is_malformed_is_shown_as_text() {
+    let text = r#"("TEXT" "PLAIN" ("CHARSET" "us-ascii") NIL NIL "7BIT" 12 2 NIL NIL NIL NIL)"#;
+    for field in [
+        "X: y",
+        "Content-Type: text",
+        "Content-Type:",
+        "Content-Type: /",
+        "Content-Type: multipart/mixed",
+        "Content-Type: multipart/mixed; boundary=\"\"",
+        "Content-Type: multipart/mixed; boundary=never",
+    ] {
+        assert_eq!(structure_of(field), text, "{field}");
+    }
+}
+
+#[test]
+fn eight_bit_names_go_as_literals() {
+    assert!(structure_of("Content-Type: a/b; name=手紙.pdf").contains("(\"NAME\" {10}\r\n手紙.pdf)"));
+}
+
+#[test]
+fn parts_of_a_digest_are_letters() {
+    let letter = "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nSubject: one\r\n\r\ntext\r\n\
+        --b\r\nContent-Type: text/plain\r\n\r\nno letter\r\n--b--\r\n";
+    assert_eq!(section(letter, &[1]).unwrap().1, "Subject: one\r\n\r\ntext");
+    assert_eq!(section(letter, &[1, 1]).unwrap().1, "text");
+    assert_eq!(section(letter, &[2]).unwrap().1, "no letter");
+    assert!(structure(letter).starts_with(
+        r#"(("MESSAGE" "RFC822" NIL NIL NIL "7BIT" 20 (NIL "one" NIL NIL NIL NIL NIL NIL NIL NIL) ("TEXT" "PLAIN""#
+    ));
+}
+
+#[test]
+fn delimiters_stand_at_the_beginning_of_a_line_and_belong_to_it() {
+    let letter = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none --b\r\n --b\r\n\r\n--b\t \r\n\
+        Content-Type: text/html\r\n--b\r\n\r\n--b--\r\n--b\r\n\r\nbehind the end\r\n";
+    // The CRLF before a delimiter is not the part's; one before that is.
+    assert_eq!(section(letter, &[1]).unwrap().1, "one --b\r\n --b\r\n");
+    // A header that a delimiter ends, and a part of nothing.
+    assert_eq!(section(letter, &[2]), Some(("Content-Type: text/html", "")));
+    assert_eq!(section(letter, &[3]), Some(("\r\n", "")));
+    assert_eq!(section(letter, &[4]), None);
+}
+
+#[test]
+fn lines_may_end_in_lf_alone() {
+    let letter = "Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\none\ntwo\n--b--\n";
+    assert_eq!(section(letter, &[1]), Some(("\n", "one\ntwo")));
+    assert!(structure(letter).contains("\"7BIT\" 7 1 "));
+}
+
+#[test]
+fn a_letter_cut_off_has_the_parts_that_are_there() {
+    let whole = MIXED.split_once("AAAA").unwrap().0;
+    assert_eq!(section(whole, &[2]).unwrap().1, "");
+    assert_eq!(section(whole.trim_end_matches("\r\n"), &[2]).unwrap().1, "");
+    assert_eq!(section("Subject: only a header", &[1]), Some(("Subject: only a header", "")));
+    assert_eq!(section("", &[1]), Some(("", "")));
+}
+
+#[test]
+fn the_envelope_is_the_letters_own() {
+    let summary = scan(MIXED.as_bytes());
+    let summary = Summary::read(&summary).unwrap();
+    let from = r#"(("A" NIL "a" "x.test"))"#;
+    assert_eq!(
+        core::str::from_utf8(summary.envelope()),
+        Ok(format!(r#"(NIL "two parts" {from} {from} {from} NIL NIL NIL NIL NIL)"#).as_str())
+    );
+    assert!(summary.envelope_is_whole());
+    assert_eq!((summary.size(), summary.header_len()), (MIXED.len() as u64, 108));
+    assert_eq!((summary.preview(), summary.sent()), ("line one line two", None));
+    let many = format!("To: {}\r\n\r\n", "someone@example.test, ".repeat(1000));
+    assert!(!Summary::read(&scan(many.as_bytes())).unwrap().envelope_is_whole());
+}
+
+#[test]
+fn what_is_no_summary_reads_as_none() {
+    let summary = scan(MIXED.as_bytes());
+    assert!(Summary::read(&[]).is_none() && Summary::read(&summary[..40]).is_none());
+    let other_version = [&[summary[0] + 1], &summary[1..]].concat();
+    assert!(Summary::read(&other_version).is_none());
+}

@@ -39,6 +39,10 @@ pub(super) enum Sent {
 /// Bytes read at once, at most. What the flash has at hand is rarely more.
 const READ_BYTES_MAX: usize = 16 * 1024;
 
+/// The same for TOP, which throws away what it read too much: programs ask for the headers of a thousand letters in one
+/// go.
+const TOP_READ_BYTES_MAX: usize = 4 * 1024;
+
 impl Transfer {
     /// Sends all of `content`, or its header and as many lines of its body as `lines` says.
     pub(super) const fn new(content: Content, lines: Option<u64>) -> Self {
@@ -66,7 +70,8 @@ impl Transfer {
                 self.end(output);
                 return Sent::All;
             }
-            let room = output.room().min(READ_BYTES_MAX);
+            let most = if self.cut.is_some() { TOP_READ_BYTES_MAX } else { READ_BYTES_MAX };
+            let room = output.room().min(most);
             if room == 0 {
                 return Sent::Full;
             }
