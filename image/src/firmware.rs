@@ -71,14 +71,16 @@ pub(crate) fn build(rust: &Rust, profile: Profile) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// One static program, and no path of this machine inside it: where it was built must not show in its bytes.
+/// One static program without names and unwind tables, which nothing on the box reads and which would lie in
+/// its memory; and no path of this machine inside it: where it was built must not show in its bytes.
 fn rust_flags() -> OsString {
-    let mut flags = OsString::from("-Ctarget-feature=+crt-static");
+    // 0x1f parts the flags.
+    let mut flags =
+        OsString::from("-Ctarget-feature=+crt-static\u{1f}-Cstrip=symbols\u{1f}-Cforce-unwind-tables=no");
     let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo_home = cargo_home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
     for (from, to) in [(cargo_home, "cargo"), (Some(paths::workspace()), "tegami")] {
         let Some(from) = from else { continue };
-        // 0x1f parts the flags.
         flags.push("\u{1f}--remap-path-prefix=");
         flags.push(from);
         flags.push(format!("={to}"));
