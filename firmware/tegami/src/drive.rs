@@ -8,6 +8,7 @@ use mail::AccountId;
 use proto::{Answer, Input, Io, Login, LoginRefusal, Output, Session, Want};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
+use zeroize::Zeroize as _;
 
 use crate::{
     limits::{CLOSE_MAX, HANDSHAKE_MAX, INPUT_PENDING_MAX, WRITE_STALL_MAX},
@@ -92,6 +93,8 @@ impl Connection {
         };
         let want = session.step(&mut io, &mut *self.office.store_mut());
         let taken = input.taken();
+        // There may have been a password in it.
+        self.input.get_mut(..taken).unwrap_or_default().zeroize();
         self.input.drain(..taken);
         self.office.after_step();
         self.pending(want)

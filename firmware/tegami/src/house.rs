@@ -112,7 +112,7 @@ impl House {
     pub(crate) async fn hash_passwords(&self, tasks: Vec<PasswordTask>) {
         let count = tasks.len();
         match provision::set_passwords(tasks, self.office.as_ref(), &self.authenticator).await {
-            Ok(()) if count > 0 => log::info!("{count} passwords of the provision file are set"),
+            Ok(()) if count > 0 => log::info!("{count} passwords of the provision file are in force"),
             Ok(()) => {}
             Err(problem) => {
                 return log::error!("a password of the provision file could not be set: {problem:?}");

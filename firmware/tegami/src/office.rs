@@ -164,19 +164,20 @@ impl Office {
         let mut begun = Instant::now();
         let mut answering = 0;
         loop {
+            if self.settle() {
+                let now = Instant::now();
+                gather.ended(now, now - begun, answering, self.store.borrow().waiting());
+            }
             let advice = self.advise(&mut gather);
             if advice == Advice::Flush {
                 begun = Instant::now();
                 answering = self.flush();
+                // What is flushed may need to be moved on at once, which is settling as well.
+                tokio::task::yield_now().await;
                 continue;
             }
             tokio::select! {
-                () = flash.notified() => {
-                    if self.settle() {
-                        let now = Instant::now();
-                        gather.ended(now, now - begun, answering, self.store.borrow().waiting());
-                    }
-                }
+                () = flash.notified() => {}
                 () = self.changes.notified() => {}
                 () = until(advice) => {}
             }
