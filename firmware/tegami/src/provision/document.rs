@@ -203,8 +203,36 @@ fn line_of(text: &str, at: usize) -> usize {
     1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
 }
 
-/// What stands before `=` on the line of byte `at`, where TOML itself is broken and no key is known.
+/// Names of keys, for files that are not even TOML.
+const KEYS: [&str; 22] = [
+    "address",
+    "admin_password",
+    "admin_password_hash",
+    "domain",
+    "from",
+    "gateway",
+    "host",
+    "hostname",
+    "ip",
+    "language",
+    "message_size",
+    "name",
+    "ntp",
+    "password",
+    "password_hash",
+    "port",
+    "quota",
+    "servers",
+    "timezone",
+    "tls",
+    "to",
+    "user",
+];
+
+/// The key that the line of byte `at` begins with, where TOML itself is broken and no key is known. Only a word that
+/// is one of ours: the line may as well begin with a password.
 fn key_on_line(text: &str, at: usize) -> String {
-    let line = text.lines().nth(line_of(text, at) - 1).unwrap_or_default();
-    line.split('=').next().unwrap_or_default().trim().chars().take(40).collect()
+    let line = text.lines().nth(line_of(text, at) - 1).unwrap_or_default().trim_start();
+    let word = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
+    if KEYS.contains(&word) { word.to_owned() } else { String::new() }
 }

@@ -27,8 +27,12 @@ pub(super) const RELAY_TEXT_BYTES_MAX: usize = 512;
 /// Smallest value for the largest message, in bytes: RFC 5321 §4.5.3.1.7 wants 64 KiB accepted.
 pub(super) const MESSAGE_BYTES_MIN: u64 = 64 * 1024;
 
-/// Largest value for the largest message, in bytes: beyond what any other server would take.
-pub(super) const MESSAGE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Largest value for the largest message, in bytes: half of what the store's extents hold when all are full, so that
+/// a sender who dribbles still gets through; and far beyond what any other server would take.
+pub(super) const MESSAGE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Longest key of a setting in bytes. The store takes 128 (its `SETTING_KEY_BYTES_MAX`).
+pub(super) const SETTING_KEY_BYTES_MAX: usize = 128;
 
 /// Smallest quota in bytes: a typing error otherwise.
 pub(super) const QUOTA_BYTES_MIN: u64 = 1024 * 1024;

@@ -103,10 +103,8 @@ impl Plan {
         changes.push(settings::network(&wanted.network));
         changes.push(settings::dns(&wanted.dns));
         changes.extend(wanted.message_bytes_max.map(|bytes| settings::number(key::MESSAGE_BYTES_MAX, bytes)));
-        changes.extend(wanted.relay.iter().map(|hop| settings::next_hop(key::RELAY, hop)));
-        changes.extend(
-            wanted.routes.iter().map(|route| settings::next_hop(key::route(&route.domain), &route.hop)),
-        );
+        changes.extend(wanted.relay.iter().map(|hop| settings::next_hop(None, hop)));
+        changes.extend(wanted.routes.iter().map(|route| settings::next_hop(Some(&route.domain), &route.hop)));
         changes.extend(wanted.devices.iter().map(settings::device));
         changes.extend(wanted.domains.iter().map(|domain| Change::Domain(domain.name.clone())));
     }

@@ -300,7 +300,7 @@ fn time_zone(name: &str) -> Result<String, Problem> {
 fn message_size(text: &str) -> Result<u64, Problem> {
     let bytes = values::size(text)?;
     let fits = (MESSAGE_BYTES_MIN..=MESSAGE_BYTES_MAX).contains(&bytes);
-    if fits { Ok(bytes) } else { Err(Problem::SizeRange("64KiB", "1GiB")) }
+    if fits { Ok(bytes) } else { Err(Problem::SizeRange("64KiB", "256MiB")) }
 }
 
 /// An address that a mailbox here can have.

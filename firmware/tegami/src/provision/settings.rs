@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::changes::{Change, Records};
+use super::limits::SETTING_KEY_BYTES_MAX;
 use super::values::Cidr;
 use super::wanted::{AliasName, Device, Network, NextHop, Tls};
 use crate::language::Language;
@@ -30,12 +31,22 @@ pub(crate) mod key {
 
     /// Hash of the password that a provision file set last for an account.
     pub(crate) fn provisioned(address: &mail::Address) -> String {
-        format!("provision/account/{}", address.as_str().to_ascii_lowercase())
+        named("provision/account/", &address.as_str().to_ascii_lowercase())
     }
 
     /// Next hop of a domain.
     pub(crate) fn route(domain: &str) -> String {
-        format!("route/{domain}")
+        named("route/", domain)
+    }
+
+    /// A key with a name in it; one that is too long for a key stands there as its SHA-256.
+    fn named(prefix: &str, name: &str) -> String {
+        if prefix.len() + name.len() <= super::SETTING_KEY_BYTES_MAX {
+            return format!("{prefix}{name}");
+        }
+        let digest = ring::digest::digest(&ring::digest::SHA256, name.as_bytes());
+        let digits: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{prefix}#{digits}")
     }
 
     /// Allowance of a device.
@@ -105,6 +116,8 @@ impl NetworkV1 {
 /// `[relay]` and `[[route]]` at rest. The password has to be said to the other server, so it rests in clear.
 #[derive(Serialize)]
 struct NextHopV1<'a> {
+    /// `None` for everything that has no route of its own.
+    domain: Option<&'a str>,
     host: &'a str,
     port: u16,
     tls: u8,
@@ -150,9 +163,11 @@ pub(super) fn dns(servers: &[SocketAddr]) -> Change {
     Change::set(key::DNS, encode(&servers))
 }
 
-/// A next hop under `key`.
-pub(super) fn next_hop(key: impl Into<String>, hop: &NextHop) -> Change {
+/// The next hop of a domain; of everything else for `None`.
+pub(super) fn next_hop(domain: Option<&str>, hop: &NextHop) -> Change {
+    let key = domain.map_or_else(|| key::RELAY.to_owned(), key::route);
     let stored = NextHopV1 {
+        domain,
         host: &hop.host,
         port: hop.port,
         tls: match hop.tls {

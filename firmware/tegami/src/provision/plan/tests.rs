@@ -163,3 +163,20 @@ fn alias_targets_may_be_anything_that_leads_somewhere() {
                      [[alias]]\naddress='y@example.test'\nto=['anything@example.test']";
     assert!(planned(catch_all, &it).is_ok());
 }
+
+#[test]
+fn the_longest_names_fit_the_store() {
+    let label = "d".repeat(60);
+    let (local, domain) = ("l".repeat(64), format!("{label}.{label}.{label}.test"));
+    let route = format!("{domain}.elsewhere.test");
+    let text = format!(
+        "version = 1\n[[domain]]\nname = '{domain}'\n\
+         [[account]]\naddress = '{local}@{domain}'\npassword_hash = '{HASH}'\n\
+         [[route]]\ndomain = '{route}'\nhost = 'r.test'"
+    );
+    let it = Box_::default();
+    it.make(planned(&text, &it).unwrap().changes);
+    assert!(it.settings.borrow().keys().all(|key| key.len() <= 128));
+    // Remembered all the same.
+    assert!(planned(&text, &it).unwrap().changes.is_empty());
+}

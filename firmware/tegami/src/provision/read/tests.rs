@@ -221,6 +221,25 @@ fn a_file_that_is_no_text_is_refused() {
     assert!(error.sentence(Language::English).contains("larger than 512 KiB"));
 }
 
+#[test]
+fn a_sentence_never_quotes_a_password() {
+    for text in [
+        "password \"pencil\"",
+        "admin_password = pencil",
+        "password = \"\"\"\npencil = 1",
+        "pencil",
+        "[[account]]\naddress = 'a@b.test'\npassword = pencil",
+        "[[account]]\npassword = ['pencil']",
+        "[[account]]\naddress='a@b.test'\npassword = 'pencil\u{7}'",
+        "[[account]]\naddress='a@b.test'\npassword_hash = 'pencil'",
+    ] {
+        let error = read(format!("version = 1\n{text}").as_bytes()).unwrap_err();
+        for language in Language::ALL {
+            assert!(!error.sentence(language).contains("pencil"), "{}", error.sentence(language));
+        }
+    }
+}
+
 proptest! {
     /// One character of the example exchanged, taken out or put in: a file or a sentence, never a panic, and the
     /// line is one of the file's.
