@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 
 use flash::FlashQueue;
 use mail::{AccountId, Address, Refusal, Stop, Ticket, UnixTime};
@@ -12,7 +13,7 @@ use crate::damage::Damage;
 use crate::format::code::{Bytes, put};
 use crate::format::frame::{FRAME_BYTES, kind};
 use crate::format::records::{AccountPut, AccountRemove, AliasPut, SettingPut};
-use crate::index::{FIRST_MAILBOXES, lower};
+use crate::index::{FIRST_MAILBOXES, Secret, lower};
 use crate::life::Phase;
 use crate::limits::{
     ALIAS_TARGETS_MAX, DIRECTORY_ENTRIES_MAX, DISPLAY_NAME_BYTES_MAX, MESSAGE_BYTES_MAX, SECRET_BYTES_MAX,
@@ -21,7 +22,7 @@ use crate::limits::{
 use crate::log::Class;
 
 /// An account as the program gives it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct AccountDetails<'a> {
     /// Its address and whole log-in name.
     pub address: &'a Address,
@@ -35,7 +36,7 @@ pub struct AccountDetails<'a> {
 }
 
 /// An account as the store has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AccountInfo<'a> {
     /// Its number.
     pub id: AccountId,
@@ -47,6 +48,18 @@ pub struct AccountInfo<'a> {
     pub quota: Option<u64>,
     /// What proves its password.
     pub secret: &'a [u8],
+}
+
+impl fmt::Debug for AccountDetails<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?} {:?}", self.address, self.name, self.quota)
+    }
+}
+
+impl fmt::Debug for AccountInfo<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {} {:?} {:?}", self.id, self.address, self.name, self.quota)
+    }
 }
 
 /// Figures for the page and for `stat`. Bytes, where nothing else is said.
@@ -139,7 +152,7 @@ impl<Q: FlashQueue> Store<Q> {
             address: &account.address,
             name: &account.name,
             quota: account.quota,
-            secret: &account.secret,
+            secret: account.secret.as_slice(),
         })
     }
 
@@ -217,7 +230,7 @@ impl<Q: FlashQueue> Store<Q> {
     /// # Errors
     /// [`Refusal::Limit`], and those of every change.
     pub fn put_setting(&mut self, key: &str, value: &[u8]) -> Result<Ticket, Stop> {
-        let all: usize = self.state.settings.values().map(|value| value.len()).sum();
+        let all: usize = self.state.settings.values().map(|value| value.as_slice().len()).sum();
         let long = key.len() > SETTING_KEY_BYTES_MAX || value.len() > SETTING_BYTES_MAX;
         if long || all + value.len() > SETTINGS_BYTES_MAX {
             return Err(Refusal::Limit.into());
@@ -237,7 +250,7 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// The value of a setting.
     pub fn setting(&self, key: &str) -> Option<&[u8]> {
-        self.state.settings.get(key).map(|value| value.as_slice())
+        self.state.settings.get(key).map(Secret::as_slice)
     }
 
     /// All settings whose keys begin with `prefix`, in order.

@@ -17,7 +17,6 @@ use crate::format::records::{
     put_uids,
 };
 use crate::index::special_use_code;
-use crate::life::Phase;
 use crate::limits::{GROUP_BYTES_MAX, RANGES_MAX};
 use crate::log::Class;
 
@@ -49,8 +48,8 @@ impl<Q: FlashQueue> Store<Q> {
         if gathered > 0 && gathered + bytes > GROUP_BYTES_MAX {
             return Err(Stop::Busy);
         }
-        if bytes > self.meta_room() && self.spare_segments(class) == 0 {
-            return Err(Refusal::StoreFull.into());
+        if (bytes > self.meta_room() && self.spare_segments(class) == 0) || self.is_reserve_open(class) {
+            return Err(self.full());
         }
         self.life.wanted = true;
         Ok(())
@@ -87,9 +86,6 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Records keywords again that have been given out and are not durable; after a failed barrier.
     pub(crate) fn gather_keywords(&mut self) {
-        if self.life.phase == Phase::ReadOnly || self.life.phase == Phase::Unmounted {
-            return;
-        }
         for (id, account) in &self.state.accounts {
             let first = account.keywords.len() as u32;
             for (number, name) in (first..).zip(&account.pending_keywords) {
@@ -239,6 +235,7 @@ impl<Q: FlashQueue> Store<Q> {
         uids: &UidSet,
         to: MailboxId,
     ) -> Result<Ticket, Stop> {
+        self.sweep();
         let uid_validity = self.state.mailboxes.get(&to.0).ok_or(Refusal::NoSuchMailbox)?.uid_validity;
         let (uids, count) = self.present(from.0, uids);
         if uids.is_empty() {

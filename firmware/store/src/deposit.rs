@@ -37,7 +37,7 @@ impl<Q: FlashQueue> Store<Q> {
     /// Bytes that letters can still be given, about.
     pub(crate) fn bytes_for_mail(&self) -> u64 {
         let head = self.log.body.as_ref().map_or(0, |body| body.room(&self.layout)) as u64;
-        u64::from(self.spare_segments(Class::Mail)) * u64::from(self.layout.segment_bytes) + head
+        u64::from(self.spare_for_mail()) * u64::from(self.layout.segment_bytes) + head
     }
 
     /// Ends the letters whose owners have dropped them: what they have on flash is dead space.
@@ -63,6 +63,7 @@ impl<Q: FlashQueue> Store<Q> {
     // ---- Recipients --------------------------------------------------------------------------------------------
 
     pub(crate) fn add_address(&mut self, draft: &Draft, to: &Address) -> Result<(), Refusal> {
+        self.sweep();
         let index = self.drafts.find(draft.id()).ok_or(Refusal::NotDurable)?;
         let accounts = self.state.directory.resolve(to)?;
         let inboxes = accounts.iter().filter_map(|account| {
@@ -74,6 +75,7 @@ impl<Q: FlashQueue> Store<Q> {
     }
 
     pub(crate) fn add_box(&mut self, draft: &Draft, mailbox: MailboxId, flags: Flags) -> Result<(), Refusal> {
+        self.sweep();
         let index = self.drafts.find(draft.id()).ok_or(Refusal::NotDurable)?;
         let account = self.state.mailboxes.get(&mailbox.0).ok_or(Refusal::NoSuchMailbox)?.account;
         if self.has_recipient(index, mailbox.0) {

@@ -106,6 +106,12 @@ impl Drafts {
         self.states.len()
     }
 
+    /// Memory that buffers hold.
+    #[cfg(test)]
+    pub(crate) const fn pooled(&self) -> usize {
+        self.pooled
+    }
+
     /// Bytes that announced letters have not sent yet, and that buffers hold.
     pub(crate) fn promised(&self) -> u64 {
         let one = |state: &DraftState| {

@@ -126,8 +126,8 @@ pub(crate) struct Flight {
     /// What the barrier makes durable.
     pub(crate) meta: Mark,
     pub(crate) body: Mark,
-    /// Sequence number of the body segment in the marks that the group carries.
-    pub(crate) marked_body: u32,
+    /// Body segments below this are not looked at by a recovery that finds this group as the last.
+    pub(crate) floor: u32,
     /// Least sequence number of a body segment that its commits name.
     pub(crate) first_body: Option<u32>,
     /// It ends the life.

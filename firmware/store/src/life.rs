@@ -42,6 +42,8 @@ pub(crate) struct Life {
     pub(crate) verify: bool,
     /// Somebody wants to program.
     pub(crate) wanted: bool,
+    /// Segments can be reused once a group says how far the body log is durable.
+    pub(crate) mark_wanted: bool,
     /// The store is being closed.
     pub(crate) closing: bool,
     /// Tickets were settled outside [`Store::settle`].
@@ -76,7 +78,7 @@ impl<Q: FlashQueue> Store<Q> {
             return 0;
         }
         let opening = self.life.phase == Phase::Closed && self.life.wanted;
-        let body = self.log.unbarriered >= UNBARRIERED_SOFT;
+        let body = self.log.unbarriered >= UNBARRIERED_SOFT || self.life.mark_wanted;
         self.log.gather.waiters.len() + usize::from(opening || body || self.life.closing)
     }
 
@@ -105,7 +107,11 @@ impl<Q: FlashQueue> Store<Q> {
                 }
                 0
             }
-            Phase::Open if self.log.gather.records > 0 || self.log.unbarriered > 0 => self.begin_group(false),
+            Phase::Open
+                if self.log.gather.records > 0 || self.log.unbarriered > 0 || self.life.mark_wanted =>
+            {
+                self.begin_group(false)
+            }
             Phase::Open if self.life.closing => {
                 self.begin_group(true);
                 if self.log.flight.is_none() {
@@ -247,7 +253,7 @@ impl<Q: FlashQueue> Store<Q> {
     fn land(&mut self, flight: Flight) {
         self.log.durable_meta = flight.meta;
         self.log.durable_body = flight.body;
-        self.log.floor = flight.marked_body;
+        self.log.floor = flight.floor;
         let mut waiters = flight.waiters.into_iter().peekable();
         let bytes = flight.bytes.get(..flight.records.end).unwrap_or_default();
         let records = bytes.get(flight.records.start..).unwrap_or_default();
@@ -313,6 +319,7 @@ impl<Q: FlashQueue> Store<Q> {
         self.life.verify = true;
         self.life.wanted = true;
         self.fail_gathered(Refusal::NotDurable);
+        self.gather_keywords();
     }
 
     fn fail_for_good(&mut self) {
@@ -346,14 +353,13 @@ impl<Q: FlashQueue> Store<Q> {
         Some(Seal { seq: mark.seq, segment, end: mark.offset })
     }
 
-    /// Everything that gathers fails. Keywords do not: their numbers have been given out.
+    /// Everything that gathers fails.
     pub(crate) fn fail_gathered(&mut self, refusal: Refusal) {
         let mut gather = core::mem::take(&mut self.log.gather);
         let records = 0..gather.bytes.len();
         let waiters = core::mem::take(&mut gather.waiters);
         self.life.ended = true;
         self.fail_records(&gather.bytes, records, waiters, refusal);
-        self.gather_keywords();
     }
 
     fn fail_records(

@@ -73,10 +73,26 @@ impl Log {
 impl<Q: FlashQueue> Store<Q> {
     // ---- Segments ----------------------------------------------------------------------------------------------
 
+    /// Body segments with sequence numbers below this are needed neither by letters on their way in nor by the head.
+    fn unneeded_below(&self) -> u32 {
+        let head = self.log.body.as_ref().map_or(self.log.next_seq, |body| body.seq);
+        let floors = [Some(head), self.log.first_pending_body(), self.drafts.first_body()];
+        floors.into_iter().flatten().min().unwrap_or(0)
+    }
+
     /// Body segments with sequence numbers below this may be reused once nothing lives in them.
     fn reuse_floor(&self) -> u32 {
-        let floors = [Some(self.log.floor), self.log.first_pending_body(), self.drafts.first_body()];
-        floors.into_iter().flatten().min().unwrap_or(0)
+        self.unneeded_below().min(self.log.floor)
+    }
+
+    /// What to say when there is no segment left: [`Stop::Busy`] when a group written now will let some be reused.
+    pub(crate) fn full(&mut self) -> Stop {
+        let held_back = |index: &u32| self.segments.seq(*index) >= self.log.floor;
+        if self.segments.dead_bodies(self.unneeded_below()).any(|index| held_back(&index)) {
+            self.life.mark_wanted = true;
+            return Stop::Busy;
+        }
+        Refusal::StoreFull.into()
     }
 
     /// A segment that may be erased now. When free ones are down to the reserve, body segments in which nothing lives
@@ -108,6 +124,24 @@ impl<Q: FlashQueue> Store<Q> {
             0 => (self.segments.free() + self.dead_bodies().count() as u32).saturating_sub(kept),
             spare => spare,
         }
+    }
+
+    /// Segments that letters can still get, those included that a group would set free.
+    pub(crate) fn spare_for_mail(&self) -> u32 {
+        let kept = self.kept(Class::Mail);
+        match self.segments.free().saturating_sub(kept) {
+            0 => {
+                let dead = self.segments.dead_bodies(self.unneeded_below()).count() as u32;
+                (self.segments.free() + dead).saturating_sub(kept)
+            }
+            spare => spare,
+        }
+    }
+
+    /// Whether the reserve has been broken into, so that `class` may not even use the room in its segments.
+    pub(crate) fn is_reserve_open(&self, class: Class) -> bool {
+        let kept = self.kept(class);
+        self.segments.free() < kept && self.segments.free() + (self.dead_bodies().count() as u32) < kept
     }
 
     /// Erases a segment and gives it to a head. Returns its index, its sequence number and its header.
@@ -174,7 +208,7 @@ impl<Q: FlashQueue> Store<Q> {
         }
         let room = self.log.body.as_ref().map_or(0, |body| body.room(&self.layout));
         if room < len.min(EXTENT_REST_MIN) {
-            self.open_body().ok_or(Refusal::StoreFull)?;
+            self.open_body().ok_or(()).map_err(|()| self.full())?;
         }
         let Some(body) = &mut self.log.body else { return Err(Refusal::StoreFull.into()) };
         let len = len.min(body.room(&self.layout));
@@ -202,7 +236,8 @@ impl<Q: FlashQueue> Store<Q> {
         }
         let Some((head, count, len)) = self.place_group(clean) else { return 0 };
         let mut bytes = core::mem::take(&mut self.log.spare);
-        let marked_body = self.log.durable_body;
+        // Without a body head nothing of the body log lies behind the mark.
+        let floor = self.log.body.as_ref().map_or(self.log.next_seq, |_| self.log.durable_body.seq);
         let records = self.write_group(&mut bytes, head, (count, len), clean);
         let body = self.log.body.as_ref().map_or(self.log.durable_body, BodyHead::programmed);
         let end = head.offset + bytes.len() as u32;
@@ -220,11 +255,12 @@ impl<Q: FlashQueue> Store<Q> {
             waiters,
             meta: Mark { seq: head.seq, offset: end },
             body,
-            marked_body: marked_body.seq,
+            floor,
             first_body,
             clean,
         });
         self.log.unbarriered = 0;
+        self.life.mark_wanted = false;
         answered
     }
 
@@ -245,6 +281,7 @@ impl<Q: FlashQueue> Store<Q> {
         }
         let Some(head) = self.open_meta() else {
             self.fail_gathered(Refusal::StoreFull);
+            self.state.forget_pending_keywords();
             return None;
         };
         let space = (self.layout.segment_bytes - head.offset) as usize;

@@ -14,7 +14,7 @@ use crate::format::anchor::{ANCHOR_BYTES, Anchor, Found};
 use crate::format::code::put;
 use crate::format::frame::kind;
 use crate::format::header::{HEADER_BYTES, Head, Header};
-use crate::format::records::Heal;
+use crate::format::records::{Heal, MailboxRename};
 use crate::format::{FORMAT_VERSION, Mark, Place, Seal};
 use crate::head::{BodyHead, MetaHead};
 use crate::index::State;
@@ -192,6 +192,7 @@ impl<Q: FlashQueue> Store<Q> {
             resume: false,
             verify: false,
             wanted: false,
+            mark_wanted: false,
             closing: false,
             ended: false,
         };
@@ -269,7 +270,8 @@ impl<Q: FlashQueue> Store<Q> {
         self.log.durable_meta =
             done.meta.map_or_else(Mark::default, |seal| Mark { seq: seal.seq, offset: seal.end });
         self.log.durable_body = done.body;
-        self.log.floor = if clean { done.marked_body } else { self.log.next_seq };
+        let head = done.clean.filter(|_| clean).and_then(|clean| clean.body);
+        self.log.floor = head.map_or(self.log.next_seq, |_| done.marked_body);
         self.log.next_group = done.group + 1;
         self.log.programmed_before = done.programmed;
         self.log.mail = done.mail;
@@ -329,19 +331,44 @@ impl<Q: FlashQueue> Store<Q> {
             let mut payload = Vec::new();
             // Encoding into memory cannot fail.
             let _ = put(&mut payload, &record);
-            let nowhere = Place { segment: 0, offset: 0 };
-            let _ = self.state.apply(&mut self.segments, kind::HEAL, &payload, nowhere);
-            let _ = self.log.gather.record(kind::HEAL, |out| {
-                out.extend_from_slice(&payload);
-                Ok(())
-            });
-            self.log.gather.touch_any();
+            self.repair(kind::HEAL, &payload);
         }
         if !done.unhealed.is_empty() {
+            self.adopt_inboxes();
             // Clients that ask for changes since a MODSEQ must see that everything may have changed.
             let modseq = Modseq(self.state.take_modseq());
             self.state.mailboxes.values_mut().for_each(|mailbox| mailbox.touch(modseq));
         }
+    }
+}
+
+impl<Q: FlashQueue> Store<Q> {
+    /// An account whose own record was lost has mailboxes under strange names. The oldest one was its INBOX.
+    fn adopt_inboxes(&mut self) {
+        let orphans = self.state.accounts.values().filter(|account| account.inbox().is_none());
+        let oldest: Vec<u32> =
+            orphans.filter_map(|account| account.mailboxes.values().min().copied()).collect();
+        for mailbox in oldest {
+            let Some(new) = self.state.take_mailboxes(1) else { return };
+            let mut payload = Vec::new();
+            let record = MailboxRename { mailbox, new, name: mail::MailboxName::INBOX };
+            // Encoding into memory cannot fail.
+            let _ = put(&mut payload, &record);
+            self.repair(kind::MAILBOX_RENAME, &payload);
+        }
+    }
+
+    /// Applies a record that answers damage at once, and has it written with the first group: what it changes was
+    /// lost, so nobody is shown it too early.
+    fn repair(&mut self, kind: u8, payload: &[u8]) {
+        let nowhere = Place { segment: 0, offset: 0 };
+        // The same record is applied again, with the same result, when its group is durable.
+        let _ = self.state.apply(&mut self.segments, kind, payload, nowhere);
+        let _ = self.log.gather.record(kind, |out| {
+            out.extend_from_slice(payload);
+            Ok(())
+        });
+        self.log.gather.touch_any();
     }
 }
 

@@ -33,6 +33,12 @@ impl Outbox {
         self.waiting.is_empty()
     }
 
+    /// Bytes of programs that wait here.
+    #[cfg(test)]
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.waiting.iter().map(|op| if let Op::Program(_, units) = op { units.len() } else { 0 }).sum()
+    }
+
     /// What the queue refused with, if it did.
     pub(crate) const fn fault(&self) -> Option<Fault> {
         self.fault

@@ -6,9 +6,9 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::Secret;
 use mail::limits::{KEYWORD_BYTES_MAX, KEYWORDS_PER_ACCOUNT_MAX};
 use mail::{MailboxName, SpecialUse};
-use zeroize::Zeroizing;
 
 /// What every account has from the beginning; the first is INBOX.
 pub(crate) const FIRST_MAILBOXES: [(&str, Option<SpecialUse>); 6] = [
@@ -25,7 +25,7 @@ pub(crate) const FIRST_MAILBOXES: [(&str, Option<SpecialUse>); 6] = [
 pub(crate) struct Account {
     pub(crate) address: Box<str>,
     pub(crate) name: Box<str>,
-    pub(crate) secret: Zeroizing<Vec<u8>>,
+    pub(crate) secret: Secret,
     pub(crate) quota: Option<u64>,
     /// What its mailboxes hold, and what letters on their way in will add.
     pub(crate) used: u64,

@@ -4,11 +4,10 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use mail::{Receipt, Refusal};
-use zeroize::Zeroizing;
 
 use super::account::FIRST_MAILBOXES;
 use super::directory::{Alias, lower};
-use super::{Account, State};
+use super::{Account, Secret, State};
 use crate::format::Place;
 use crate::format::code::take;
 use crate::format::frame::kind;
@@ -87,7 +86,7 @@ impl State {
         account.address = record.address.into();
         account.name = record.name.into();
         account.quota = record.quota;
-        account.secret = Zeroizing::new(record.secret.0.to_vec());
+        account.secret = Secret::new(record.secret.0);
         if account.inbox().is_none() {
             self.make_first_mailboxes(&record);
         }
@@ -151,7 +150,7 @@ impl State {
 
     fn apply_setting(&mut self, mut payload: &[u8]) -> Applied {
         let Some(record) = take::<SettingPut<'_>>(&mut payload) else { return UNREADABLE };
-        self.settings.insert(record.key.into(), Zeroizing::new(record.value.0.to_vec()));
+        self.settings.insert(record.key.into(), Secret::new(record.value.0));
         Ok(Receipt::default())
     }
 

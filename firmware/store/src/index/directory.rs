@@ -39,7 +39,7 @@ pub(crate) struct Reached {
     pub(crate) too_many: bool,
 }
 
-/// In lower case, on the stack for everything that is an address.
+/// In lower case; only ASCII letters change.
 pub(crate) fn lower(text: &str) -> String {
     text.to_ascii_lowercase()
 }

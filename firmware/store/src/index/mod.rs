@@ -11,6 +11,7 @@ mod letters;
 mod mailbox;
 mod mailboxes;
 mod messages;
+mod secret;
 
 #[cfg(test)]
 mod tests;
@@ -20,13 +21,13 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use mail::{MailboxId, Modseq};
-use zeroize::Zeroizing;
 
 pub(crate) use account::{Account, FIRST_MAILBOXES};
 pub(crate) use directory::{Directory, lower};
 pub(crate) use entries::Entry;
 pub(crate) use letters::{Letter, Letters};
 pub(crate) use mailbox::{Mailbox, special_use_code};
+pub(crate) use secret::Secret;
 
 use crate::format::records::NewMailboxes;
 use crate::limits::MODSEQ_MAX;
@@ -49,7 +50,7 @@ pub(crate) struct State {
     pub(crate) mailboxes: BTreeMap<u32, Mailbox>,
     pub(crate) letters: Letters,
     pub(crate) directory: Directory,
-    pub(crate) settings: BTreeMap<Box<str>, Zeroizing<Vec<u8>>>,
+    pub(crate) settings: BTreeMap<Box<str>, Secret>,
     pub(crate) next: Counters,
     /// Mailboxes that changed since they were last asked for.
     changed: Vec<MailboxId>,
@@ -144,6 +145,11 @@ impl State {
         if let Some(account) = self.accounts.get_mut(&account) {
             account.used = account.used.saturating_add(more).saturating_sub(less);
         }
+    }
+
+    /// Takes keywords back that have been given out: there is no room for their definitions, nor for what uses them.
+    pub(crate) fn forget_pending_keywords(&mut self) {
+        self.accounts.values_mut().for_each(|account| account.pending_keywords.clear());
     }
 
     /// Counts a reservation of an account down.

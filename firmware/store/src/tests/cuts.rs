@@ -42,7 +42,8 @@ struct Case {
 
 impl Case {
     fn id(&self) -> String {
-        let second = self.second.map(|(point, mode, seed)| format!("/{point}/{mode:?}/{seed}")).unwrap_or_default();
+        let second =
+            self.second.map(|(point, mode, seed)| format!("/{point}/{mode:?}/{seed}")).unwrap_or_default();
         format!("{}/{}/{:?}/{}{second}", self.scenario.name, self.point, self.mode, self.seed)
     }
 
@@ -51,7 +52,8 @@ impl Case {
         let scenario = SCENARIOS.iter().find(|scenario| Some(scenario.name) == id.split('/').next())?;
         parts.next();
         let mode = |name: &str| Cut::ALL.into_iter().find(|mode| format!("{mode:?}") == name);
-        let mut triple = || Some((parts.next()?.parse().ok()?, mode(parts.next()?)?, parts.next()?.parse().ok()?));
+        let mut triple =
+            || Some((parts.next()?.parse().ok()?, mode(parts.next()?)?, parts.next()?.parse().ok()?));
         let (point, first_mode, seed) = triple()?;
         Some(Self { scenario, point, mode: first_mode, seed, second: triple() })
     }
@@ -162,7 +164,12 @@ fn run(case: &Case, states: &[String]) {
 }
 
 /// Cuts the recovery: the mount and the first change after it. Says whether it came to the cut.
-fn run_second(case: &Case, states: &[String], after: &Aftermath, (point, mode, seed): (u64, Cut, u64)) -> bool {
+fn run_second(
+    case: &Case,
+    states: &[String],
+    after: &Aftermath,
+    (point, mode, seed): (u64, Cut, u64),
+) -> bool {
     let mut device = after.device.clone();
     device.reseed(seed);
     device.cut_after(point);
@@ -204,7 +211,8 @@ fn run_second(case: &Case, states: &[String], after: &Aftermath, (point, mode, s
 /// The state without the letter of the recovery, which may or may not be there.
 fn strip_extra(store: &mut SimStore) -> String {
     let crc = format!("{:08x}", crc32c::crc32c(&text(88, 2000)));
-    let lines: Vec<String> = dump(store).lines().filter(|line| !line.contains(&crc)).map(ToString::to_string).collect();
+    let lines: Vec<String> =
+        dump(store).lines().filter(|line| !line.contains(&crc)).map(ToString::to_string).collect();
     lines.join("\n")
 }
 

@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use flash::simulator::Simulator;
 use flash::{Direct, FlashQueue, Geometry};
 use mail::{
-    AccountId, Address, Draft, Flags, Letter, Mail, MailboxId, MailboxName, Receipt, Refusal, Stop, Ticket, Uid,
-    UidSet, Unready, UnixTime,
+    AccountId, Address, Draft, Flags, Letter, Mail, MailboxId, MailboxName, Receipt, Refusal, Stop, Ticket,
+    Uid, UidSet, UnixTime, Unready,
 };
 
 use crate::limits::SEGMENT_BYTES_MIN;
@@ -24,7 +24,8 @@ pub(crate) const fn geometry(segments: u64) -> Geometry {
     Geometry { capacity: segments * SEGMENT_BYTES_MIN as u64, write_size: 512, erase_size: 4096 }
 }
 
-pub(crate) const OPTIONS: FormatOptions = FormatOptions { uuid: UUID, segment_bytes: Some(SEGMENT_BYTES_MIN) };
+pub(crate) const OPTIONS: FormatOptions =
+    FormatOptions { uuid: UUID, segment_bytes: Some(SEGMENT_BYTES_MIN) };
 
 /// A new store on a new device.
 pub(crate) fn blank(segments: u64) -> SimStore {
@@ -135,7 +136,11 @@ pub(crate) const LETTER: Letter<'static> =
     Letter { received: UnixTime(1_234_567_890), zone_minutes: 540, summary: b"summary" };
 
 /// Streams a letter in, driving the store where it is busy.
-pub(crate) fn stream<Q: FlashQueue>(store: &mut Store<Q>, draft: &Draft, bytes: &[u8]) -> Result<(), Refusal> {
+pub(crate) fn stream<Q: FlashQueue>(
+    store: &mut Store<Q>,
+    draft: &Draft,
+    bytes: &[u8],
+) -> Result<(), Refusal> {
     let mut rest = bytes;
     let mut tries = 0;
     while !rest.is_empty() {
@@ -169,7 +174,11 @@ pub(crate) fn deposit<Q: FlashQueue>(store: &mut Store<Q>, draft: &Draft) -> Res
 }
 
 /// Hands a letter in for addresses and returns its ticket without waiting.
-pub(crate) fn send<Q: FlashQueue>(store: &mut Store<Q>, to: &[&str], bytes: &[u8]) -> Result<Ticket, Refusal> {
+pub(crate) fn send<Q: FlashQueue>(
+    store: &mut Store<Q>,
+    to: &[&str],
+    bytes: &[u8],
+) -> Result<Ticket, Refusal> {
     let draft = store.draft(Some(bytes.len() as u64))?;
     for recipient in to {
         store.add_recipient(&draft, &address(recipient))?;

@@ -1,10 +1,10 @@
 //! What the power is cut in: each scenario is written once.
 
 use flash::simulator::Simulator;
-use mail::{Flags, Mail};
+use mail::{Flags, Mail, Uid, UidSet};
 
 use super::cuts::exhaust;
-use super::rig::{ALICE, BOB, geometry, name, text};
+use super::rig::{ALICE, BOB, close, deliver, geometry, inbox, name, office, text, wait};
 use super::world::{Stopped, World, furnished};
 
 /// A scenario: the device that it begins with, and what happens.
@@ -44,6 +44,22 @@ fn noise() -> Simulator {
 
 fn five() -> Simulator {
     furnished(5)
+}
+
+/// A store whose body segments are all used and all dead: the next letters go where old ones stood.
+fn worn() -> Simulator {
+    static WORN: std::sync::OnceLock<Simulator> = std::sync::OnceLock::new();
+    let make = || {
+        let mut store = office(14);
+        let mailbox = inbox(&store, ALICE);
+        while store.statistics().free >= 70_000 {
+            deliver(&mut store, &[ALICE_TO], &text(1, 20_000)).unwrap();
+        }
+        let ticket = store.expunge(mailbox, &UidSet::range(Uid(1), Uid(1000)));
+        wait(&mut store, ticket).unwrap();
+        close(store)
+    };
+    WORN.get_or_init(make).clone()
 }
 
 scenarios! {
@@ -225,5 +241,15 @@ scenarios! {
             world.sync()?;
         }
         Ok(())
+    };
+    segments_that_were_used_before, worn, false, |world| {
+        world.mount()?;
+        for _ in 0..4 {
+            world.deliver(&[ALICE_TO], 20_000)?;
+            world.deliver(&[BOB_TO], 20_000)?;
+            world.sync()?;
+        }
+        world.deliver(&[ALICE_TO], 20_000)?;
+        world.sync()
     };
 }

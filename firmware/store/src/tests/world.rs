@@ -14,7 +14,8 @@ use flash::simulator::Simulator;
 use mail::{AccountId, Flags, Mail, MailboxId, Refusal, Stop, Ticket, Uid};
 
 use super::rig::{
-    ALICE, LETTER, SimStore, account, address, close, folder, geometry, inbox, mount, name, pump, read, text, uid_set,
+    ALICE, LETTER, SimStore, account, address, close, folder, geometry, inbox, mount, name, pump, read, text,
+    uid_set,
 };
 use crate::{AccountDetails, FormatOptions, Store};
 
@@ -105,7 +106,9 @@ impl World {
         let results: Vec<_> = tickets.iter().map(|ticket| ticket.as_ref().map(Ticket::result)).collect();
         let good = |result: &Option<Option<Result<_, _>>>| matches!(result, Some(Some(Ok(_))));
         let answered = results.iter().rposition(good).map_or(0, |last| last + 1);
-        if self.store().is_read_only() || results.iter().flatten().any(|result| !matches!(result, Some(Ok(_)))) {
+        if self.store().is_read_only()
+            || results.iter().flatten().any(|result| !matches!(result, Some(Ok(_))))
+        {
             self.acknowledged += answered;
             return Err(Stopped);
         }
@@ -188,7 +191,12 @@ impl World {
         self.deposit(&draft)
     }
 
-    pub(crate) fn append(&mut self, account: AccountId, folder_name: &str, size: usize) -> Result<(), Stopped> {
+    pub(crate) fn append(
+        &mut self,
+        account: AccountId,
+        folder_name: &str,
+        size: usize,
+    ) -> Result<(), Stopped> {
         let draft = self.begin(account, folder_name)?;
         self.number += 1;
         let bytes = text(self.number, size);

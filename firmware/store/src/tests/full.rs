@@ -1,0 +1,132 @@
+//! A store that is full: it refuses cleanly, lets mail go, and takes mail again.
+
+use flash::simulator::Simulator;
+use mail::{Flags, Mail, MailboxId, Refusal, Stop, Uid, UidSet};
+
+use super::rig::*;
+use super::world::dump;
+
+/// Fills a store with letters of `size` bytes until it refuses. Returns how many it took.
+fn fill(store: &mut SimStore, size: usize) -> u64 {
+    for number in 0..100_000 {
+        let result = send(store, &["alice@example.test"], &text(number, size)).map(|ticket| {
+            pump(store);
+            ticket.result().unwrap()
+        });
+        match result {
+            Ok(Ok(_)) => {}
+            Ok(Err(refusal)) | Err(refusal) => {
+                assert_eq!(refusal, Refusal::StoreFull);
+                return number;
+            }
+        }
+    }
+    panic!("never full");
+}
+
+fn all() -> UidSet {
+    UidSet::range(Uid(1), Uid(1_000_000))
+}
+
+#[test]
+fn a_full_store_refuses_mail_and_takes_flags_and_expunges() {
+    for size in [300, 5000, 40_000] {
+        let mut store = office(24);
+        let count = fill(&mut store, size);
+        let mailbox = inbox(&store, ALICE);
+        assert_eq!(u64::from(store.uids(mailbox).len()), count);
+        assert!(store.segments.free() >= 3, "the reserve is there: {}", store.segments.free());
+        let archive = folder(&store, ALICE, "Archive");
+        let refused = [
+            store.create_mailbox(ALICE, &name("New"), None).err(),
+            store.copy(mailbox, &uid_set(&[1]), archive).err(),
+            store.put_setting("k", b"v").err(),
+        ];
+        // What still fits the open segment may go through; nothing else is said than that the store is full.
+        assert!(refused.iter().flatten().all(|stop| *stop == Stop::Refused(Refusal::StoreFull)));
+        pump(&mut store);
+        let ticket = store.set_flags(mailbox, &all(), Flags::SEEN, Flags::NONE);
+        wait(&mut store, ticket).unwrap();
+        let ticket = store.keyword(ALICE, "work");
+        assert!(ticket.is_ok());
+        let ticket = store.move_messages(mailbox, &uid_set(&[1, 2]), archive);
+        wait(&mut store, ticket).unwrap();
+        let ticket = store.expunge(mailbox, &all());
+        wait(&mut store, ticket).unwrap();
+        let state = dump(&mut store);
+        let mut store = mount(store.into_queue().into_device()).unwrap();
+        assert_eq!(dump(&mut store), state);
+    }
+}
+
+#[test]
+fn letters_that_were_removed_make_room_for_new_ones() {
+    let mut store = office(24);
+    let first = fill(&mut store, 40_000);
+    let mailbox = inbox(&store, ALICE);
+    for round in 0..3 {
+        let ticket = store.expunge(mailbox, &all());
+        wait(&mut store, ticket).unwrap();
+        let again = fill(&mut store, 40_000);
+        assert!(again + 3 >= first / 2, "{again} after {first}");
+        let expected = dump(&mut store);
+        let device = store.into_queue().into_device();
+        assert_eq!(device.counts().misuses, 0);
+        store = mount(device).unwrap();
+        assert_eq!(dump(&mut store), expected, "round {round}");
+    }
+}
+
+#[test]
+fn what_a_reader_holds_is_not_reused() {
+    let mut store = office(24);
+    fill(&mut store, 60_000);
+    let mailbox = inbox(&store, ALICE);
+    let content = store.open(mailbox, Uid(3)).unwrap();
+    let ticket = store.expunge(mailbox, &all());
+    wait(&mut store, ticket).unwrap();
+    fill(&mut store, 60_000);
+    let mut out = alloc::vec::Vec::new();
+    while (out.len() as u64) < content.size() {
+        store.read(&content, out.len() as u64, 1 << 20, &mut out).unwrap();
+    }
+    assert_eq!(out, text(2, 60_000));
+}
+
+#[test]
+fn a_letter_that_does_not_fit_is_refused_before_it_is_sent() {
+    let mut store = office(24);
+    store.set_message_limit(1 << 30);
+    assert_eq!(store.draft(Some(10 << 20)).err(), Some(Refusal::StoreFull));
+    let draft = store.draft(None).unwrap();
+    store.add_mailbox(&draft, MailboxId(1), Flags::NONE).unwrap();
+    let refused = stream(&mut store, &draft, &text(1, 3 << 20));
+    assert_eq!(refused, Err(Refusal::StoreFull));
+    drop(draft);
+    deliver(&mut store, &["alice@example.test"], &text(2, 100_000)).expect("what was given up makes room");
+}
+
+#[test]
+fn the_reserve_itself_can_run_out_and_says_so() {
+    let mut store = office(24);
+    fill(&mut store, 20_000);
+    let mailbox = inbox(&store, ALICE);
+    let mut refused = None;
+    for round in 0..100_000 {
+        let (add, remove) =
+            if round % 2 == 0 { (Flags::SEEN, Flags::NONE) } else { (Flags::NONE, Flags::SEEN) };
+        match store.set_flags(mailbox, &all(), add, remove) {
+            Ok(_) => pump(&mut store),
+            Err(stop) => {
+                refused = Some(stop);
+                break;
+            }
+        }
+    }
+    assert_eq!(refused, Some(Stop::Refused(Refusal::StoreFull)));
+    let state = dump(&mut store);
+    let device: Simulator = store.into_queue().into_device();
+    let mut store = mount(device).unwrap();
+    assert_eq!(dump(&mut store), state);
+    assert!(store.claim_recent(mailbox) >= Uid(1), "looking goes on");
+}

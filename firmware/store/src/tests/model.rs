@@ -1,0 +1,305 @@
+//! Random operations against a plain model: what everyone sees must be what a few maps would say.
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+
+use flash::simulator::Cut;
+use mail::{AccountId, Flags, Mail, MailboxId, Modseq, Refusal, Uid, UidSet};
+use proptest::prelude::*;
+
+use super::rig::*;
+
+/// One message of the model: number and size that its text was made from, flags.
+type Known = (u64, usize, u64);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Folder {
+    id: u32,
+    next: u32,
+    messages: BTreeMap<u32, Known>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Model {
+    folders: [BTreeMap<String, Folder>; 2],
+    number: u64,
+    modseq: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Deliver { alice: bool, bob: bool, size: usize },
+    Append { who: usize, folder: usize, size: usize, flags: u64 },
+    Flags { who: usize, folder: usize, range: (u32, u32), add: u64, remove: u64 },
+    Expunge { who: usize, folder: usize, range: (u32, u32) },
+    Copy { who: usize, from: usize, to: usize, range: (u32, u32) },
+    Move { who: usize, from: usize, to: usize, range: (u32, u32) },
+    Create { who: usize, name: usize },
+    Delete { who: usize, folder: usize },
+    Rename { who: usize, folder: usize, name: usize },
+    Remount,
+    Crash(u64),
+}
+
+const NAMES: [&str; 7] = ["A", "A/B", "A/B/C", "B", "INBOX/X", "Trash", "C/D"];
+
+fn op() -> impl Strategy<Value = Op> {
+    let who = 0..2_usize;
+    let folder = 0..8_usize;
+    let range = (1..30_u32, 0..12_u32).prop_map(|(first, more)| (first, first + more));
+    let size = prop_oneof![4 => 1..900_usize, 2 => 900..9000_usize, 1 => 9000..70_000_usize];
+    prop_oneof![
+        6 => (any::<bool>(), any::<bool>(), size.clone()).prop_map(|(alice, bob, size)| Op::Deliver { alice, bob, size }),
+        4 => (who.clone(), folder.clone(), size, 0..32_u64)
+            .prop_map(|(who, folder, size, flags)| Op::Append { who, folder, size, flags }),
+        5 => (who.clone(), folder.clone(), range.clone(), any::<u64>(), any::<u64>())
+            .prop_map(|(who, folder, range, add, remove)| Op::Flags { who, folder, range, add: add & 0xFF1F, remove: remove & 0xF_FFFF }),
+        3 => (who.clone(), folder.clone(), range.clone()).prop_map(|(who, folder, range)| Op::Expunge { who, folder, range }),
+        3 => (who.clone(), folder.clone(), folder.clone(), range.clone())
+            .prop_map(|(who, from, to, range)| Op::Copy { who, from, to, range }),
+        3 => (who.clone(), folder.clone(), folder.clone(), range)
+            .prop_map(|(who, from, to, range)| Op::Move { who, from, to, range }),
+        2 => (who.clone(), 0..NAMES.len()).prop_map(|(who, name)| Op::Create { who, name }),
+        1 => (who.clone(), folder.clone()).prop_map(|(who, folder)| Op::Delete { who, folder }),
+        1 => (who, folder, 0..NAMES.len()).prop_map(|(who, folder, name)| Op::Rename { who, folder, name }),
+        1 => Just(Op::Remount),
+        1 => any::<u64>().prop_map(Op::Crash),
+    ]
+}
+
+impl Model {
+    fn of(store: &SimStore) -> Self {
+        let mut model = Self::default();
+        for who in 0..2 {
+            for text in names(store, AccountId(who as u32 + 1)) {
+                let id = folder(store, AccountId(who as u32 + 1), &text).0;
+                model.folders[who].insert(text, Folder { id, next: 1, messages: BTreeMap::new() });
+            }
+        }
+        model
+    }
+
+    /// Name of the folder that an operation means.
+    fn pick(&self, who: usize, index: usize) -> String {
+        let names: Vec<&String> = self.folders[who].keys().collect();
+        names[index % names.len()].clone()
+    }
+
+    fn add(&mut self, who: usize, folder: &str, known: Known) {
+        let folder = self.folders[who].get_mut(folder).unwrap();
+        folder.messages.insert(folder.next, known);
+        folder.next += 1;
+    }
+
+    fn in_range(&self, who: usize, folder: &str, (first, last): (u32, u32)) -> Vec<(u32, Known)> {
+        self.folders[who][folder].messages.range(first..=last).map(|(uid, known)| (*uid, *known)).collect()
+    }
+
+    fn remove(&mut self, who: usize, folder: &str, (first, last): (u32, u32)) {
+        self.folders[who].get_mut(folder).unwrap().messages.retain(|uid, _| *uid < first || *uid > last);
+    }
+}
+
+/// Runs one operation on both; the store's part is durable afterwards.
+fn run(store: &mut SimStore, model: &mut Model, op: &Op) {
+    let set = |(first, last): (u32, u32)| UidSet::range(Uid(first), Uid(last));
+    match op {
+        Op::Deliver { alice, bob, size } => {
+            model.number += 1;
+            let to: Vec<&str> = [(*alice, "alice@example.test"), (*bob, "bob@example.test")]
+                .iter()
+                .filter_map(|(wanted, to)| wanted.then_some(*to))
+                .collect();
+            let result = deliver(store, &to, &text(model.number, *size));
+            if to.is_empty() {
+                assert_eq!(result.map(|_| ()), Err(Refusal::NoSuchMailbox));
+            } else if result.is_ok() {
+                let known = (model.number, *size, 0);
+                [*alice, *bob].iter().enumerate().filter(|(_, wanted)| **wanted).for_each(|(who, _)| {
+                    model.add(who, "INBOX", known);
+                });
+            } else {
+                assert_eq!(result.map(|_| ()), Err(Refusal::StoreFull));
+            }
+        }
+        Op::Append { who, folder: index, size, flags } => {
+            model.number += 1;
+            let text_name = model.pick(*who, *index);
+            let mailbox = MailboxId(model.folders[*who][&text_name].id);
+            let bytes = text(model.number, *size);
+            match append(store, mailbox, Flags(*flags), &bytes) {
+                Ok(receipt) => {
+                    let next = model.folders[*who][&text_name].next;
+                    assert_eq!(receipt.destination, set((next, next)));
+                    model.add(*who, &text_name, (model.number, *size, *flags));
+                }
+                Err(refusal) => assert_eq!(refusal, Refusal::StoreFull),
+            }
+        }
+        Op::Flags { who, folder, range, add, remove } => {
+            let name = model.pick(*who, *folder);
+            let mailbox = MailboxId(model.folders[*who][&name].id);
+            let ticket = store.set_flags(mailbox, &set(*range), Flags(*add), Flags(*remove));
+            wait(store, ticket).unwrap();
+            let folder = model.folders[*who].get_mut(&name).unwrap();
+            for (_, known) in folder.messages.range_mut(range.0..=range.1) {
+                known.2 = known.2 & !remove | add;
+            }
+        }
+        Op::Expunge { who, folder, range } => {
+            let name = model.pick(*who, *folder);
+            let ticket = store.expunge(MailboxId(model.folders[*who][&name].id), &set(*range));
+            wait(store, ticket).unwrap();
+            model.remove(*who, &name, *range);
+        }
+        Op::Copy { who, from, to, range } => transfer(store, model, (*who, *from, *to, *range), true),
+        Op::Move { who, from, to, range } => transfer(store, model, (*who, *from, *to, *range), false),
+        Op::Create { .. } | Op::Delete { .. } | Op::Rename { .. } => rename(store, model, op),
+        Op::Remount | Op::Crash(_) => {}
+    }
+}
+
+fn transfer(
+    store: &mut SimStore,
+    model: &mut Model,
+    (who, from, to, range): (usize, usize, usize, (u32, u32)),
+    copy: bool,
+) {
+    let (from, to) = (model.pick(who, from), model.pick(who, to));
+    let ids = (MailboxId(model.folders[who][&from].id), MailboxId(model.folders[who][&to].id));
+    let set = UidSet::range(Uid(range.0), Uid(range.1));
+    let ticket = if copy { store.copy(ids.0, &set, ids.1) } else { store.move_messages(ids.0, &set, ids.1) };
+    let receipt = match wait(store, ticket) {
+        Ok(receipt) => receipt,
+        Err(refusal) => {
+            assert_eq!(refusal, Refusal::StoreFull);
+            return;
+        }
+    };
+    let taken = model.in_range(who, &from, range);
+    assert_eq!(receipt.source, taken.iter().map(|(uid, _)| Uid(*uid)).collect());
+    let next = model.folders[who][&to].next;
+    if !taken.is_empty() {
+        assert_eq!(receipt.destination, UidSet::range(Uid(next), Uid(next + taken.len() as u32 - 1)));
+    }
+    if !copy {
+        model.remove(who, &from, range);
+    }
+    taken.iter().for_each(|(_, known)| model.add(who, &to, *known));
+}
+
+fn rename(store: &mut SimStore, model: &mut Model, op: &Op) {
+    let (who, ticket) = match op {
+        Op::Create { who, name: index } => {
+            (*who, store.create_mailbox(AccountId(*who as u32 + 1), &name(NAMES[*index]), None))
+        }
+        Op::Delete { who, folder } => {
+            let text = model.pick(*who, *folder);
+            (*who, store.delete_mailbox(AccountId(*who as u32 + 1), &name(&text)))
+        }
+        Op::Rename { who, folder, name: index } => {
+            let text = model.pick(*who, *folder);
+            (*who, store.rename_mailbox(AccountId(*who as u32 + 1), &name(&text), &name(NAMES[*index])))
+        }
+        _ => return,
+    };
+    if let Err(refusal) = wait(store, ticket) {
+        let fits = matches!(refusal, Refusal::MailboxExists | Refusal::Cannot | Refusal::StoreFull);
+        assert!(fits, "{refusal:?}");
+        return;
+    }
+    // The names are the store's; the messages must be those that the model knows under each id.
+    let mut known: BTreeMap<u32, Folder> =
+        model.folders[who].values().map(|folder| (folder.id, folder.clone())).collect();
+    let inbox_moved = matches!(op, Op::Rename { folder, .. } if model.pick(who, *folder) == "INBOX");
+    let account = AccountId(who as u32 + 1);
+    let before: Vec<String> = model.folders[who].keys().cloned().collect();
+    model.folders[who].clear();
+    for text in names(store, account) {
+        let id = folder(store, account, &text).0;
+        let folder = known.remove(&id).unwrap_or(Folder { id, next: 1, messages: BTreeMap::new() });
+        model.folders[who].insert(text, folder);
+    }
+    if let (true, Op::Rename { name: index, .. }) = (inbox_moved, op) {
+        let inbox = model.folders[who].get_mut("INBOX").unwrap();
+        let (messages, next) = (core::mem::take(&mut inbox.messages), inbox.next);
+        let heir = model.folders[who].get_mut(NAMES[*index]).unwrap();
+        (heir.messages, heir.next) = (messages, next);
+    }
+    if matches!(op, Op::Create { .. }) {
+        assert!(before.iter().all(|name| model.folders[who].contains_key(name)));
+    }
+}
+
+/// Everything that is visible is what the model says.
+fn compare(store: &mut SimStore, model: &mut Model) {
+    for who in 0..2 {
+        let account = AccountId(who as u32 + 1);
+        let known: Vec<String> = model.folders[who].keys().map(ToString::to_string).collect();
+        assert_eq!(names(store, account), known);
+        let mut used = 0;
+        for folder in model.folders[who].values() {
+            used += compare_folder(store, folder, &mut model.modseq);
+        }
+        assert_eq!(store.quota(account).used, used);
+    }
+    let live: u64 =
+        store.segments.in_use().iter().map(|(_, index)| u64::from(store.segments.live(*index))).sum();
+    assert!(live >= store.statistics().letters as u64);
+    assert!(store.state.accounts.values().all(|account| account.reserved == 0));
+}
+
+fn compare_folder(store: &mut SimStore, folder: &Folder, modseq: &mut u64) -> u64 {
+    let id = MailboxId(folder.id);
+    let status = store.status(id).unwrap();
+    assert_eq!(store.uids(id), folder.messages.keys().copied().map(Uid).collect());
+    assert_eq!((status.messages as usize, status.uid_next.0), (folder.messages.len(), folder.next));
+    let (mut bytes, mut unseen, mut deleted) = (0, 0, 0);
+    for (uid, (number, size, flags)) in &folder.messages {
+        let message = store.message(id, Uid(*uid)).unwrap();
+        let expected = text(*number, *size);
+        assert_eq!((message.flags.0, message.size), (*flags, expected.len() as u64));
+        assert!(message.modseq <= status.highest_modseq);
+        assert_eq!(read(store, id, Uid(*uid)).unwrap(), expected);
+        bytes += message.size;
+        unseen += u32::from(flags & 1 == 0);
+        deleted += u32::from(flags & 8 != 0);
+    }
+    assert_eq!((status.bytes, status.unseen, status.deleted), (bytes, unseen, deleted));
+    *modseq = (*modseq).max(status.highest_modseq.0);
+    bytes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_store_does_what_a_few_maps_do(ops in prop::collection::vec(op(), 1..80)) {
+        let mut store = office(64);
+        let mut model = Model::of(&store);
+        for op in &ops {
+            match op {
+                Op::Remount => store = mount(close(store)).unwrap(),
+                Op::Crash(seed) => {
+                    let mut device = store.into_queue().into_device();
+                    device.cut();
+                    device.power_on(Cut::OutOfOrder, *seed);
+                    store = mount(device).unwrap();
+                }
+                op => run(&mut store, &mut model, op),
+            }
+            compare(&mut store, &mut model);
+        }
+        assert_eq!(store.statistics().damage, 0);
+        let mut store = mount(close(store)).unwrap();
+        compare(&mut store, &mut model);
+        let ticket = store.create_mailbox(AccountId(1), &name("Last"), None);
+        if let Ok(receipt) = wait(&mut store, ticket) {
+            assert!(receipt.destination.is_empty());
+            let last = folder(&store, AccountId(1), "Last");
+            assert!(store.status(last).unwrap().highest_modseq > Modseq(model.modseq));
+        }
+    }
+}
