@@ -51,6 +51,12 @@ pub const WORK_MESSAGE: u32 = 1;
 /// Work of looking at what the metadata holds of one letter.
 pub const WORK_RECORD: u32 = 20;
 
+/// UIDs of a mailbox that are listed for one unit of work.
+pub const UIDS_PER_WORK: u32 = 16;
+
+/// Search keys that are judged for one unit of work.
+pub const KEYS_PER_WORK: u32 = 8;
+
 /// Bytes of text that are searched for one unit of work, by each string that is looked for.
 pub const WORK_TEXT_BYTES: usize = 16;
 

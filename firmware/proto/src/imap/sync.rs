@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use mail::{Flags, Message, Modseq, Uid, UidSet};
+use mail::{Flags, Message, Modseq, Status, Uid, UidSet};
 
 use super::{
     emit,
@@ -115,7 +115,7 @@ impl Sync {
             let next = match core::mem::replace(&mut self.place, Place::End) {
                 Place::Start => self.start(turn),
                 Place::Expunges(mut expunges) => match expunges.tell(turn) {
-                    true => take_in(turn),
+                    true => take_in_now(turn),
                     false => Ok(Place::Expunges(expunges)),
                 },
                 Place::Flags(mut report) => match self.tell_flags(&mut report, turn) {
@@ -135,18 +135,19 @@ impl Sync {
     fn start(&self, turn: &mut Turn<'_, '_>) -> Result<Place, Gone> {
         turn.tell_new_keywords();
         let Some(view) = &turn.state.view else { return Ok(Place::End) };
-        let status = turn.mail.status(view.mailbox).ok_or(Gone)?;
-        let tells_ghosts = self.expunges && view.has_ghosts;
+        let (mailbox, tells_ghosts) = (view.mailbox, self.expunges && view.has_ghosts);
+        let status = turn.mail.status(mailbox).ok_or(Gone)?;
         if status.highest_modseq == view.synced && self.own.is_none() && !tells_ghosts {
             return Ok(Place::End);
         }
+        let now = turn.uids(mailbox);
         if self.expunges {
-            let gone = difference(&view.uids, &turn.mail.uids(view.mailbox));
+            let gone = turn.state.view.as_ref().map(|view| difference(&view.uids, &now)).unwrap_or_default();
             if !gone.is_empty() {
                 return Ok(Place::Expunges(Expunges { gone, told: 0 }));
             }
         }
-        take_in(turn)
+        Ok(take_in(&status, &now, turn))
     }
 
     /// Tells flags of messages that the client knew before; says whether all are told.
@@ -224,14 +225,20 @@ impl Expunges {
     }
 }
 
-/// Takes new messages into the view and says how many there are now. From here on the mailbox is as it is now: what is
-/// gone by now and was not told waits for the next report.
-fn take_in(turn: &mut Turn<'_, '_>) -> Result<Place, Gone> {
-    let Some(view) = &mut turn.state.view else { return Ok(Place::End) };
-    let status = turn.mail.status(view.mailbox).ok_or(Gone)?;
-    let now = turn.mail.uids(view.mailbox);
-    view.has_ghosts = !difference(&view.uids, &now).is_empty();
-    let arrived = difference(&now, &view.uids);
+/// [`take_in`] of the mailbox as it is now.
+fn take_in_now(turn: &mut Turn<'_, '_>) -> Result<Place, Gone> {
+    let Some(mailbox) = turn.mailbox() else { return Ok(Place::End) };
+    let status = turn.mail.status(mailbox).ok_or(Gone)?;
+    let now = turn.uids(mailbox);
+    Ok(take_in(&status, &now, turn))
+}
+
+/// Takes new messages into the view and says how many there are now. From here on the mailbox is what it was at this
+/// moment: what was gone and was not told waits for the next report.
+fn take_in(status: &Status, now: &UidSet, turn: &mut Turn<'_, '_>) -> Place {
+    let Some(view) = &mut turn.state.view else { return Place::End };
+    view.has_ghosts = !difference(&view.uids, now).is_empty();
+    let arrived = difference(now, &view.uids);
     if !arrived.is_empty() {
         view.take_in(&arrived, turn.mail);
         let out = turn.output.buffer();
@@ -242,7 +249,7 @@ fn take_in(turn: &mut Turn<'_, '_>) -> Result<Place, Gone> {
         }
     }
     let end = arrived.first().unwrap_or(Uid(u32::MAX));
-    Ok(Place::Flags(FlagReport { next: Uid(0), end, upto: status.highest_modseq }))
+    Place::Flags(FlagReport { next: Uid(0), end, upto: status.highest_modseq })
 }
 
 /// Appends the beginning of a FETCH response.

@@ -2,13 +2,13 @@
 
 use alloc::{rc::Rc, string::String, vec::Vec};
 
-use mail::{AccountId, Flags, Mail, MailboxId, Now, Stop, Ticks};
+use mail::{AccountId, Flags, Mail, MailboxId, Now, Stop, Ticks, UidSet};
 
 use super::{
     Config,
     ast::Literal,
     emit,
-    limits::WORK_PER_STEP,
+    limits::{UIDS_PER_WORK, WORK_PER_STEP},
     reply::{Reply, Role, refused},
     sync::Sync,
     view::View,
@@ -61,6 +61,13 @@ impl Turn<'_, '_> {
             view.keywords = keywords.len();
             flag_lines(keywords, view.read_only, self.output.buffer());
         }
+    }
+
+    /// The messages of a mailbox as they are now.
+    pub(super) fn uids(&mut self, mailbox: MailboxId) -> UidSet {
+        let uids = self.mail.uids(mailbox);
+        self.work.spend(uids.len() / UIDS_PER_WORK);
+        uids
     }
 
     /// The selected mailbox.

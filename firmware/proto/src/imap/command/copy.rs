@@ -51,7 +51,7 @@ struct Copy {
 impl Run for Copy {
     fn step(&mut self, turn: &mut Turn<'_, '_>) -> Step {
         if self.tickets.0.is_empty() {
-            let uids = self.uids.intersection(&turn.mail.uids(self.from));
+            let uids = self.uids.intersection(&turn.uids(self.from));
             let asked = if self.remove {
                 turn.mail.move_messages(self.from, &uids, self.to)
             } else {

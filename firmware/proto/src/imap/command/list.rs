@@ -9,7 +9,6 @@ use crate::{
     Want,
     imap::{
         emit,
-        limits::WORK_NAME,
         reply::Reply,
         turn::{End, Run, Step, Turn},
         utf7,
@@ -60,7 +59,7 @@ impl Run for List {
             if turn.work.is_spent() {
                 return Step::Wait(Want::Turn);
             }
-            turn.work.spend(WORK_NAME);
+            turn.work.spend(self.pattern.work());
             let Some(entry) = self.next(turn) else { return End::new(Reply::ok("That is all")).into() };
             self.tell(&entry, turn);
             self.after = Some(entry.name);

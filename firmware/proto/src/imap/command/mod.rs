@@ -185,8 +185,8 @@ impl Keywords {
 }
 
 /// Whether messages of the view that a command named by number are gone by now, and the client has not been told.
-fn are_some_gone(named: &UidSet, mailbox: MailboxId, turn: &Turn<'_, '_>) -> bool {
-    !difference(named, &turn.mail.uids(mailbox)).is_empty()
+fn are_some_gone(named: &UidSet, mailbox: MailboxId, turn: &mut Turn<'_, '_>) -> bool {
+    !difference(named, &turn.uids(mailbox)).is_empty()
 }
 
 /// RFC 5530 §3: what a command that named such messages is answered (RFC 2180 §4.1.2, §4.2.1, §4.4.1: it is done for the

@@ -4,6 +4,11 @@ use alloc::{vec, vec::Vec};
 
 use mail::{MailboxName, limits::MAILBOX_NAME_BYTES_MAX};
 
+use crate::imap::limits::WORK_NAME;
+
+/// Pieces of a pattern that make matching cost as much again as all else with a name.
+const PIECES_PER_NAME: usize = 8;
+
 /// A pattern, ready to be matched with names.
 #[derive(Debug)]
 pub(super) struct Pattern(Vec<Piece>);
@@ -43,6 +48,11 @@ impl Pattern {
             }
         }
         Some(Self(pieces))
+    }
+
+    /// Work of matching it with one name.
+    pub(super) fn work(&self) -> u32 {
+        WORK_NAME.saturating_mul(1 + u32::try_from(self.0.len() / PIECES_PER_NAME).unwrap_or_default())
     }
 
     /// Whether it matches a name. INBOX is matched in any case of letters, also as the first level of a name.

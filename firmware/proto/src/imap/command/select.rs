@@ -37,7 +37,7 @@ pub(super) fn select(mailbox: &[u8], read_only: bool, turn: &mut Turn<'_, '_>) -
         has_ghosts: false,
         keywords: turn.keywords().len(),
     };
-    let uids = turn.mail.uids(mailbox);
+    let uids = turn.uids(mailbox);
     view.take_in(&uids, turn.mail);
     Select { view: Some(view), status, next: Uid(0) }.into()
 }

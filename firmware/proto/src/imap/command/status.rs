@@ -42,6 +42,6 @@ pub(super) fn status(mailbox: &[u8], items: &[StatusItem], turn: &mut Turn<'_, '
 }
 
 /// How many messages the next session that selects the mailbox would show as `\Recent`.
-fn recent(mailbox: MailboxId, status: &Status, turn: &Turn<'_, '_>) -> u32 {
-    turn.mail.uids(mailbox).intersection(&UidSet::range(status.recent_from, status.uid_next)).len()
+fn recent(mailbox: MailboxId, status: &Status, turn: &mut Turn<'_, '_>) -> u32 {
+    turn.uids(mailbox).intersection(&UidSet::range(status.recent_from, status.uid_next)).len()
 }

@@ -156,7 +156,7 @@ impl Store {
         Ok(None)
     }
 
-    fn end(&mut self, turn: &Turn<'_, '_>) -> End {
+    fn end(&mut self, turn: &mut Turn<'_, '_>) -> End {
         // RFC 3501 §6.4.8: a UID that no message has is no error.
         let reply = if !self.uid && are_some_gone(&self.uids, self.mailbox, turn) {
             EXPUNGE_ISSUED

@@ -2,6 +2,8 @@
 
 use alloc::{borrow::Cow, string::String, vec::Vec};
 
+use zeroize::Zeroize;
+
 use super::{Cursor, Parse, bad};
 use crate::{
     Secret,
@@ -277,10 +279,13 @@ fn is_verb_with_arguments(verb: &str) -> bool {
     VERBS.contains(&verb) || verb == "UNSUBSCRIBE"
 }
 
-/// A name or password. One that is no UTF-8 is nobody's; it is kept as a text that no account has either.
+/// A name or password.
 fn secret(bytes: Cow<'_, [u8]>) -> Parse<Secret> {
     match String::from_utf8(bytes.into_owned()) {
         Ok(text) => Ok(Secret::new(text)),
-        Err(_) => bad("Names and passwords are UTF-8"),
+        Err(error) => {
+            error.into_bytes().zeroize();
+            bad("Names and passwords are UTF-8")
+        }
     }
 }

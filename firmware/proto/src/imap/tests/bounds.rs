@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::{Input, Io, Output, Session, Want, limits::OUTPUT_BYTES_SOFT_MAX};
 
-/// What one message may add to a full buffer: a summary and a header block.
-const PENDING_BYTES_MAX: usize = OUTPUT_BYTES_SOFT_MAX + 48 * 1024;
+/// What one message may add to a full buffer: its envelope and its structure in both forms.
+const PENDING_BYTES_MAX: usize = OUTPUT_BYTES_SOFT_MAX + 3 * mail::limits::SUMMARY_BYTES_MAX;
 
 /// A mailbox of so many small letters.
 fn many(count: u32) -> Driver<ImapSession> {
@@ -96,6 +96,19 @@ fn a_header_beyond_what_the_metadata_holds_is_read_from_the_letter() {
         );
     }
     assert_eq!(say(&mut driver, "a SEARCH HEADER X-Last near"), "* SEARCH\r\na OK That is all\r\n");
+}
+
+#[test]
+fn many_pieces_of_one_letter_do_not_pile_up() {
+    let mut mail = FakeMail::new();
+    let mailbox = mail.mailbox_of(ALICE, "INBOX");
+    let letter = format!("{}\r\nBody\r\n", "X-Filler: 0123456789\r\n".repeat(700));
+    deliver(&mut mail, mailbox, Flags::NONE, letter.as_bytes());
+    let mut driver = inbox(mail);
+    let pieces: Vec<_> = (0..100).map(|from| format!("BODY.PEEK[HEADER]<{from}.15000>")).collect();
+    let said = say(&mut driver, &format!("a FETCH 1 ({})", pieces.join(" ")));
+    assert!(said.len() > 100 * 15_000 && said.ends_with(")\r\na OK That is all\r\n"));
+    assert!(driver.pending_output_max <= PENDING_BYTES_MAX, "{}", driver.pending_output_max);
 }
 
 #[test]

@@ -23,6 +23,7 @@ use crate::{
         sync::{Sync, fetch_head},
         turn::{End, Run, Step, Turn},
     },
+    limits::OUTPUT_BYTES_SOFT_MAX,
     mime::Summary,
 };
 
@@ -192,7 +193,12 @@ impl Fetch {
             for (index, piece) in plan.pieces.iter().enumerate() {
                 let source = piece.source(message.size, Some(&summary));
                 let is_first = out.len() == start;
-                if !stream::write_from_head(piece, &source, head, is_first, &mut self.scratch, out) {
+                // Once the output is full the rest must come in pieces, wherever it is.
+                let has_room = out.len() < OUTPUT_BYTES_SOFT_MAX;
+                turn.work.spend(piece.work(head.len()));
+                if !has_room
+                    || !stream::write_from_head(piece, &source, head, is_first, &mut self.scratch, out)
+                {
                     streams.push(index, source);
                 }
             }

@@ -7,6 +7,8 @@ use crate::{
     imap::{
         ast::{FetchItem, Partial, Section, SectionText},
         emit,
+        limits::WORK_MESSAGE,
+        rescan::work_of_text,
     },
     mime::Summary,
 };
@@ -112,6 +114,14 @@ impl Piece {
             // message or of an encapsulated MESSAGE/RFC822".
             SectionText::Header | SectionText::HeaderFields { .. } => Some(part.message?.header),
             SectionText::Text => Some(part.message?.text),
+        }
+    }
+
+    /// Work of finding it in a header block of so many bytes.
+    pub(super) fn work(&self, head_len: usize) -> u32 {
+        match &self.section.text {
+            SectionText::HeaderFields { names, .. } => work_of_text(head_len.saturating_add(8 * names.len())),
+            _ => WORK_MESSAGE,
         }
     }
 

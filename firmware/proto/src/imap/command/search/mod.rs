@@ -17,7 +17,7 @@ use crate::{
         ast::SearchKey,
         date::Day,
         emit,
-        limits::{WORK_MESSAGE, WORK_RECORD},
+        limits::WORK_RECORD,
         reply::Reply,
         rescan::{Rescan, Rescanned, work_of_text},
         sync::Sync,
@@ -107,7 +107,7 @@ impl Run for Search {
 impl Search {
     /// Judges a message by the index, then by its record.
     fn look_at(&mut self, message: &Message, turn: &mut Turn<'_, '_>) -> Answer {
-        turn.work.spend(WORK_MESSAGE);
+        turn.work.spend(self.query.work);
         let facts = facts(message, None, turn);
         if let Some(answer) = self.query.judge(&facts) {
             return Answer::Known(answer);

@@ -10,7 +10,7 @@ use super::needle::{Needle, Place};
 use crate::imap::{
     ast::{DayOf, DayOrder, SearchKey},
     date::Day,
-    limits::SEARCH_TEXTS_MAX,
+    limits::{KEYS_PER_WORK, SEARCH_TEXTS_MAX, WORK_MESSAGE},
     reply::Reply,
     view::View,
 };
@@ -20,6 +20,8 @@ use crate::mime::{charset, fold::Matcher};
 #[derive(Debug)]
 pub(super) struct Query {
     root: Node,
+    /// Work of judging one message.
+    pub(super) work: u32,
     pub(super) needles: Vec<Needle>,
 }
 
@@ -65,13 +67,14 @@ impl Query {
             Some(Ok(label)) if charset::is_known(label) => Some(label),
             Some(_) => return Err(BAD_CHARSET),
         };
-        let mut builder = Builder { charset, view, keywords, needles: Vec::new() };
+        let mut builder = Builder { charset, view, keywords, needles: Vec::new(), nodes: 0 };
         let root = builder.node(key);
+        let work = WORK_MESSAGE + builder.nodes / KEYS_PER_WORK;
         let needles = builder.needles;
         if needles.iter().filter(|needle| needle.place != Place::Field).count() > SEARCH_TEXTS_MAX {
             return Err(Reply::no("LIMIT", "This looks for too many texts at once"));
         }
-        Ok(Self { root, needles })
+        Ok(Self { root, work, needles })
     }
 
     /// The messages of `all` that could match, as far as the question names them.
@@ -110,10 +113,12 @@ struct Builder<'a> {
     view: &'a View,
     keywords: &'a [String],
     needles: Vec<Needle>,
+    nodes: u32,
 }
 
 impl Builder<'_> {
     fn node(&mut self, key: SearchKey) -> Node {
+        self.nodes += 1;
         match key {
             SearchKey::All => Node::Always(true),
             SearchKey::And(keys) => Node::And(keys.into_iter().map(|key| self.node(key)).collect()),
@@ -205,3 +210,7 @@ fn is_in_order(day: Day, order: DayOrder, other: Day) -> bool {
         DayOrder::Since => day >= other,
     }
 }
+
+#[cfg(test)]
+#[path = "query_tests.rs"]
+mod tests;
