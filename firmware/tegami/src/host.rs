@@ -53,6 +53,11 @@ pub(crate) fn run(options: &Host) -> Result<(), String> {
         // A computer's own clock is right as a rule, and nobody but its owner can set it.
         let ground = Ground { store, flash, listeners, provision, site, clock_is_known: true };
         let serving = serving::open(ground).await?;
+        if let Some(code) = serving.front.claim_code() {
+            let fingerprint = serving.house.certificates.authority().fingerprint;
+            log::info!("nobody has claimed this box yet; the claim code for its page is {code}");
+            log::info!("fingerprint of its CA (SHA-256): {fingerprint}");
+        }
         println!("{}", ready_line(options));
         wait_for_the_end().await?;
         log::info!("closing");
@@ -90,12 +95,13 @@ fn ready_line(options: &Host) -> String {
 fn open(options: &Host, flash: &Arc<Notify>) -> Result<MailStore, String> {
     let path = &options.flash;
     if path.exists() {
-        let queue = queue(path, options, flash)?;
+        // As long as it is: a flash that lost its end is to be refused, not made whole with zeros.
+        let queue = queue(path, 0, options, flash)?;
         return Store::mount(queue, MountOptions::default()).map_err(|error| refusal(path, error));
     }
     let unfinished = unfinished(path);
     let store = Store::format(
-        queue(&unfinished, options, flash)?,
+        queue(&unfinished, options.flash_size, options, flash)?,
         &FormatOptions { uuid: uuid()?, segment_bytes: None },
     );
     let mut store = store.map_err(|error| refusal(path, error))?;
@@ -117,9 +123,8 @@ fn unfinished(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn queue(path: &Path, options: &Host, flash: &Arc<Notify>) -> Result<Threaded, String> {
-    let device =
-        devices::open(path, options.flash_size, &Settings::default()).map_err(|error| error.to_string())?;
+fn queue(path: &Path, size: u64, options: &Host, flash: &Arc<Notify>) -> Result<Threaded, String> {
+    let device = devices::open(path, size, &Settings::default()).map_err(|error| error.to_string())?;
     let bell = Arc::clone(flash);
     let settings = Options { barrier_delay: options.barrier_delay, ..Options::default() };
     Threaded::new(device, settings, Box::new(move || bell.notify_one()))

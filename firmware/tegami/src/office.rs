@@ -208,10 +208,15 @@ impl Office {
     /// Closes the store: what was begun becomes durable, and the log says that it ended cleanly.
     pub(crate) async fn close(&self) {
         self.store.borrow_mut().unmount();
-        self.changes.notify_one();
-        while !self.store.borrow().is_unmounted() {
-            self.settled.notified().await;
-            self.changes.notify_one();
+        loop {
+            self.flush();
+            let ended = self.settle();
+            if self.store.borrow().is_unmounted() {
+                return;
+            }
+            if !ended {
+                self.settled.notified().await;
+            }
         }
     }
 

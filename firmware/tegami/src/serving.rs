@@ -47,7 +47,10 @@ pub(crate) struct Serving {
 pub(crate) async fn open(ground: Ground) -> Result<Serving, String> {
     let Ground { mut store, flash, listeners, provision, site, clock_is_known } = ground;
     let report = *store.mount_report();
-    log::info!("mounted: {} records, {}", report.records, if report.clean { "clean" } else { "after a cut" });
+    if report.records > 0 {
+        let end = if report.clean { "the last run ended in order" } else { "the last run was cut off" };
+        log::info!("mounted: {} records; {end}", report.records);
+    }
     if report.damage > 0 {
         log::error!("{} damaged places were found on the flash", report.damage);
     }
