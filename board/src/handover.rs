@@ -22,8 +22,8 @@ pub struct Handover {
     /// A listener for each privileged port, non-blocking. They outlive this process: who connects while it restarts
     /// waits a moment.
     pub listeners: Vec<(u16, TcpListener)>,
-    /// For DHCP; absent only where the kernel has no packet sockets.
-    pub packet: Option<PacketSocket>,
+    /// For DHCP and for ARP; absent only where the kernel has no packet sockets.
+    pub packets: Option<(PacketSocket, PacketSocket)>,
     /// The way to PID 1.
     pub control: Client,
     /// The interface to use, if there is one yet.
@@ -85,7 +85,11 @@ pub fn take() -> io::Result<Handover> {
 fn unpack(hello: Hello, fds: Vec<OwnedFd>, control: Client) -> Option<Handover> {
     let mut fds = fds.into_iter();
     let (direct, cached) = (fds.next()?, fds.next()?);
-    let packet = if hello.has_packet_socket { Some(PacketSocket::from(fds.next()?)) } else { None };
+    let packets = if hello.has_packet_sockets {
+        Some(PacketSocket::handed_over(fds.next()?, fds.next()?))
+    } else {
+        None
+    };
     let ports = hello.ports.into_iter();
     let listeners =
         ports.map(|port| Some((port, TcpListener::from(fds.next()?)))).collect::<Option<Vec<_>>>()?;
@@ -99,7 +103,7 @@ fn unpack(hello: Hello, fds: Vec<OwnedFd>, control: Client) -> Option<Handover> 
             cached,
         },
         listeners,
-        packet,
+        packets,
         control,
         link: hello.link,
         model: hello.model,

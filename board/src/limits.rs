@@ -49,7 +49,7 @@ pub const BOOT_FILE_BYTES_MAX: usize = 64 << 10;
 /// Largest message between the two processes: a boot file and what else the first message says.
 pub const CONTROL_BYTES_MAX: usize = BOOT_FILE_BYTES_MAX + (16 << 10);
 
-/// Most descriptors in one message: the flash twice, a packet socket, the listeners.
+/// Most descriptors in one message: the flash twice, two packet sockets, the listeners.
 pub const CONTROL_FDS_MAX: usize = 16;
 
 /// Longest text on the console at once: a screen of 80 by 25.

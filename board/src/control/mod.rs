@@ -151,11 +151,11 @@ pub(crate) struct FlashPart {
 }
 
 /// The first message to a new mail process. Its descriptors, in this order: the flash for writing, the flash for
-/// reading, the packet socket if there is one, then one listener for each of `ports`.
+/// reading, the packet sockets for DHCP and ARP if there are any, then one listener for each of `ports`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hello {
     pub(crate) flash: FlashPart,
-    pub(crate) has_packet_socket: bool,
+    pub(crate) has_packet_sockets: bool,
     pub(crate) ports: Vec<u16>,
     pub(crate) link: Option<Link>,
     pub(crate) model: String,

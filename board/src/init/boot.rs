@@ -36,7 +36,8 @@ pub(super) struct Machine {
     /// The boot partition is mounted.
     pub(super) has_boot: bool,
     pub(super) listeners: Vec<(u16, TcpListener)>,
-    pub(super) packet: Option<PacketSocket>,
+    /// For DHCP and for ARP.
+    pub(super) packets: Option<(PacketSocket, PacketSocket)>,
     /// Takes what DHCP servers send to our address, so that the kernel does not answer that nobody is there; what it
     /// gets is read through the packet socket.
     pub(super) _dhcp_port: Option<UdpSocket>,
@@ -63,8 +64,8 @@ pub(super) fn boot(started: Instant) -> io::Result<Machine> {
     if let Err(error) = netlink.link_up(LOOPBACK) {
         log::warn!("the loopback interface is down: {error}");
     }
-    let packet = PacketSocket::open();
-    if let Err(error) = &packet {
+    let packets = PacketSocket::open_dhcp().and_then(|dhcp| Ok((dhcp, PacketSocket::open_arp()?)));
+    if let Err(error) = &packets {
         log::error!("DHCP will not work: {error}");
     }
     Ok(Machine {
@@ -74,7 +75,7 @@ pub(super) fn boot(started: Instant) -> io::Result<Machine> {
         flash,
         has_boot,
         listeners: listen_all(),
-        packet: packet.ok(),
+        packets: packets.ok(),
         _dhcp_port: UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 68)).ok(),
         netlink,
         model: model(),

@@ -286,7 +286,7 @@ impl Init {
         });
         let hello = Hello {
             flash: machine.flash.part.clone(),
-            has_packet_socket: machine.packet.is_some(),
+            has_packet_sockets: machine.packets.is_some(),
             ports: machine.listeners.iter().map(|(port, _)| *port).collect(),
             link: self.link.clone(),
             model: machine.model.clone(),
@@ -296,7 +296,7 @@ impl Init {
             deaths: self.deaths.clone(),
         };
         let mut fds = vec![machine.flash.direct.as_fd(), machine.flash.cached.as_fd()];
-        fds.extend(machine.packet.as_ref().map(AsFd::as_fd));
+        fds.extend(machine.packets.iter().flat_map(|(dhcp, arp)| [dhcp.as_fd(), arp.as_fd()]));
         fds.extend(machine.listeners.iter().map(|(_, listener)| listener.as_fd()));
         send_with(child.socket.as_fd(), &FromInit::Hello(Box::new(hello)), &fds)
     }

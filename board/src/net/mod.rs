@@ -6,9 +6,14 @@
 
 mod datagram;
 pub mod dhcp;
+mod dns;
+mod link_local;
+mod lookup;
 pub mod mdns;
+mod network;
 mod packet;
 mod random;
 pub mod sntp;
 
+pub use network::{Action, Network, Settings, Source, Status};
 pub use packet::{PacketSocket, Received};

@@ -1,4 +1,4 @@
-//! The packet socket: IP datagrams on an interface that has no address yet.
+//! Packet sockets: what can be said on an interface that has no address yet, DHCP and ARP.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -7,20 +7,21 @@ use rustix::net::{AddressFamily, Protocol, SocketFlags, SocketType, socket_with}
 
 use crate::sys;
 
-/// `ETH_P_IP`, in the order in which the kernel wants it.
+/// What a packet socket speaks: `ETH_P_IP` or `ETH_P_ARP`, in the order in which the kernel wants it.
 const IPV4: u16 = 0x0800_u16.to_be();
+const ARP: u16 = 0x0806_u16.to_be();
 
-/// A packet socket that hears every interface, and of them the datagrams for the DHCP client's port alone: a filter in
-/// the kernel drops the rest, so mail costs nothing here.
+/// A packet socket, on all interfaces.
 #[derive(Debug)]
 pub struct PacketSocket {
     fd: OwnedFd,
+    protocol: u16,
 }
 
 /// A datagram that arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// Its length in bytes, from the IP header on.
+    /// Its length in bytes, from the IP header on (or all of an ARP packet).
     pub len: usize,
     /// The interface on which it arrived.
     pub link: u32,
@@ -29,17 +30,44 @@ pub struct Received {
 }
 
 impl PacketSocket {
-    /// Opens one; needs root.
+    /// Opens one that hears datagrams for the DHCP client's port and nothing else: a filter in the kernel drops the
+    /// rest, so mail costs nothing here. Needs root.
     ///
     /// # Errors
     /// Whatever the system says.
-    pub(crate) fn open() -> io::Result<Self> {
+    pub(crate) fn open_dhcp() -> io::Result<Self> {
+        let socket = Self::open(IPV4)?;
+        sys::attach_filter(socket.fd.as_fd(), &dhcp_filter())?;
+        socket.listen()?;
+        Ok(socket)
+    }
+
+    /// Opens one for ARP, which hears nothing until [`listen`](Self::listen): few networks need it. Needs root.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    pub(crate) fn open_arp() -> io::Result<Self> {
+        Self::open(ARP)
+    }
+
+    /// Protocol 0 hears nothing: a filter must stand before the first datagram.
+    fn open(protocol: u16) -> io::Result<Self> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        // Protocol 0 hears nothing: the filter must stand before the first datagram.
         let fd = socket_with(AddressFamily::PACKET, SocketType::DGRAM, flags, None::<Protocol>)?;
-        sys::attach_filter(fd.as_fd(), &dhcp_filter())?;
-        sys::packet_bind(fd.as_fd(), IPV4)?;
-        Ok(Self { fd })
+        Ok(Self { fd, protocol })
+    }
+
+    /// The two sockets as they were handed over.
+    pub(crate) const fn handed_over(dhcp: OwnedFd, arp: OwnedFd) -> (Self, Self) {
+        (Self { fd: dhcp, protocol: IPV4 }, Self { fd: arp, protocol: ARP })
+    }
+
+    /// Begins to hear. Needs no privileges.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    pub fn listen(&self) -> io::Result<()> {
+        Ok(sys::packet_bind(self.fd.as_fd(), self.protocol)?)
     }
 
     /// Receives one datagram, from its IP header on; never waits. Longer ones are cut at the buffer's end.
@@ -51,18 +79,13 @@ impl PacketSocket {
         Ok(Received { len, link, from })
     }
 
-    /// Sends one datagram, an IP header in front, to the neighbour `to` on interface `link`; never waits.
+    /// Sends one datagram, an IP header in front (or an ARP packet), to the neighbour `to` on interface `link`; never
+    /// waits.
     ///
     /// # Errors
     /// Whatever the system says, as when the interface is down.
     pub fn send(&self, link: u32, to: [u8; 6], datagram: &[u8]) -> io::Result<()> {
-        Ok(sys::packet_send(self.fd.as_fd(), IPV4, link, to, datagram)?)
-    }
-}
-
-impl From<OwnedFd> for PacketSocket {
-    fn from(fd: OwnedFd) -> Self {
-        Self { fd }
+        Ok(sys::packet_send(self.fd.as_fd(), self.protocol, link, to, datagram)?)
     }
 }
 
@@ -131,7 +154,7 @@ mod tests {
                 let shown = Command::new("ip").args(["-o", "link", "show", name]).output().unwrap().stdout;
                 String::from_utf8(shown).unwrap().split(':').next().unwrap().parse().unwrap()
             };
-            let socket = PacketSocket::open().unwrap();
+            let socket = PacketSocket::open_dhcp().unwrap();
             let send = |to: &str, payload: &[u8]| {
                 let datagram = emit("192.0.2.1:67".parse().unwrap(), to.parse().unwrap(), payload);
                 socket.send(index("peer"), [0xff; 6], &datagram).unwrap();
@@ -149,6 +172,12 @@ mod tests {
             assert_eq!(received, Received { len: 34, link: index("eth7"), from: [2, 0, 0, 0, 0, 8] });
             assert_eq!(buffer[28..34], *b"for us");
             assert_eq!(socket.receive(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+            let arp = PacketSocket::open_arp().unwrap();
+            arp.send(index("peer"), [0xff; 6], b"unheard").unwrap();
+            arp.listen().unwrap();
+            arp.send(index("peer"), [0xff; 6], b"an ARP packet").unwrap();
+            let heard = std::iter::from_fn(|| arp.receive(&mut buffer).ok()).last().unwrap();
+            assert_eq!((heard.link, heard.len), (index("eth7"), 13));
             assert!(socket.send(999, [0xff; 6], b"x").is_err());
         });
         thread.join().unwrap();

@@ -48,8 +48,8 @@ pub struct Transmit {
     pub packet: [u8; PACKET],
 }
 
-/// What a server said, true at the moment of its arrival. Judge it with [`Clock::judge`](crate::clock::Clock::judge);
-/// call [`Client::distrust`] when it is refused.
+/// What a server said, true at the moment of its arrival. Judge it with [`Clock::judge`](crate::clock::Clock::judge), then
+/// call [`Client::trust`] or [`Client::distrust`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// Nanoseconds since 1970.
@@ -97,6 +97,24 @@ impl Client {
         (self.servers, self.next, self.failures, self.asked) = (servers, 0, 0, None);
     }
 
+    /// Adds servers behind those that there are; begins to ask when there were none.
+    pub fn add_servers(&mut self, now: Duration, servers: &[SocketAddr]) {
+        for server in servers {
+            if !self.servers.contains(server) && self.servers.len() < SNTP_SERVERS_MAX {
+                self.servers.push(*server);
+            }
+        }
+        if !self.servers.is_empty() {
+            self.deadline.get_or_insert(now);
+        }
+    }
+
+    /// Whether every server was asked twice in vain.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.failures as usize >= self.servers.len() * 2
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) is wanted.
     #[must_use]
     pub const fn deadline(&self) -> Option<Duration> {
@@ -135,12 +153,16 @@ impl Client {
         self.asked = None;
         let sample = sample(packet, now.saturating_sub(asked.at));
         if sample.is_some() {
-            self.failures = 0;
             self.deadline = Some(now + PERIOD + self.random.below(PERIOD / 8));
         } else {
             self.fail(now);
         }
         sample
+    }
+
+    /// The last sample was right: its server is asked again, in its time.
+    pub const fn trust(&mut self) {
+        self.failures = 0;
     }
 
     /// The last sample cannot be right: asks the next server.
@@ -296,8 +318,32 @@ mod tests {
         assert!(longest > RETRY_MAX && longest < RETRY_MAX + ms(5000), "{longest:?}");
         client.distrust(now);
         assert!(client.deadline().is_some());
+        client.trust();
+        assert!(!client.is_failing());
+        client.failures = 40;
+        assert!(client.is_failing());
         client.set_servers(now, vec![]);
         assert_eq!((client.deadline(), client.handle_timeout(now)), (None, None));
+        client.add_servers(now, &[]);
+        assert_eq!(client.deadline(), None);
+        client.add_servers(now, &[server(3), server(3), server(4)]);
+        assert_eq!((client.deadline(), client.servers.len(), client.is_failing()), (Some(now), 2, false));
+    }
+
+    #[test]
+    fn servers_that_are_not_believed_are_not_asked_without_end() {
+        let mut client = Client::new(1);
+        client.set_servers(ms(0), vec![server(1), server(2)]);
+        let (mut now, mut questions) = (ms(0), 0);
+        while now < Duration::from_secs(3600) {
+            now = client.deadline().unwrap();
+            if let Some(question) = client.handle_timeout(now) {
+                questions += 1;
+                client.receive(now, question.to, &answer(&question, T, T)).unwrap();
+                client.distrust(now);
+            }
+        }
+        assert!(questions < 40, "{questions}");
     }
 
     #[test]

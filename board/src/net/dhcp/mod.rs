@@ -6,7 +6,7 @@
 
 mod message;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -114,11 +114,9 @@ impl Client {
     /// the box as. `seed` comes from the system's randomness.
     #[must_use]
     pub fn new(mac: [u8; 6], host_name: &str, seed: u64) -> Self {
-        let allowed = |char: &char| char.is_ascii_alphanumeric() || *char == '-';
-        let label = host_name.split('.').next().unwrap_or_default();
         Self {
             mac,
-            host_name: label.chars().filter(allowed).take(63).collect(),
+            host_name: label(host_name),
             random: Random::new(seed),
             state: State::Off,
             transaction: 0,
@@ -129,6 +127,11 @@ impl Client {
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         }
+    }
+
+    /// What the router is to list the box as, from the next question on.
+    pub fn set_host_name(&mut self, host_name: &str) {
+        self.host_name = label(host_name);
     }
 
     /// What we have now.
@@ -325,6 +328,12 @@ impl Client {
             self.events.push_back(Event::Lost);
         }
     }
+}
+
+/// The first label of a name, without what RFC 952 does not know.
+fn label(host_name: &str) -> String {
+    let allowed = |char: &char| char.is_ascii_alphanumeric() || *char == '-';
+    host_name.split('.').next().unwrap_or_default().chars().filter(allowed).take(63).collect()
 }
 
 /// The address that an answer gives, if a host can use it.

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::message::tests::answer;
+pub(crate) use super::message::tests::answer;
 use super::*;
 
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 9];

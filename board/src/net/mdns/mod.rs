@@ -3,7 +3,6 @@
 //! A value that owns no socket and no clock; times count from any fixed moment. It probes for its name, takes another
 //! when that is in use, announces it, answers for it and defends it.
 
-mod message;
 mod sockets;
 #[cfg(test)]
 mod tests;
@@ -12,7 +11,7 @@ use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use self::message::{A, AAAA, ANY, Message, NSEC, Name, PTR, Question, Record};
+use super::dns::{A, AAAA, ANY, Message, NSEC, Name, PTR, Question, Record};
 use super::random::Random;
 use crate::limits::MDNS_ADDRESSES_MAX;
 

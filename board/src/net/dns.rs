@@ -1,4 +1,4 @@
-//! DNS messages in bytes (RFC 1035 §4), as far as a responder needs them.
+//! DNS messages in bytes (RFC 1035 §4), as far as the mDNS responder and the look-up of a name need them.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -14,7 +14,9 @@ pub(super) const IN: u16 = 1;
 pub(super) const TOP_BIT: u16 = 0x8000;
 
 /// QR and AA: an answer, by one who knows (RFC 6762 §18).
-pub(super) const RESPONSE: u16 = 0x8400;
+const RESPONSE: u16 = 0x8400;
+/// RD: ask others too (RFC 1035 §4.1.1).
+pub(super) const RECURSION: u16 = 0x0100;
 /// QR alone, and the bits of opcode and RCODE that must be zero.
 const IS_RESPONSE: u16 = 0x8000;
 const MUST_BE_ZERO: u16 = 0x780f;
@@ -158,7 +160,7 @@ impl Message {
         Some(Self { id, is_response, questions, answers, authorities, additionals })
     }
 
-    /// The message in bytes; `flush` sets the top bit on records (not on what a prober only proposes).
+    /// The message in bytes, for mDNS; `flush` sets the top bit on records (not on what a prober only proposes).
     pub(super) fn emit(&self, flush: bool) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(512);
         let word = |bytes: &mut Vec<u8>, value: u16| bytes.extend_from_slice(&value.to_be_bytes());
