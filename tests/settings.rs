@@ -41,23 +41,23 @@ fn clear(address: &str, password: &str) -> String {
     format!("[[account]]\naddress = \"{address}\"\npassword = \"{password}\"\n")
 }
 
-/// Mistakes that people make, with the words that name line and key. `@` marks the line.
+/// Mistakes that people make, with the words that name line and key. `¶` marks the line.
 const MISTAKES: [(&str, &str); 12] = [
-    ("[[account]]\naddress = \"carol@example.test\"\npasword = \"x\"@\n", "pasword"),
-    ("[[acount]]@\naddress = \"carol@example.test\"\n", "acount"),
-    ("[[account]]\naddress = \"carol@example.test@\npassword = \"x\"\n", ""),
-    ("[[account]]\naddress = 17@\n", "address"),
-    ("[[account]]\naddress = \"carol at example.test\"@\npassword = \"long enough\"\n", "address"),
+    ("[[account]]\naddress = \"carol@example.test\"\npasword = \"x\"¶\n", "pasword"),
+    ("[[acount]]¶\naddress = \"carol@example.test\"\n", "acount"),
+    ("[[account]]\naddress = \"carol@example.test¶\npassword = \"x\"\n", ""),
+    ("[[account]]\naddress = 17¶\n", "address"),
+    ("[[account]]\naddress = \"carol at example.test\"¶\npassword = \"long enough\"\n", "address"),
     (
-        "[[account]]\naddress = \"carol@example.test\"\npassword = \"long enough\"\nquota = \"much\"@\n",
+        "[[account]]\naddress = \"carol@example.test\"\npassword = \"long enough\"\nquota = \"much\"¶\n",
         "quota",
     ),
-    ("[[account]]\naddress = \"carol@elsewhere.test\"@\npassword = \"long enough\"\n", "address"),
-    ("[[account]]\naddress = \"carol@example.test\"\npassword_hash = \"$1$md5\"@\n", "password_hash"),
-    ("[[account]]\naddress = \"alice@example.test\"@\npassword = \"long enough\"\n", "address"),
-    ("[[alias]]\naddress = \"x@example.test\"\nto = [\"nobody@example.test\"]@\n", "to"),
-    ("[relay]\nhost = \"smtp.provider.test\"\ntls = \"perhaps\"@\n", "tls"),
-    ("[network]\naddress = \"192.168.1.300/24\"@\n", "address"),
+    ("[[account]]\naddress = \"carol@elsewhere.test\"¶\npassword = \"long enough\"\n", "address"),
+    ("[[account]]\naddress = \"carol@example.test\"\npassword_hash = \"$1$md5\"¶\n", "password_hash"),
+    ("[[account]]\naddress = \"alice@example.test\"¶\npassword = \"long enough\"\n", "address"),
+    ("[[alias]]\naddress = \"x@example.test\"\nto = [\"nobody@example.test\"]¶\n", "to"),
+    ("[relay]\nhost = \"smtp.provider.test\"\ntls = \"perhaps\"¶\n", "tls"),
+    ("[network]\naddress = \"192.168.1.300/24\"¶\n", "address"),
 ];
 
 #[test]
@@ -69,7 +69,7 @@ fn a_typing_error_is_named_by_line_and_key_and_the_box_serves_as_before() {
     hosted.stop();
     for (mistake, key) in MISTAKES {
         let marked = format!("{good}[[account]]\naddress = \"{BOB}\"\npassword = \"long enough\"\n{mistake}");
-        let (before, after) = marked.rsplit_once('@').expect("each mistake is marked");
+        let (before, after) = marked.rsplit_once('¶').expect("each mistake is marked");
         let line = before.lines().count();
         hosted.provision(&format!("{before}{after}"));
         hosted.start();

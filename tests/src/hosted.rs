@@ -42,12 +42,19 @@ pub struct Options {
     pub flash_size: String,
     /// More words for its command line.
     pub words: Vec<String>,
+    /// Where its folder is made; below cargo's target folder if not said.
+    pub place: Option<PathBuf>,
 }
 
 impl Default for Options {
     /// The tests' own provision file on a flash of 1 GiB.
     fn default() -> Self {
-        Self { provision: Some(provision::file()), flash_size: "1GiB".to_owned(), words: Vec::new() }
+        Self {
+            provision: Some(provision::file()),
+            flash_size: "1GiB".to_owned(),
+            words: Vec::new(),
+            place: None,
+        }
     }
 }
 
@@ -80,7 +87,7 @@ impl Hosted {
 
     /// The program on an empty flash, not started yet. The name is that of its folder.
     pub fn new(name: &str, options: Options) -> Self {
-        let folder = scratch().join(name);
+        let folder = options.place.clone().unwrap_or_else(scratch).join(name);
         std::fs::remove_dir_all(&folder).ok();
         std::fs::create_dir_all(&folder).expect("a folder for the flash can be made");
         let mut site = Site::new(free_offset(), &folder);
