@@ -25,7 +25,6 @@ use crate::{
     root::Root,
     service::Service,
     serving::{self, Ground, Serving},
-    time::{self, TimeServers},
 };
 
 /// Serves until PID 1 says that the box is to be switched off.
@@ -74,11 +73,9 @@ async fn serve(handover: Handover) -> Result<(), String> {
     if handover.reset_password {
         forget_password(&serving, &root).await;
     }
-    let (time_servers, known_servers) = watch::channel(TimeServers::default());
     let house = Rc::clone(&serving.house);
-    let network = Network { house: Rc::clone(&house), root: Rc::clone(&root), links, time_servers };
-    spawn_local(network.run(handover.packet));
-    spawn_local(time::run(house, Rc::clone(&root), known_servers));
+    let network = Network::new(house, Rc::clone(&root), links, handover.packets).await;
+    spawn_local(network.map_err(|error| format!("no network: {error}"))?.run());
     spawn_local(keep_console(Rc::clone(&serving), Rc::clone(&root)));
     if let Some(file) = provision {
         spawn_local(wipe_passwords(Rc::clone(&serving), Rc::clone(&root), file));

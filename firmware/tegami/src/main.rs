@@ -23,7 +23,6 @@ mod root;
 mod serve;
 mod service;
 mod serving;
-mod time;
 mod wire;
 
 use std::process::ExitCode;

@@ -1,134 +1,226 @@
-//! The box's place in the network: a fixed address or DHCP, as the settings say, followed through cable and lease.
+//! The box's place in the network: carries packets and requests for the state machine that decides.
 
-use std::{io, net::IpAddr, rc::Rc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    rc::Rc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use board::{
-    control::{Ipv4Config, Link, Request},
-    net::{
-        PacketSocket,
-        dhcp::{self, Event, Lease},
-    },
+    control::{Ipv4Config, Link},
+    net::{self, Action, PacketSocket, Received, Source, mdns},
 };
 use ring::rand::{SecureRandom, SystemRandom};
-use tokio::{io::unix::AsyncFd, sync::watch, time::Instant};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    net::UdpSocket,
+    sync::watch,
+    time::{sleep, sleep_until},
+};
 
 use crate::{
     house::House,
     http::NetworkView,
     provision::Settings,
     root::{Root, readiness},
-    time::TimeServers,
 };
 
-/// Longest datagram of DHCP that is read; servers keep to the 576 bytes that every host takes (RFC 2131 §2).
-const DATAGRAM_BYTES_MAX: usize = 1_500;
+/// Longest packet that is read: an Ethernet frame's worth, which is what mDNS allows as a rule (RFC 6762 §17).
+const PACKET_BYTES_MAX: usize = 1_500;
 
-/// What the network's task works with.
+/// How often the kernel's IPv6 addresses are looked at: routers announce theirs without being asked.
+const IPV6_PERIOD: Duration = Duration::from_secs(5);
+
+/// Keeps the box on the network.
 pub(crate) struct Network {
-    pub house: Rc<House>,
-    pub root: Rc<Root>,
-    pub links: watch::Receiver<Option<Link>>,
-    pub time_servers: watch::Sender<TimeServers>,
+    house: Rc<House>,
+    root: Rc<Root>,
+    links: watch::Receiver<Option<Link>>,
+    machine: net::Network,
+    dhcp: Option<AsyncFd<PacketSocket>>,
+    arp: Option<AsyncFd<PacketSocket>>,
+    arp_listens: bool,
+    udp: UdpSocket,
+    mdns: Vec<UdpSocket>,
+}
+
+/// What has happened.
+enum Event {
+    Link,
+    Timeout,
+    Ipv6,
+    Settings,
+    Dhcp(io::Result<Received>),
+    Arp(io::Result<Received>),
+    Udp(io::Result<(usize, SocketAddr)>),
+    Mdns(io::Result<(usize, SocketAddr)>),
 }
 
 impl Network {
-    /// Keeps the box on the network for as long as it runs.
-    pub(crate) async fn run(mut self, packet: Option<PacketSocket>) {
-        let settings = Settings::load(self.house.office.as_ref());
-        let name = settings.hostname.unwrap_or_else(|| "tegami".into());
-        match (settings.network.fixed, packet) {
-            (Some((address, gateway)), _) => {
-                let config = Ipv4Config { address: address.address, prefix_len: address.prefix, gateway };
-                self.fixed(config).await;
+    /// A box that is on no network yet.
+    ///
+    /// # Errors
+    /// A socket could not be had.
+    pub(crate) async fn new(
+        house: Rc<House>,
+        root: Rc<Root>,
+        links: watch::Receiver<Option<Link>>,
+        packets: Option<(PacketSocket, PacketSocket)>,
+    ) -> io::Result<Self> {
+        let machine = net::Network::new(settings(&house), house.office.clock().knowledge(), seed());
+        let (dhcp, arp) = match packets {
+            Some((dhcp, arp)) => (Some(readiness(dhcp)?), Some(readiness(arp)?)),
+            None => (None, None),
+        };
+        let udp = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
+        Ok(Self { house, root, links, machine, dhcp, arp, arp_listens: false, udp, mdns: Vec::new() })
+    }
+
+    /// Runs for as long as the box does.
+    pub(crate) async fn run(mut self) {
+        let link = self.links.borrow_and_update().clone();
+        self.machine.set_link(self.now(), link);
+        let mut buffer = [0; PACKET_BYTES_MAX];
+        loop {
+            while let Some(action) = self.machine.poll_action() {
+                self.act(action).await;
             }
-            (None, Some(packet)) => match readiness(packet) {
-                Ok(packet) => self.dhcp(&packet, &name).await,
-                Err(error) => log::error!("no DHCP: {error}"),
+            let event = self.wait(&mut buffer).await;
+            self.take(event, &buffer);
+        }
+    }
+
+    async fn wait(&mut self, buffer: &mut [u8]) -> Event {
+        let deadline = self.machine.deadline().map(|deadline| self.house.office.started() + deadline);
+        let timeout = async {
+            match deadline {
+                Some(deadline) => sleep_until(deadline.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        let readable = tokio::select! {
+            changed = self.links.changed() => return if changed.is_ok() { Event::Link } else { Event::Timeout },
+            () = timeout => return Event::Timeout,
+            () = sleep(IPV6_PERIOD) => return Event::Ipv6,
+            () = self.house.changes() => return Event::Settings,
+            received = self.udp.recv_from(buffer) => return Event::Udp(received),
+            () = packet_waits(self.dhcp.as_ref()) => Event::Dhcp(Err(io::ErrorKind::WouldBlock.into())),
+            () = packet_waits(self.arp.as_ref().filter(|_| self.arp_listens)) => {
+                Event::Arp(Err(io::ErrorKind::WouldBlock.into()))
+            }
+            at = message_waits(&self.mdns) => match self.mdns.get(at) {
+                Some(socket) => return Event::Mdns(socket.try_recv_from(buffer)),
+                None => return Event::Timeout,
             },
-            (None, None) => log::error!("no DHCP: the kernel has no packet sockets"),
+        };
+        match (readable, &self.dhcp, &self.arp) {
+            (Event::Dhcp(_), Some(socket), _) => Event::Dhcp(receive(socket, buffer).await),
+            (_, _, Some(socket)) => Event::Arp(receive(socket, buffer).await),
+            (other, _, None) => other,
         }
     }
 
-    /// Sets the same address whenever there is an interface to set it on.
-    async fn fixed(&mut self, config: Ipv4Config) {
-        loop {
-            if self.links.borrow_and_update().is_some() {
-                let gateway = config.gateway.map(IpAddr::V4);
-                self.take_address(config, NetworkView::Fixed(gateway)).await;
+    fn take(&mut self, event: Event, buffer: &[u8]) {
+        let now = self.now();
+        let bytes = |len: usize| buffer.get(..len).unwrap_or_default();
+        match event {
+            Event::Link => {
+                let link = self.links.borrow_and_update().clone();
+                self.machine.set_link(now, link);
             }
-            if self.links.changed().await.is_err() {
-                return;
+            Event::Timeout => self.machine.handle_timeout(now),
+            Event::Settings => self.machine.configure(now, settings(&self.house)),
+            Event::Ipv6 => {
+                let link = self.machine.status().link.as_ref().map(|link| link.index);
+                self.machine.set_ipv6(now, link.map(mdns::ipv6_addresses).unwrap_or_default());
             }
-        }
-    }
-
-    async fn dhcp(&mut self, packet: &AsyncFd<PacketSocket>, host_name: &str) {
-        let mut client: Option<(Link, dhcp::Client)> = None;
-        loop {
-            let link = self.links.borrow_and_update().clone();
-            client = follow(client, link, host_name, self.now());
-            let deadline = client.as_ref().and_then(|(_, client)| client.deadline());
-            let mut buffer = [0; DATAGRAM_BYTES_MAX];
-            tokio::select! {
-                changed = self.links.changed() => if changed.is_err() { return },
-                () = until(self.house.office.started(), deadline) => {}
-                received = packet.async_io(tokio::io::Interest::READABLE, |packet| packet.receive(&mut buffer)) => {
-                    self.take_datagram(&mut client, received, &buffer);
-                }
+            Event::Dhcp(Ok(received)) => self.machine.receive_dhcp(now, &received, bytes(received.len)),
+            Event::Arp(Ok(received)) => self.machine.receive_arp(now, &received, bytes(received.len)),
+            Event::Udp(Ok((len, from))) => {
+                let system_ns = u64::try_from(system_time().as_nanos()).unwrap_or(u64::MAX);
+                self.machine.receive_udp(now, system_ns, from, bytes(len));
+                self.follow_clock();
             }
-            if let Some((link, client)) = &mut client {
-                self.advance(packet, link, client).await;
-            }
-        }
-    }
-
-    fn take_datagram(
-        &self,
-        client: &mut Option<(Link, dhcp::Client)>,
-        received: io::Result<board::net::Received>,
-        buffer: &[u8],
-    ) {
-        match (received, client) {
-            (Ok(received), Some((link, client))) if received.link == link.index => {
-                let datagram = buffer.get(..received.len).unwrap_or_default();
-                client.receive(self.now(), received.from, datagram);
-            }
-            (Ok(_), _) => {}
-            (Err(error), _) => log::debug!("packet socket: {error}"),
-        }
-    }
-
-    /// Sends what the client has to say and does what it asks.
-    async fn advance(&self, packet: &AsyncFd<PacketSocket>, link: &Link, client: &mut dhcp::Client) {
-        client.handle_timeout(self.now());
-        while let Some(transmit) = client.poll_transmit() {
-            // A datagram that is lost here is repeated as one that is lost on the wire.
-            if let Err(error) = packet.get_ref().send(link.index, transmit.to, &transmit.datagram) {
-                log::debug!("packet socket: {error}");
-            }
-        }
-        while let Some(event) = client.poll_event() {
-            match event {
-                Event::Acquired(lease) => self.take_lease(lease).await,
-                Event::Lost => {
-                    log::warn!("the network took the address back");
-                    let _ = self.root.ask(Request::ClearAddress).await;
-                    self.house.moved(Vec::new(), NetworkView::Waiting);
-                }
+            Event::Mdns(Ok((len, from))) => self.machine.receive_mdns(now, from, bytes(len)),
+            // What was lost here is repeated as what is lost on the wire.
+            Event::Dhcp(Err(error))
+            | Event::Arp(Err(error))
+            | Event::Udp(Err(error))
+            | Event::Mdns(Err(error)) => {
+                log::debug!("network: {error}");
             }
         }
     }
 
-    async fn take_lease(&self, lease: Lease) {
-        let gateway = lease.config.gateway.map(IpAddr::V4);
-        self.time_servers.send_replace(TimeServers(lease.ntp.iter().copied().map(IpAddr::V4).collect()));
-        self.take_address(lease.config, NetworkView::Dhcp(gateway)).await;
+    async fn act(&mut self, action: Action) {
+        let link = self.machine.status().link.as_ref().map_or(0, |link| link.index);
+        let sent = match action {
+            Action::Ask(request) => self.root.ask(request).await.map_err(io::Error::other),
+            Action::Dhcp(transmit) => send(self.dhcp.as_ref(), link, transmit.to, &transmit.datagram),
+            Action::Arp(packet) => self.send_arp(link, &packet),
+            Action::Udp(to, packet) => self.udp.send_to(&packet, to).await.map(drop),
+            Action::Mdns(transmit) => self.send_mdns(link, &transmit).await,
+            Action::Changed => {
+                self.show();
+                Ok(())
+            }
+        };
+        if let Err(error) = sent {
+            log::debug!("network: {error}");
+        }
     }
 
-    async fn take_address(&self, config: Ipv4Config, view: NetworkView) {
-        match self.root.ask(Request::SetAddress(config)).await {
-            Ok(()) => self.house.moved(vec![IpAddr::V4(config.address)], view),
-            Err(problem) => log::error!("the address {} could not be set: {problem}", config.address),
+    fn send_arp(&mut self, link: u32, packet: &[u8]) -> io::Result<()> {
+        const EVERYBODY: [u8; 6] = [0xff; 6];
+        if let (Some(arp), false) = (&self.arp, self.arp_listens) {
+            arp.get_ref().listen()?;
+            self.arp_listens = true;
+        }
+        send(self.arp.as_ref(), link, EVERYBODY, packet)
+    }
+
+    async fn send_mdns(&mut self, link: u32, transmit: &mdns::Transmit) -> io::Result<()> {
+        if self.mdns.is_empty() {
+            self.mdns = open_mdns(link);
+        }
+        for socket in &self.mdns {
+            let is_v4 = socket.local_addr()?.is_ipv4();
+            let to = match transmit.to {
+                mdns::To::Everybody => SocketAddr::from(if is_v4 { mdns::GROUP_V4 } else { mdns::GROUP_V6 }),
+                mdns::To::One(to) => to,
+            };
+            if to.is_ipv4() == is_v4 {
+                socket.send_to(&transmit.message, to).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the rest of the program where the box is now.
+    fn show(&mut self) {
+        let status = self.machine.status();
+        let own = status.address.map(|(config, _)| IpAddr::V4(config.address));
+        let addresses = own.into_iter().chain(status.ipv6.iter().copied().map(IpAddr::V6)).collect();
+        let view = match status.address {
+            None => NetworkView::Waiting,
+            Some((config, Source::Settings)) => NetworkView::Fixed(config.gateway.map(IpAddr::V4)),
+            Some((config, Source::Dhcp)) => NetworkView::Dhcp(config.gateway.map(IpAddr::V4)),
+            Some((_, Source::Own)) => NetworkView::Dhcp(None),
+        };
+        // The sockets belong to an interface and its addresses.
+        self.mdns = match (&status.link, status.address) {
+            (Some(link), Some(_)) => open_mdns(link.index),
+            _ => Vec::new(),
+        };
+        self.house.moved(addresses, view);
+        self.follow_clock();
+    }
+
+    fn follow_clock(&mut self) {
+        let knowledge = *self.machine.clock();
+        if self.house.office.clock().adopt(knowledge) {
+            self.house.clock_changed();
         }
     }
 
@@ -137,36 +229,56 @@ impl Network {
     }
 }
 
-/// The client for the link as it is now: a new one for a new interface, told of the cable otherwise.
-fn follow(
-    client: Option<(Link, dhcp::Client)>,
-    link: Option<Link>,
-    host_name: &str,
-    now: Duration,
-) -> Option<(Link, dhcp::Client)> {
-    let link = link?;
-    let mut client = match client {
-        Some((known, client)) if known.index == link.index && known.mac == link.mac => client,
-        _ => dhcp::Client::new(link.mac, host_name, seed()),
-    };
-    if link.carrier {
-        client.link_up(now);
-    } else {
-        client.link_down();
-    }
-    Some((link, client))
+fn open_mdns(link: u32) -> Vec<UdpSocket> {
+    let opened = [mdns::open_v4(link), mdns::open_v6(link)];
+    opened.into_iter().flatten().filter_map(|socket| UdpSocket::from_std(socket).ok()).collect()
 }
 
-/// Waits until `deadline` after `started`; for ever without one.
-pub(crate) async fn until(started: std::time::Instant, deadline: Option<Duration>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(Instant::from_std(started + deadline)).await,
+fn settings(house: &House) -> net::Settings {
+    let settings = Settings::load(house.office.as_ref());
+    net::Settings {
+        host_name: settings.hostname.unwrap_or_else(|| "tegami".into()),
+        address: settings.network.fixed.map(|(address, gateway)| Ipv4Config {
+            address: address.address,
+            prefix_len: address.prefix,
+            gateway,
+        }),
+        dns: settings.dns,
+        ntp: settings.network.ntp.iter().map(ToString::to_string).collect(),
+    }
+}
+
+async fn packet_waits(socket: Option<&AsyncFd<PacketSocket>>) {
+    match socket {
+        // An error shows itself when the packet is read.
+        Some(socket) => drop(socket.ready(Interest::READABLE).await),
         None => std::future::pending().await,
     }
 }
 
+async fn receive(socket: &AsyncFd<PacketSocket>, buffer: &mut [u8]) -> io::Result<Received> {
+    socket.async_io(Interest::READABLE, |socket| socket.receive(buffer)).await
+}
+
+/// Which socket has a message.
+async fn message_waits(sockets: &[UdpSocket]) -> usize {
+    std::future::poll_fn(|context| {
+        let ready = sockets.iter().position(|socket| socket.poll_recv_ready(context).is_ready());
+        ready.map_or(std::task::Poll::Pending, std::task::Poll::Ready)
+    })
+    .await
+}
+
+fn send(socket: Option<&AsyncFd<PacketSocket>>, link: u32, to: [u8; 6], packet: &[u8]) -> io::Result<()> {
+    socket.map_or(Ok(()), |socket| socket.get_ref().send(link, to, packet))
+}
+
+fn system_time() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 /// A seed for jitter and transaction numbers.
-pub(crate) fn seed() -> u64 {
+fn seed() -> u64 {
     let mut bytes = [0; 8];
     // Without randomness there would be no certificates either; jitter alone does not stop the box.
     let _ = SystemRandom::new().fill(&mut bytes);
