@@ -53,8 +53,7 @@ pub(super) fn authenticate(mechanism: &[u8], initial: Option<Secret>, turn: &mut
     };
     let (exchange, progress) =
         Exchange::begin(mechanism, initial.as_ref().map(|text| text.expose().as_bytes()));
-    let mut job =
-        Authenticate { exchange, lines: Lines::new(RESPONSE_LINE_BYTES_MAX), check: Check { login: None } };
+    let mut job = Authenticate { exchange, lines: Lines::new(RESPONSE_LINE_BYTES_MAX), check: None };
     match job.progress(progress, turn) {
         Some(end) => Begun::End(end),
         None => job.into(),
@@ -114,15 +113,16 @@ fn failed(reply: Reply, turn: &mut Turn<'_, '_>) -> End {
 struct Authenticate {
     exchange: Exchange,
     lines: Lines,
-    check: Check,
+    /// Once there are credentials.
+    check: Option<Check>,
 }
 
 impl Run for Authenticate {
     fn step(&mut self, turn: &mut Turn<'_, '_>) -> Step {
-        if self.check.login.is_some() || turn.answer.is_some() {
-            return self.check.step(turn);
-        }
         loop {
+            if let Some(check) = &mut self.check {
+                return check.step(turn);
+            }
             let progress = match self.lines.next(turn.input) {
                 Line::Partial => return Step::Wait(Want::Input),
                 Line::TooLong => Progress::Failed(Failure::TooLong),
@@ -130,9 +130,6 @@ impl Run for Authenticate {
             };
             if let Some(end) = self.progress(progress, turn) {
                 return end.into();
-            }
-            if self.check.login.is_some() {
-                return self.check.step(turn);
             }
         }
     }
@@ -149,7 +146,7 @@ impl Authenticate {
                 None
             }
             Progress::Credentials(login) => {
-                self.check.login = Some(login);
+                self.check = Some(Check { login: Some(login) });
                 None
             }
             // RFC 3501 §6.2.2: "the server MUST reject the AUTHENTICATE command by sending a tagged BAD response".
