@@ -74,7 +74,7 @@ async fn serve(handover: Handover) -> Result<(), String> {
         forget_password(&serving, &root).await;
     }
     let house = Rc::clone(&serving.house);
-    let network = Network::new(house, Rc::clone(&root), links, handover.packets).await;
+    let network = Network::new(house, Rc::clone(&root), links, handover.packet, handover.arp).await;
     spawn_local(network.map_err(|error| format!("no network: {error}"))?.run());
     spawn_local(keep_console(Rc::clone(&serving), Rc::clone(&root)));
     if let Some(file) = provision {

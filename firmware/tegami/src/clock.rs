@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use board::clock::Clock as Knowledge;
+use board::clock::{Clock as Knowledge, Verdict};
 use jiff::{Timestamp, tz::TimeZone};
 use mail::UnixTime;
 
@@ -37,14 +37,10 @@ impl Clock {
         self.knowledge.borrow().is_known()
     }
 
-    /// What is known of the time.
-    pub(crate) fn knowledge(&self) -> Knowledge {
-        *self.knowledge.borrow()
-    }
-
-    /// Takes over what the network knows of the time; says whether that is new.
-    pub(crate) fn adopt(&self, knowledge: Knowledge) -> bool {
-        self.knowledge.replace(knowledge) != knowledge
+    /// What to do about the time that a server gave, in nanoseconds since 1970.
+    pub(crate) fn judge(&self, server_ns: u64) -> Verdict {
+        let system_ns = u64::try_from(system_time().as_nanos()).unwrap_or(u64::MAX);
+        self.knowledge.borrow_mut().judge(server_ns, system_ns)
     }
 
     /// Changes the time zone to one of the tz database's names.

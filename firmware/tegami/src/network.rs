@@ -4,7 +4,7 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     rc::Rc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use board::{
@@ -66,13 +66,11 @@ impl Network {
         house: Rc<House>,
         root: Rc<Root>,
         links: watch::Receiver<Option<Link>>,
-        packets: Option<(PacketSocket, PacketSocket)>,
+        dhcp: Option<PacketSocket>,
+        arp: Option<PacketSocket>,
     ) -> io::Result<Self> {
-        let machine = net::Network::new(settings(&house), house.office.clock().knowledge(), seed());
-        let (dhcp, arp) = match packets {
-            Some((dhcp, arp)) => (Some(readiness(dhcp)?), Some(readiness(arp)?)),
-            None => (None, None),
-        };
+        let machine = net::Network::new(settings(&house), seed());
+        let (dhcp, arp) = (dhcp.map(readiness).transpose()?, arp.map(readiness).transpose()?);
         let udp = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
         Ok(Self { house, root, links, machine, dhcp, arp, arp_listens: false, udp, mdns: Vec::new() })
     }
@@ -137,11 +135,7 @@ impl Network {
             }
             Event::Dhcp(Ok(received)) => self.machine.receive_dhcp(now, &received, bytes(received.len)),
             Event::Arp(Ok(received)) => self.machine.receive_arp(now, &received, bytes(received.len)),
-            Event::Udp(Ok((len, from))) => {
-                let system_ns = u64::try_from(system_time().as_nanos()).unwrap_or(u64::MAX);
-                self.machine.receive_udp(now, system_ns, from, bytes(len));
-                self.follow_clock();
-            }
+            Event::Udp(Ok((len, from))) => self.machine.receive_udp(now, from, bytes(len)),
             Event::Mdns(Ok((len, from))) => self.machine.receive_mdns(now, from, bytes(len)),
             // What was lost here is repeated as what is lost on the wire.
             Event::Dhcp(Err(error))
@@ -161,6 +155,12 @@ impl Network {
             Action::Arp(packet) => self.send_arp(link, &packet),
             Action::Udp(to, packet) => self.udp.send_to(&packet, to).await.map(drop),
             Action::Mdns(transmit) => self.send_mdns(link, &transmit).await,
+            Action::Time(sample) => {
+                let verdict = self.house.office.clock().judge(sample.unix_ns);
+                self.machine.judged(self.now(), &sample, verdict);
+                self.house.clock_changed();
+                Ok(())
+            }
             Action::Changed => {
                 self.show();
                 Ok(())
@@ -214,14 +214,6 @@ impl Network {
             _ => Vec::new(),
         };
         self.house.moved(addresses, view);
-        self.follow_clock();
-    }
-
-    fn follow_clock(&mut self) {
-        let knowledge = *self.machine.clock();
-        if self.house.office.clock().adopt(knowledge) {
-            self.house.clock_changed();
-        }
     }
 
     fn now(&self) -> Duration {
@@ -271,10 +263,6 @@ async fn message_waits(sockets: &[UdpSocket]) -> usize {
 
 fn send(socket: Option<&AsyncFd<PacketSocket>>, link: u32, to: [u8; 6], packet: &[u8]) -> io::Result<()> {
     socket.map_or(Ok(()), |socket| socket.get_ref().send(link, to, packet))
-}
-
-fn system_time() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// A seed for jitter and transaction numbers.
