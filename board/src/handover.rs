@@ -22,8 +22,10 @@ pub struct Handover {
     /// A listener for each privileged port, non-blocking. They outlive this process: who connects while it restarts
     /// waits a moment.
     pub listeners: Vec<(u16, TcpListener)>,
-    /// For DHCP and for ARP; absent only where the kernel has no packet sockets.
-    pub packets: Option<(PacketSocket, PacketSocket)>,
+    /// For DHCP; absent only where the kernel has no packet sockets.
+    pub packet: Option<PacketSocket>,
+    /// For ARP, which an address of the box's own choice needs; absent with the other.
+    pub arp: Option<PacketSocket>,
     /// The way to PID 1.
     pub control: Client,
     /// The interface to use, if there is one yet.
@@ -90,6 +92,7 @@ fn unpack(hello: Hello, fds: Vec<OwnedFd>, control: Client) -> Option<Handover> 
     } else {
         None
     };
+    let (packet, arp) = packets.unzip();
     let ports = hello.ports.into_iter();
     let listeners =
         ports.map(|port| Some((port, TcpListener::from(fds.next()?)))).collect::<Option<Vec<_>>>()?;
@@ -103,7 +106,8 @@ fn unpack(hello: Hello, fds: Vec<OwnedFd>, control: Client) -> Option<Handover> 
             cached,
         },
         listeners,
-        packets,
+        packet,
+        arp,
         control,
         link: hello.link,
         model: hello.model,
@@ -112,4 +116,81 @@ fn unpack(hello: Hello, fds: Vec<OwnedFd>, control: Client) -> Option<Handover> 
         clock_is_known: hello.clock_is_known,
         deaths: hello.deaths,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::TcpStream;
+    use std::os::fd::BorrowedFd;
+
+    use flash::Flash as _;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    use super::*;
+    use crate::control::{Cause, FlashPart, send_with};
+    use crate::devices::tests::on_disk;
+
+    fn hello(ports: Vec<u16>) -> Hello {
+        let last_words = "panicked".into();
+        Hello {
+            flash: FlashPart { path: "/dev/vda6".into(), start: 65_536, len: 131_072, is_fresh: true },
+            has_packet_sockets: false,
+            ports,
+            link: None,
+            model: "a box".into(),
+            settings: Some(b"version = 1".to_vec()),
+            reset_password: true,
+            clock_is_known: false,
+            deaths: vec![Death { uptime_s: 7, lived_s: 5, cause: Cause::Signal(6), last_words }],
+        }
+    }
+
+    /// Sends `hello` with descriptors and takes what arrives.
+    fn through(hello: Hello, fds: &[BorrowedFd<'_>]) -> Option<Handover> {
+        let (init, mail) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+        send_with(init.as_fd(), &FromInit::Hello(Box::new(hello)), fds).unwrap();
+        let (message, fds) = receive_large(mail.as_fd()).unwrap();
+        let FromInit::Hello(hello) = message else { panic!("{message:?}") };
+        unpack(*hello, fds, Client::new(mail))
+    }
+
+    #[test]
+    fn what_is_handed_over_arrives_and_works() {
+        let path = on_disk("handover");
+        std::fs::write(&path, vec![7; 262_144]).unwrap();
+        let direct = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+        let cached = std::fs::File::open(&path).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let fds = [direct.as_fd(), cached.as_fd(), listener.as_fd()];
+        let taken = through(hello(vec![25]), &fds).unwrap();
+        drop(listener);
+        TcpStream::connect(("127.0.0.1", port)).unwrap().write_all(b"x").unwrap();
+        assert_eq!(taken.listeners[0].0, 25);
+        taken.listeners[0].1.accept().unwrap();
+        assert_eq!(taken.deaths[0].cause.to_string(), "signal 6");
+        assert!(taken.flash.is_fresh && taken.reset_password && taken.packet.is_none());
+        let mut disk = taken.flash.open(&Settings { write_size: 4096, erase_size: 65_536 }).unwrap();
+        assert_eq!(disk.geometry().capacity, 131_072);
+        disk.program(0, &[9; 4096]).unwrap();
+        disk.barrier().unwrap();
+        let content = std::fs::read(&path).unwrap();
+        assert_eq!(
+            (content[65_535], content[65_536], content[69_632]),
+            (7, 9, 7),
+            "at its place in the disk"
+        );
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn a_handover_with_something_missing_is_none() {
+        let file = std::fs::File::open("/proc/self/exe").unwrap();
+        assert!(through(hello(vec![]), &[file.as_fd()]).is_none());
+        assert!(through(hello(vec![25]), &[file.as_fd(), file.as_fd()]).is_none());
+        let sockets = Hello { has_packet_sockets: true, ..hello(vec![]) };
+        assert!(through(sockets, &[file.as_fd(), file.as_fd(), file.as_fd()]).is_none());
+    }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::lookup::Lookup;
 use super::random::Random;
 use super::{dhcp, link_local, mdns, sntp};
-use crate::clock::{Clock, Verdict};
+use crate::clock::Verdict;
 use crate::control::{Ipv4Config, Link, Request};
 
 /// What the owner has settled.
@@ -39,6 +39,9 @@ pub enum Action {
     Arp([u8; 28]),
     /// Send this through the mDNS sockets; they are to be opened when there is an address.
     Mdns(mdns::Transmit),
+    /// A time server says what time it is now: judge it at once by the box's [`Clock`](crate::clock::Clock), then report
+    /// to [`Network::judged`].
+    Time(sntp::Sample),
     /// Send this through an ordinary UDP socket of IPv4 that is kept: time servers and name servers answer to it.
     Udp(SocketAddr, Vec<u8>),
     /// The status has changed.
@@ -76,7 +79,6 @@ pub struct Status {
 pub struct Network {
     settings: Settings,
     status: Status,
-    clock: Clock,
     random: Random,
     dhcp: Option<dhcp::Client>,
     own: Option<link_local::Client>,
@@ -104,14 +106,13 @@ const DNS_PORT: u16 = 53;
 impl Network {
     /// A box without a link. `seed` comes from the system's randomness.
     #[must_use]
-    pub fn new(settings: Settings, clock: Clock, seed: u64) -> Self {
+    pub fn new(settings: Settings, seed: u64) -> Self {
         let mut random = Random::new(seed);
         Self {
             mdns: mdns::Responder::new(&settings.host_name, random.next()),
             sntp: sntp::Client::new(random.next()),
             settings,
             status: Status::default(),
-            clock,
             random,
             dhcp: None,
             own: None,
@@ -128,11 +129,6 @@ impl Network {
     #[must_use]
     pub const fn status(&self) -> &Status {
         &self.status
-    }
-
-    /// What is known of the time.
-    pub const fn clock(&mut self) -> &mut Clock {
-        &mut self.clock
     }
 
     /// The next thing to do.
@@ -278,32 +274,29 @@ impl Network {
         self.settle(now);
     }
 
-    /// A packet has arrived at the UDP socket, while the system's clock says `system_ns` (nanoseconds since 1970).
-    pub fn receive_udp(&mut self, now: Duration, system_ns: u64, from: SocketAddr, bytes: &[u8]) {
+    /// A packet has arrived at the UDP socket.
+    pub fn receive_udp(&mut self, now: Duration, from: SocketAddr, bytes: &[u8]) {
         if let Some(addresses) = self.lookup.as_ref().and_then(|lookup| lookup.receive(from, bytes)) {
             let servers: Vec<_> = addresses.iter().map(|ip| SocketAddr::from((*ip, sntp::PORT))).collect();
             self.sntp.add_servers(now, &servers);
             self.lookup = None;
             self.go_on_looking_up(now);
         } else if let Some(sample) = self.sntp.receive(now, from, bytes) {
-            self.judge(now, system_ns, &sample);
+            self.actions.push_back(Action::Time(sample));
         }
     }
 
-    fn judge(&mut self, now: Duration, system_ns: u64, sample: &sntp::Sample) {
-        let was_known = self.clock.is_known();
-        let verdict = self.clock.judge(sample.unix_ns, system_ns);
+    /// What the clock made of a sample.
+    pub fn judged(&mut self, now: Duration, sample: &sntp::Sample, verdict: Verdict) {
         match verdict {
-            Verdict::Set | Verdict::Right => self.sntp.trust(),
+            Verdict::Set => {
+                self.sntp.trust();
+                let nanos = u32::try_from(sample.unix_ns % 1_000_000_000).unwrap_or(0);
+                let request = Request::SetTime { unix_s: sample.unix_ns / 1_000_000_000, nanos };
+                self.actions.push_back(Action::Ask(request));
+            }
+            Verdict::Right => self.sntp.trust(),
             Verdict::Refuse => self.sntp.distrust(now),
-        }
-        if verdict == Verdict::Set {
-            let nanos = u32::try_from(sample.unix_ns % 1_000_000_000).unwrap_or(0);
-            let request = Request::SetTime { unix_s: sample.unix_ns / 1_000_000_000, nanos };
-            self.actions.push_back(Action::Ask(request));
-        }
-        if self.clock.is_known() != was_known {
-            self.actions.push_back(Action::Changed);
         }
     }
 

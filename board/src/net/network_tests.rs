@@ -1,9 +1,10 @@
 //! The whole of it: from a cable to an address, a name and the time, against a network in a few closures.
 
+use std::cell::RefCell;
 use std::net::Ipv4Addr;
 
 use super::*;
-use crate::clock::EARLIEST_S;
+use crate::clock::{Clock, EARLIEST_S};
 use crate::net::Received;
 use crate::net::datagram;
 use crate::net::dhcp::tests::answer;
@@ -18,7 +19,7 @@ fn link(index: u32, carrier: bool) -> Option<Link> {
 }
 
 fn network(settings: Settings) -> Network {
-    Network::new(settings, Clock::new(0, false), 5)
+    Network::new(settings, 5)
 }
 
 fn named() -> Settings {
@@ -32,6 +33,12 @@ const NOW_NS: u64 = (EARLIEST_S + 86_400 * 365) * 1_000_000_000;
 struct Router {
     has_dhcp: bool,
     knows_time: bool,
+    /// The clock of the box.
+    clock: RefCell<Clock>,
+}
+
+fn router(has_dhcp: bool, knows_time: bool) -> Router {
+    Router { has_dhcp, knows_time, clock: RefCell::new(Clock::new(0, false)) }
 }
 
 impl Router {
@@ -58,7 +65,7 @@ impl Router {
                 message.is_response = true;
                 let name = message.questions[0].name.clone();
                 message.answers = vec![Record { name, kind: A, ttl_s: 60, data: vec![203, 0, 113, 7] }];
-                network.receive_udp(now, 0, *to, &message.emit(false));
+                network.receive_udp(now, *to, &message.emit(false));
             }
             Action::Udp(to, question) if self.knows_time || to.ip() != Ipv4Addr::new(192, 0, 2, 1) => {
                 let mut packet = [0; 48];
@@ -68,10 +75,18 @@ impl Router {
                 for at in [32, 40] {
                     packet[at..at + 4].copy_from_slice(&seconds.to_be_bytes());
                 }
-                network.receive_udp(now, 0, *to, &packet);
+                network.receive_udp(now, *to, &packet);
+            }
+            Action::Time(sample) => {
+                let verdict = self.clock.borrow_mut().judge(sample.unix_ns, 0);
+                network.judged(now, sample, verdict);
             }
             _ => {}
         }
+    }
+
+    fn told_time(&self) -> bool {
+        self.clock.borrow().is_known()
     }
 
     /// Runs the network until `end`; returns every action.
@@ -110,7 +125,7 @@ fn config(address: [u8; 4], prefix_len: u8, gateway: Option<[u8; 4]>) -> Ipv4Con
 
 #[test]
 fn a_cable_gives_an_address_a_name_and_the_time() {
-    let router = Router { has_dhcp: true, knows_time: false };
+    let router = router(true, false);
     let mut network = network(named());
     network.set_link(s(0), link(2, false));
     assert_eq!(asked(&router.run(&mut network, s(0), s(5))), [] as [&Request; 0]);
@@ -123,7 +138,7 @@ fn a_cable_gives_an_address_a_name_and_the_time() {
     assert_eq!(status.address, Some((lent, Source::Dhcp)));
     assert_eq!(status.dns, ["192.0.2.1:53".parse().unwrap()]);
     assert_eq!(status.local_name.as_deref(), Some("mail.local"));
-    assert!(network.clock().is_known());
+    assert!(router.told_time());
     let servers: Vec<_> = actions
         .iter()
         .filter_map(|action| if let Action::Udp(to, _) = action { Some(to.ip()) } else { None })
@@ -133,16 +148,16 @@ fn a_cable_gives_an_address_a_name_and_the_time() {
 
 #[test]
 fn a_router_that_knows_the_time_is_enough() {
-    let router = Router { has_dhcp: true, knows_time: true };
+    let router = router(true, true);
     let mut network = network(named());
     network.set_link(s(0), link(2, true));
     router.run(&mut network, s(0), s(1));
-    assert!(network.clock().is_known());
+    assert!(router.told_time());
 }
 
 #[test]
 fn a_fixed_address_is_used_at_once() {
-    let router = Router { has_dhcp: true, knows_time: true };
+    let router = router(true, true);
     let fixed = config([192, 0, 2, 20], 24, Some([192, 0, 2, 1]));
     let dns = vec!["192.0.2.1:53".parse().unwrap()];
     let settings =
@@ -153,12 +168,12 @@ fn a_fixed_address_is_used_at_once() {
     assert_eq!(asked(&actions)[0], &Request::SetAddress(fixed));
     assert!(!actions.iter().any(|action| matches!(action, Action::Dhcp(_))));
     assert_eq!((network.status().address, &network.status().dns), (Some((fixed, Source::Settings)), &dns));
-    assert!(network.clock().is_known());
+    assert!(router.told_time());
 }
 
 #[test]
 fn where_nobody_gives_an_address_the_box_chooses_one_until_somebody_does() {
-    let alone = Router { has_dhcp: false, knows_time: false };
+    let alone = router(false, false);
     let mut network = network(named());
     network.set_link(s(0), link(2, true));
     let actions = alone.run(&mut network, s(0), s(30));
@@ -168,7 +183,7 @@ fn where_nobody_gives_an_address_the_box_chooses_one_until_somebody_does() {
     assert_eq!(asked(&actions), [&Request::SetAddress(own)]);
     assert_eq!(network.status().local_name.as_deref(), Some("mail.local"));
 
-    let router = Router { has_dhcp: true, knows_time: true };
+    let router = router(true, true);
     let actions = router.run(&mut network, s(30), s(120));
     let lent = config([192, 0, 2, 10], 24, Some([192, 0, 2, 1]));
     assert_eq!(asked(&actions)[0], &Request::SetAddress(lent));
@@ -177,7 +192,7 @@ fn where_nobody_gives_an_address_the_box_chooses_one_until_somebody_does() {
 
 #[test]
 fn a_pulled_cable_keeps_the_address_and_a_new_interface_does_not() {
-    let router = Router { has_dhcp: true, knows_time: true };
+    let router = router(true, true);
     let mut network = network(named());
     network.set_link(s(0), link(2, true));
     router.run(&mut network, s(0), s(10));
@@ -197,7 +212,7 @@ fn a_pulled_cable_keeps_the_address_and_a_new_interface_does_not() {
 
 #[test]
 fn settings_change_what_they_name_and_nothing_else() {
-    let router = Router { has_dhcp: true, knows_time: true };
+    let router = router(true, true);
     let mut network = network(named());
     network.set_link(s(0), link(2, true));
     router.run(&mut network, s(0), s(10));
@@ -220,11 +235,12 @@ fn settings_change_what_they_name_and_nothing_else() {
 
 #[test]
 fn a_time_before_the_newest_letter_is_not_believed() {
-    let router = Router { has_dhcp: true, knows_time: true };
-    let mut network = Network::new(named(), Clock::new(NOW_NS / 1_000_000_000 + 86_400, false), 5);
+    let router = router(true, true);
+    *router.clock.borrow_mut() = Clock::new(NOW_NS / 1_000_000_000 + 86_400, false);
+    let mut network = network(named());
     network.set_link(s(0), link(2, true));
     let actions = router.run(&mut network, s(0), s(60));
-    assert!(!network.clock().is_known());
+    assert!(!router.told_time());
     assert!(!asked(&actions).iter().any(|request| matches!(request, Request::SetTime { .. })));
 }
 
@@ -238,7 +254,7 @@ fn time_servers_that_were_not_there_are_looked_up_again() {
     while now < s(3000) {
         while let Some(action) = network.poll_action() {
             if matches!(action, Action::Dhcp(_)) {
-                Router { has_dhcp: true, knows_time: false }.answer(&mut network, now, &action);
+                router(true, false).answer(&mut network, now, &action);
             }
             actions.push((now, action));
         }
@@ -259,7 +275,7 @@ fn ipv6_alone_gives_a_name() {
     let mut network = network(named());
     network.set_link(s(0), link(2, true));
     network.set_ipv6(s(1), vec!["fe80::1".parse().unwrap()]);
-    Router { has_dhcp: false, knows_time: false }.run(&mut network, s(1), s(5));
+    router(false, false).run(&mut network, s(1), s(5));
     assert_eq!(network.status().local_name.as_deref(), Some("mail.local"));
     network.farewell(s(6));
     assert!(matches!(network.poll_action(), Some(Action::Mdns(_))));
