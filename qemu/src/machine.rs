@@ -118,6 +118,11 @@ impl Builder {
 
     /// Installs what is missing, builds, makes the disk, powers on.
     pub fn start(self) -> Result<Machine> {
+        // What a person got wrong is said before the minutes of a build, not after them.
+        services::choose(self.port_offset)?;
+        if let Some(missing) = self.provision.as_ref().filter(|file| !file.is_file()) {
+            bail!("there is no provision file {}", missing.display());
+        }
         let qemu = toolchain::for_booting()?;
         let image = self.image()?;
         disk::sweep();
