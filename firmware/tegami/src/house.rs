@@ -162,6 +162,7 @@ impl House {
             set_clock_and_limits(&self.office, &settings);
             let names = names(&self.office, &settings, &self.site.borrow());
             *self.configs.borrow_mut() = configs(&self.office, &settings);
+            let before = self.certificates.authority().fingerprint;
             match self.certificates.refresh(&names, moment(&self.office)) {
                 Ok(changes) => {
                     if let Err(refusal) = self.office.carry_out(changes).await {
@@ -169,6 +170,10 @@ impl House {
                     }
                 }
                 Err(error) => log::error!("no new certificate: {error}"),
+            }
+            let fingerprint = self.certificates.authority().fingerprint;
+            if fingerprint != before {
+                log::info!("there is a new CA; its fingerprint (SHA-256) is {fingerprint}");
             }
             self.shown.notify_waiters();
         }

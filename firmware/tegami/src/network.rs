@@ -187,7 +187,13 @@ impl Network {
         for socket in &self.mdns {
             let is_v4 = socket.local_addr()?.is_ipv4();
             let to = match transmit.to {
-                mdns::To::Everybody => SocketAddr::from(if is_v4 { mdns::GROUP_V4 } else { mdns::GROUP_V6 }),
+                mdns::To::Everybody => {
+                    if is_v4 {
+                        mdns::GROUP_V4
+                    } else {
+                        mdns::GROUP_V6
+                    }
+                }
                 mdns::To::One(to) => to,
             };
             if to.is_ipv4() == is_v4 {
