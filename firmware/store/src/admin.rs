@@ -293,11 +293,11 @@ impl<Q: FlashQueue> Store<Q> {
         self.damage.iter()
     }
 
-    /// Figures. Counts segments: not for every letter.
+    /// Figures. Looks at every segment: not to be asked for at every letter.
     pub fn statistics(&self) -> Statistics {
         Statistics {
             capacity: self.layout.capacity(),
-            free: self.bytes_for_mail(),
+            free: self.bytes_for_mail(true),
             mail: self.log.mail,
             programmed: self.log.programmed_before + self.outbox.programmed(),
             letters: self.state.letters.len(),

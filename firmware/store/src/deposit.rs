@@ -27,17 +27,18 @@ impl<Q: FlashQueue> Store<Q> {
             return Err(Refusal::TooLarge);
         }
         self.sweep();
-        if self.drafts.promised() + size.unwrap_or(UNKNOWN_BYTES) > self.bytes_for_mail() {
+        let needed = self.drafts.promised() + size.unwrap_or(UNKNOWN_BYTES);
+        if needed > self.bytes_for_mail(false) && needed > self.bytes_for_mail(true) {
             return Err(Refusal::StoreFull);
         }
         let (id, pin) = self.drafts.add(size).ok_or(Refusal::TooBusy)?;
         Ok(Draft::new(id, pin))
     }
 
-    /// Bytes that letters can still be given, about.
-    pub(crate) fn bytes_for_mail(&self) -> u64 {
+    /// Bytes that letters can still be given, about; see [`segments_for_mail`](Self::segments_for_mail).
+    pub(crate) fn bytes_for_mail(&self, all: bool) -> u64 {
         let head = self.log.body.as_ref().map_or(0, |body| body.room(&self.layout)) as u64;
-        u64::from(self.spare_for_mail()) * u64::from(self.layout.segment_bytes) + head
+        u64::from(self.segments_for_mail(all)) * u64::from(self.layout.segment_bytes) + head
     }
 
     /// Ends the letters whose owners have dropped them: what they have on flash is dead space.

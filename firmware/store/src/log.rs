@@ -126,16 +126,11 @@ impl<Q: FlashQueue> Store<Q> {
         }
     }
 
-    /// Segments that letters can still get, those included that a group would set free.
-    pub(crate) fn spare_for_mail(&self) -> u32 {
-        let kept = self.kept(Class::Mail);
-        match self.segments.free().saturating_sub(kept) {
-            0 => {
-                let dead = self.segments.dead_bodies(self.unneeded_below()).count() as u32;
-                (self.segments.free() + dead).saturating_sub(kept)
-            }
-            spare => spare,
-        }
+    /// Segments that letters can still get: the free ones, and with `all` those as well that can be reused, be it
+    /// after another group. Looks at every segment then.
+    pub(crate) fn segments_for_mail(&self, all: bool) -> u32 {
+        let dead = if all { self.segments.dead_bodies(self.unneeded_below()).count() as u32 } else { 0 };
+        (self.segments.free() + dead).saturating_sub(self.kept(Class::Mail))
     }
 
     /// Whether the reserve has been broken into, so that `class` may not even use the room in its segments.

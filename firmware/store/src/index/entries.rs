@@ -49,7 +49,7 @@ pub(crate) struct Tally {
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
     chunks: Vec<Vec<Packed>>,
-    /// Greatest UID of each chunk.
+    /// Greatest UID of each chunk, or more where it has been removed since [`tidy`](Self::tidy).
     lasts: Vec<u32>,
     len: u32,
     /// All flags of the messages that have more than fit their entries.
@@ -61,7 +61,7 @@ impl Entries {
         self.len
     }
 
-    /// The greatest UID.
+    /// The greatest UID, or more while something is not tidied up.
     pub(crate) fn last_uid(&self) -> u32 {
         self.lasts.last().copied().unwrap_or(0)
     }
@@ -100,9 +100,9 @@ impl Entries {
 
     /// The message with the smallest UID that is at least `uid`.
     pub(crate) fn at_or_after(&self, uid: Uid) -> Option<Entry> {
-        let chunk = self.chunks.get(self.chunk_of(uid.0))?;
-        let at = chunk.partition_point(|packed| packed.uid < uid.0);
-        chunk.get(at).map(|packed| self.unpack(*packed))
+        let mut chunks = self.chunks.get(self.chunk_of(uid.0)..)?.iter();
+        let found = chunks.find_map(|chunk| chunk.get(chunk.partition_point(|packed| packed.uid < uid.0)))?;
+        Some(self.unpack(*found))
     }
 
     /// All messages in order.
@@ -159,8 +159,8 @@ impl Entries {
         let from = self.chunk_of(first.0);
         let rare = &mut self.rare;
         let mut removed = 0;
-        for (chunk, chunk_last) in self.chunks.iter_mut().zip(&mut self.lasts).skip(from) {
-            if chunk.first().is_none_or(|packed| packed.uid > last.0) {
+        for chunk in self.chunks.iter_mut().skip(from) {
+            if chunk.first().is_some_and(|packed| packed.uid > last.0) {
                 break;
             }
             let before = chunk.len();
@@ -175,7 +175,6 @@ impl Entries {
                 stays
             });
             removed += before - chunk.len();
-            *chunk_last = chunk.last().map_or(0, |packed| packed.uid);
         }
         self.len -= removed as u32;
     }

@@ -49,9 +49,13 @@ fn everything_is_there_after_a_clean_end_and_after_a_crash() {
     assert!(store.mount_report().clean, "nothing was programmed since");
     deliver(&mut store, &["alice@example.test"], &text(6, 500)).unwrap();
     let state = dump(&mut store);
+    let before = store.status(inbox(&store, ALICE)).unwrap().highest_modseq;
     let mut store = mount(store.into_queue().into_device()).unwrap();
     assert!(!store.mount_report().clean);
     assert_eq!(dump(&mut store), state);
+    deliver(&mut store, &["alice@example.test"], &text(7, 500)).unwrap();
+    let after = store.status(inbox(&store, ALICE)).unwrap().highest_modseq;
+    assert!(after.0 >= before.0 + (1 << 20), "MODSEQ jumps at an unclean mount");
 }
 
 #[test]

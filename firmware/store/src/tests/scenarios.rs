@@ -50,13 +50,17 @@ fn five() -> Simulator {
 fn worn() -> Simulator {
     static WORN: std::sync::OnceLock<Simulator> = std::sync::OnceLock::new();
     let make = || {
-        let mut store = office(14);
+        let mut store = office(24);
         let mailbox = inbox(&store, ALICE);
         while store.statistics().free >= 70_000 {
-            deliver(&mut store, &[ALICE_TO], &text(1, 20_000)).unwrap();
+            deliver(&mut store, &[ALICE_TO], &text(1, 500)).unwrap();
         }
-        let ticket = store.expunge(mailbox, &UidSet::range(Uid(1), Uid(1000)));
-        wait(&mut store, ticket).unwrap();
+        // Then letters through the segments that were not used yet: the least worn ones are taken first.
+        for _ in 0..6 {
+            let ticket = store.expunge(mailbox, &UidSet::range(Uid(1), Uid(10_000)));
+            wait(&mut store, ticket).unwrap();
+            deliver(&mut store, &[ALICE_TO], &text(1, 60_000)).unwrap();
+        }
         close(store)
     };
     WORN.get_or_init(make).clone()
@@ -242,14 +246,15 @@ scenarios! {
         }
         Ok(())
     };
+    // One unit each, in the places and of the lengths of letters that stood there before.
     segments_that_were_used_before, worn, false, |world| {
         world.mount()?;
-        for _ in 0..4 {
-            world.deliver(&[ALICE_TO], 20_000)?;
-            world.deliver(&[BOB_TO], 20_000)?;
+        world.deliver(&[ALICE_TO], 70_000)?;
+        world.sync()?;
+        for _ in 0..6 {
+            world.deliver(&[ALICE_TO], 500)?;
             world.sync()?;
         }
-        world.deliver(&[ALICE_TO], 20_000)?;
-        world.sync()
+        Ok(())
     };
 }
