@@ -1,6 +1,6 @@
 //! What the mail process finds when it starts: everything that needed root to open.
 //!
-//! PID 1 gives it one end of the control socket as descriptor 0, and through that the [`Hello`] with the rest.
+//! PID 1 gives it one end of the control socket as descriptor 0, and through that the first message with the rest.
 
 use std::io;
 use std::net::TcpListener;

@@ -2,7 +2,7 @@
 //!
 //! The mail process runs unprivileged and asks for what needs root by a [`Request`]; PID 1 checks its ranges, does
 //! it, and answers every request but the heartbeat with a [`Message::Reply`] under the request's number. On its own
-//! account PID 1 sends the [`Hello`] with all descriptors, once, and an [`Event`] when something changes.
+//! account PID 1 sends a first message with all descriptors, once, and an [`Event`] when something changes.
 //!
 //! The socket is `SOCK_SEQPACKET`: one datagram is one message, postcard-encoded. Both ends are the same binary, so
 //! the encoding has no version.
@@ -63,7 +63,7 @@ pub enum Request {
         /// Nanoseconds of the second.
         nanos: u32,
     },
-    /// The flash that the [`Hello`] called fresh is formatted, behind a barrier: from now on it is kept. Nothing may
+    /// The flash that the handover called fresh is formatted, behind a barrier: from now on it is kept. Nothing may
     /// be acknowledged to anybody before the reply.
     FlashReady,
     /// Writes a file of the boot partition, in a way that a power cut leaves the old or the new content.

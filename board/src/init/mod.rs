@@ -5,8 +5,8 @@
 //! mail process when that dies, feeds the watchdog while it lives, and switches the box off in order. It parses nothing
 //! that comes from the network.
 //!
-//! Everything that decides is a pure function or a state machine with its own tests ([`lifeline`], [`links`],
-//! [`modules`], ...); everything that touches the kernel is a few lines beside it.
+//! Everything that decides is a pure function or a state machine with its own tests (`lifeline`, `links`,
+//! `modules`, ...); everything that touches the kernel is a few lines beside it.
 
 mod boot;
 mod boot_files;
