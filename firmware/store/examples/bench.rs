@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p store --example bench [letters]`
 
+#![expect(clippy::expect_used, reason = "a measurement that cannot go on says why and ends")]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

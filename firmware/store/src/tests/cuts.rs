@@ -76,11 +76,13 @@ fn operations(scenario: &Scenario) -> u64 {
 }
 
 /// What is left after the cut, and what was promised until then.
-struct Aftermath {
-    device: Simulator,
-    acknowledged: usize,
-    issued: usize,
-    shown: Shown,
+pub(super) struct Aftermath {
+    pub(super) device: Simulator,
+    pub(super) acknowledged: usize,
+    pub(super) issued: usize,
+    pub(super) shown: Shown,
+    /// The scenario makes the store: until something is acknowledged there may be none.
+    pub(super) formats: bool,
 }
 
 fn cut(case: &Case) -> Aftermath {
@@ -93,15 +95,15 @@ fn cut(case: &Case) -> Aftermath {
     let (acknowledged, issued, shown) = (world.acknowledged, world.issued, world.shown.clone());
     let mut device = world.into_device();
     device.power_on(case.mode, case.seed);
-    Aftermath { device, acknowledged, issued, shown }
+    Aftermath { device, acknowledged, issued, shown, formats: case.scenario.formats }
 }
 
 /// Mounts what a cut left, and checks that it is one of the states that may be seen.
-fn check(case: &Case, states: &[String], after: &Aftermath, device: Simulator) -> Option<SimStore> {
-    let mut store = match mount(device) {
+pub(super) fn check(states: &[String], after: &Aftermath) -> Option<SimStore> {
+    let mut store = match mount(after.device.clone()) {
         Ok(store) => store,
         // Before the first anchor is durable there is no store; formatting begins again.
-        Err(crate::MountError::NotAStore) if case.scenario.formats && after.issued == 0 => return None,
+        Err(crate::MountError::NotAStore) if after.formats && after.issued == 0 => return None,
         Err(error) => panic!("{error}"),
     };
     assert!(!store.is_read_only(), "the store is writable again");
@@ -121,7 +123,7 @@ fn check(case: &Case, states: &[String], after: &Aftermath, device: Simulator) -
 }
 
 /// The recovered store goes on working, with numbers that nobody has seen.
-fn go_on(mut store: SimStore, shown: &Shown, misuses: u64) {
+pub(super) fn go_on(mut store: SimStore, shown: &Shown, misuses: u64) {
     let mut shown = shown.clone();
     see(&store, &mut shown);
     if store.account(ALICE).is_none() {
@@ -153,7 +155,7 @@ fn run(case: &Case, states: &[String]) {
     RUN.fetch_add(1, Ordering::Relaxed);
     match case.second {
         None => {
-            if let Some(store) = check(case, states, &after, after.device.clone()) {
+            if let Some(store) = check(states, &after) {
                 go_on(store, &after.shown, after.device.counts().misuses);
             }
         }

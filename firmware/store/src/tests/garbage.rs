@@ -220,7 +220,7 @@ fn a_damaged_anchor_is_survived_without_programming_anything_twice() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(150))]
 
     #[test]
     fn mounting_survives_any_bytes(

@@ -8,6 +8,7 @@ mod failures;
 mod full;
 mod garbage;
 mod model;
+mod random_cuts;
 mod rig;
 mod scenarios;
 mod streams;

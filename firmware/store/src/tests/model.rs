@@ -273,7 +273,7 @@ fn compare_folder(store: &mut SimStore, folder: &Folder, modseq: &mut u64) -> u6
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(60))]
 
     #[test]
     fn the_store_does_what_a_few_maps_do(ops in prop::collection::vec(op(), 1..80)) {

@@ -1,6 +1,5 @@
 //! What all tests of the store share: small devices, a driver that goes on until all is durable, a little office.
 
-use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -10,6 +9,8 @@ use mail::{
     AccountId, Address, Draft, Flags, Letter, Mail, MailboxId, MailboxName, Receipt, Refusal, Stop, Ticket,
     Uid, UidSet, UnixTime, Unready,
 };
+
+use proptest::test_runner::Config as ProptestConfig;
 
 use crate::limits::SEGMENT_BYTES_MIN;
 use crate::{AccountDetails, FormatOptions, MountError, MountOptions, Store};
@@ -241,5 +242,8 @@ pub(crate) fn names<Q: FlashQueue>(store: &Store<Q>, account: AccountId) -> Vec<
     names
 }
 
-/// Keeps something alive without naming its type.
-pub(crate) type Held = Rc<()>;
+/// How many cases proptest tries; more when `PROPTEST_CASES` says so.
+pub(crate) fn cases(count: u32) -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(count);
+    ProptestConfig { cases, max_shrink_iters: 3000, failure_persistence: None, ..ProptestConfig::default() }
+}
