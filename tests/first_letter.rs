@@ -9,11 +9,20 @@ use tests::hosted::{free_offset, scratch};
 use tests::page;
 use tests::process::{Console, Leash, signal, wait};
 use tests::programs::{curl, swaks, url};
-use tests::provision::{named_account, small_file};
-use tests::site::{Service, Site};
+use tests::site::{Account, Service, Site};
 use tests::tidy::tree::repository;
 
-const ALICE: &str = "alice@example.test";
+/// The provision file that the README gives, word for word.
+fn provision_of_the_readme() -> String {
+    let readme = std::fs::read_to_string(repository().join("README.md")).expect("the README is there");
+    let block = readme.split_once("```toml\n").and_then(|(_, rest)| rest.split_once("```"));
+    block.expect("the README has a provision file").0.to_owned()
+}
+
+/// The account in it.
+fn alice() -> Account {
+    Account { address: "alice@example.test".to_owned(), password: "a long passphrase".to_owned() }
+}
 
 /// Building everything and booting, on a machine that has not built it yet.
 const FIRST_START_MAX: Duration = Duration::from_secs(1500);
@@ -69,7 +78,7 @@ fn a_first_letter_by_the_commands_of_the_readme() {
     std::fs::remove_dir_all(&folder).ok();
     std::fs::create_dir_all(&folder).expect("a folder can be made");
     let provision = folder.join("tegami.toml");
-    std::fs::write(&provision, small_file(&[ALICE])).expect("a file can be written");
+    std::fs::write(&provision, provision_of_the_readme()).expect("a file can be written");
     let offset = free_offset();
     let (disk, provision) = (folder.join("my.disk").display().to_string(), provision.display().to_string());
     let port_offset = offset.to_string();
@@ -78,9 +87,18 @@ fn a_first_letter_by_the_commands_of_the_readme() {
     let mut first = cargo_run_qemu(&words);
     let mut site = Site::new(offset, &folder);
     site.patience = 8;
+    site.hostname = "localhost".to_owned();
     page::download_authority(&site);
-    let letter =
-        ["--to", ALICE, "--from", "ann@client.test", "--header", "Subject: First", "--body", "Hello, box."];
+    let letter = [
+        "--to",
+        "alice@example.test",
+        "--from",
+        "ann@client.test",
+        "--header",
+        "Subject: First",
+        "--body",
+        "Hello, box.",
+    ];
     assert!(swaks(&site, Service::Smtp, "first-swaks", &letter).success().text().contains("<-  250"));
     read_back(&site);
     signal(qemu_of(first.child.id()), "KILL");
@@ -100,7 +118,7 @@ fn a_first_letter_by_the_commands_of_the_readme() {
 }
 
 fn read_back(site: &Site) {
-    let alice = named_account(ALICE);
+    let alice = alice();
     let imap = curl(site, &alice, &[&url(site, "imaps", Service::Imaps, "INBOX/;MAILINDEX=1")]).success();
     let pop3 = curl(site, &alice, &[&url(site, "pop3s", Service::Pop3s, "1")]).success();
     assert!(imap.text().contains("Hello, box."), "{}", imap.all());

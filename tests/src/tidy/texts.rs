@@ -63,11 +63,11 @@ fn readme(tree: &Tree) -> Vec<Finding> {
     };
     let commands = COMMANDS.iter().map(|command| (*command).to_owned());
     let crates = tree.files.iter().filter_map(|file| file.path.strip_suffix("/Cargo.toml"));
-    let folders = crates.map(|path| format!("{}/", path.rsplit('/').next().unwrap_or(path)));
+    let folders = crates.map(|path| format!("`{path}`"));
     commands
         .chain(folders)
         .filter(|wanted| !text.contains(wanted.as_str()))
-        .map(|wanted| Finding::new("README.md", 0, format!("does not show `{wanted}`")))
+        .map(|wanted| Finding::new("README.md", 0, format!("does not show {wanted}")))
         .collect()
 }
 

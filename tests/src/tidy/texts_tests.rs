@@ -3,7 +3,7 @@
 use super::texts::check;
 use super::tree::Tree;
 
-const README: &str = "cargo run -p qemu\ncargo test\nqemu/ boots it\n";
+const README: &str = "cargo run -p qemu\ncargo test\n`qemu` boots it\n";
 
 fn found(extra: &[(&str, &str)]) -> Vec<String> {
     let mut files = vec![("README.md", README), ("qemu/Cargo.toml", "")];
@@ -56,7 +56,7 @@ fn the_readme_shows_the_commands_and_names_every_crate() {
     let found: Vec<String> = found.iter().map(ToString::to_string).collect();
     assert_eq!(
         found,
-        ["README.md:0: does not show `cargo run -p qemu`", "README.md:0: does not show `flash/`"]
+        ["README.md:0: does not show cargo run -p qemu", "README.md:0: does not show `board/flash`"]
     );
     assert_eq!(check(&Tree::of(&[]))[0].sentence, "is missing");
 }
