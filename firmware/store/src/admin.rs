@@ -122,6 +122,7 @@ impl<Q: FlashQueue> Store<Q> {
         };
         let record = AccountPut {
             account,
+            create: id.is_none(),
             new,
             quota: details.quota,
             address,

@@ -4,7 +4,9 @@ use alloc::vec::Vec;
 
 use mail::Ticket;
 
-use crate::format::frame::{self, FRAME_BYTES, Frame};
+use zeroize::Zeroize;
+
+use crate::format::frame::{self, FRAME_BYTES, Frame, kind};
 use crate::format::{Mark, Place};
 use crate::limits::TOUCHED_MAX;
 
@@ -29,6 +31,8 @@ pub(crate) struct Gather {
     any: bool,
     /// Least sequence number of a body segment that a commit among them names.
     pub(crate) first_body: Option<u32>,
+    /// Some record holds a secret: the buffer is wiped when it is empty.
+    pub(crate) secret: bool,
 }
 
 impl Gather {
@@ -47,6 +51,7 @@ impl Gather {
             return Err(error);
         }
         frame::close(&mut self.bytes, start, kind);
+        self.secret |= matches!(kind, kind::ACCOUNT_PUT | kind::SETTING_PUT);
         self.records += 1;
         Ok(self.records - 1)
     }
@@ -108,6 +113,9 @@ impl Gather {
             self.touched.clear();
             self.any = false;
             self.first_body = None;
+            if core::mem::take(&mut self.secret) {
+                self.bytes.zeroize();
+            }
         }
         taken
     }
@@ -132,6 +140,8 @@ pub(crate) struct Flight {
     pub(crate) first_body: Option<u32>,
     /// It ends the life.
     pub(crate) clean: bool,
+    /// Some record holds a secret.
+    pub(crate) secret: bool,
 }
 
 /// One record in a buffer of records.

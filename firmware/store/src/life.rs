@@ -268,7 +268,7 @@ impl<Q: FlashQueue> Store<Q> {
                 self.answer(waiter, result.clone());
             }
         }
-        self.log.give_back(flight.bytes);
+        self.log.give_back(flight.bytes, flight.secret);
         if flight.clean {
             self.life.phase = Phase::Unmounted;
         }
@@ -307,7 +307,7 @@ impl<Q: FlashQueue> Store<Q> {
         }
         if let Some(flight) = self.log.flight.take() {
             self.fail_records(&flight.bytes, flight.records, flight.waiters, Refusal::NotDurable);
-            self.log.give_back(flight.bytes);
+            self.log.give_back(flight.bytes, flight.secret);
         }
         self.drafts.lose_behind(self.log.durable_body);
         self.retreat();
@@ -360,6 +360,7 @@ impl<Q: FlashQueue> Store<Q> {
         let waiters = core::mem::take(&mut gather.waiters);
         self.life.ended = true;
         self.fail_records(&gather.bytes, records, waiters, refusal);
+        self.log.give_back(gather.bytes, gather.secret);
     }
 
     fn fail_records(

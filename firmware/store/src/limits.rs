@@ -4,7 +4,8 @@
 pub const SEGMENT_BYTES_MIN: u32 = 64 << 10;
 
 /// Smallest segment that is chosen by itself: below it, headers and the rests at the ends of segments cost too much.
-pub const SEGMENT_BYTES_DEFAULT_MIN: u32 = 1 << 20;
+/// Small segments on small devices matter because every unclean mount leaves two of them partly used.
+pub const SEGMENT_BYTES_DEFAULT_MIN: u32 = 256 << 10;
 
 /// Largest segment in bytes. Offsets in a segment fit 20 bits in steps of 8, and erasing one must not take long.
 pub const SEGMENT_BYTES_MAX: u32 = 8 << 20;

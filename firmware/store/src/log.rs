@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use flash::FlashQueue;
 use mail::{Refusal, Stop};
+use zeroize::Zeroize;
 
 use crate::Store;
 use crate::format::code;
@@ -57,8 +58,11 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Gives a group's buffer back, wiped of its length only: the next group overwrites it.
-    pub(crate) fn give_back(&mut self, mut bytes: Vec<u8>) {
+    /// Keeps a group's buffer for the next one, wiped if it held a secret.
+    pub(crate) fn give_back(&mut self, mut bytes: Vec<u8>, secret: bool) {
+        if secret {
+            bytes.zeroize();
+        }
         bytes.clear();
         self.spare = bytes;
     }
@@ -240,7 +244,7 @@ impl<Q: FlashQueue> Store<Q> {
         let place = Place { segment: head.segment, offset: head.offset };
         self.outbox.program(&mut self.queue, self.layout.address(place), &bytes);
         self.outbox.barrier(&mut self.queue);
-        let first_body = self.log.gather.first_body;
+        let (first_body, secret) = (self.log.gather.first_body, self.log.gather.secret);
         let waiters = self.log.gather.take(count, len);
         let answered = waiters.len();
         self.log.flight = Some(Flight {
@@ -253,6 +257,7 @@ impl<Q: FlashQueue> Store<Q> {
             floor,
             first_body,
             clean,
+            secret,
         });
         self.log.unbarriered = 0;
         self.life.mark_wanted = false;

@@ -9,7 +9,7 @@ use flash::FlashQueue;
 use crate::damage::DamageList;
 use crate::format::anchor::Anchor;
 use crate::format::code::take;
-use crate::format::frame::{FRAME_BYTES, Frame, kind, verifies};
+use crate::format::frame::{ALIGN, FRAME_BYTES, Frame, kind, verifies};
 use crate::format::header::{Head, Header};
 use crate::format::records::{Clean, CommitView, Extent, Group, Heal};
 use crate::format::{Mark, Place, Seal};
@@ -159,31 +159,46 @@ impl<Q: FlashQueue> Replay<'_, Q> {
         // record is damaged, or padding.
         let mut group_end: Option<u32> = None;
         while at < end {
-            if scan.frame(self.queue, at).is_none() {
-                gap.get_or_insert(at);
-                at += 8;
-                continue;
-            }
-            if let Some(from) = gap.take() {
-                self.gap(&mut scan, chapter, from, at);
-                group_end = group_end.filter(|group_end| at < *group_end);
-            }
-            let Some(found) = scan.frame(self.queue, at) else { continue };
-            if let Some(group) = group_at(at, &found) {
-                self.take_group(found.payload);
-                group_end = Some(group.end);
-            } else {
-                self.apply(chapter, at, &found);
-            }
-            at += found.frame.span() as u32;
-            if group_end.is_some_and(|group_end| at >= group_end) {
-                (at, group_end) = (at.next_multiple_of(self.layout.unit), None);
-                self.touched = None;
+            let found = scan.frame(self.queue, at);
+            match (gap, found) {
+                (None, Some(found)) => {
+                    (at, group_end) = self.step(chapter, at, &found, group_end);
+                }
+                (None, None) => gap = Some(at),
+                (Some(from), Some(_)) => {
+                    self.gap(&mut scan, chapter, from, at);
+                    group_end = group_end.filter(|group_end| at < *group_end);
+                    gap = None;
+                }
+                (Some(_), None) => at += ALIGN as u32,
             }
         }
         if let Some(from) = gap {
             self.gap(&mut scan, chapter, from, end);
         }
+    }
+
+    /// Takes up one frame. Returns where the next one is to be looked for, and the end of the group that it is in.
+    fn step(
+        &mut self,
+        chapter: Chapter,
+        at: u32,
+        found: &Framed<'_>,
+        group_end: Option<u32>,
+    ) -> (u32, Option<u32>) {
+        let mut group_end = group_end;
+        if let Some(group) = group_at(at, found) {
+            self.take_group(found.payload);
+            group_end = Some(group.end);
+        } else {
+            self.apply(chapter, at, found);
+        }
+        let next = at + found.frame.span() as u32;
+        if group_end.is_none_or(|group_end| next < group_end) {
+            return (next, group_end);
+        }
+        self.touched = None;
+        (next.next_multiple_of(self.layout.unit), None)
     }
 
     /// Looks at a stretch in which no frame verifies.

@@ -303,6 +303,8 @@ pub(crate) struct Keyword<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AccountPut<'a> {
     pub(crate) account: u32,
+    /// The account is a new one.
+    pub(crate) create: bool,
     pub(crate) new: NewMailboxes,
     pub(crate) quota: Option<u64>,
     pub(crate) address: &'a str,

@@ -79,6 +79,11 @@ impl State {
         if self.directory.addresses.get(address.as_str()).is_some_and(|owner| *owner != record.account) {
             return Err(Refusal::MailboxExists);
         }
+        // Removed meanwhile; or, where something was lost, never read: then this is all that is left of it.
+        let lost = self.rescue.as_ref().is_some_and(|rescue| rescue.damaged);
+        if !record.create && !lost && !self.accounts.contains_key(&record.account) {
+            return Err(Refusal::NoSuchUser);
+        }
         self.next.account = self.next.account.max(record.account.saturating_add(1));
         let account = self.accounts.entry(record.account).or_default();
         self.directory.addresses.remove(lower(&account.address).as_str());
