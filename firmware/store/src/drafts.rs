@@ -218,7 +218,7 @@ impl Drafts {
     }
 
     /// The letter whose buffer is to be written so that another one can grow: of those that hold a fair share, the
-    /// one that has not grown for the longest time (STORE.md rule 15).
+    /// one that has not grown for the longest time (rule 15).
     pub(crate) fn victim(&self) -> Option<usize> {
         let fair =
             self.states.iter().enumerate().filter(|(_, state)| state.buffer.capacity() >= SEIZE_BYTES_MIN);

@@ -1,4 +1,4 @@
-//! The two ends at which the log grows. Both program whole units only, and none twice (STORE.md rule 9).
+//! The two ends at which the log grows. Both program whole units only, and none twice (rule 9).
 
 use alloc::vec::Vec;
 

@@ -81,6 +81,7 @@ impl Layout {
             && divides(self.unit, self.segment_bytes)
             && divides(self.unit, self.erase_size)
             && divides(self.erase_size, self.segment_bytes)
+            && self.erase_size as usize >= ANCHOR_BYTES
             && (UNIT_BYTES_MIN..=UNIT_BYTES_MAX).contains(&self.unit)
             && (SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&self.segment_bytes);
         if !sound {

@@ -2,7 +2,8 @@
 //!
 //! [`Store`] implements [`mail::Mail`] over a [`flash::FlashQueue`]. It owns no clock, no thread and no socket: its
 //! driver calls [`Store::flush`] when something waits, [`Store::settle`] when the queue has news, and wakes whoever
-//! waits for tickets. `DESIGN.md` says why it is built as it is, `FORMAT.md` what stands on flash.
+//! waits for tickets. `DESIGN.md` says why it is built as it is, and lists the rules that comments name by number;
+//! `FORMAT.md` says what stands on flash.
 
 #![no_std]
 

@@ -1,4 +1,4 @@
-//! Lives of the log: opening one, ending it cleanly, and what a failed barrier does to it (STORE.md rules 4 and 8).
+//! Lives of the log: opening one, ending it cleanly, and what a failed barrier does to it (rules 4 and 8).
 
 use flash::{Fault, FlashQueue};
 use mail::{MailboxId, Receipt, Refusal};
@@ -242,7 +242,7 @@ impl<Q: FlashQueue> Store<Q> {
         }
     }
 
-    /// Reads the anchor from the medium: after a failed barrier a good one alone proves nothing (STORE.md rule 4).
+    /// Reads the anchor from the medium: after a failed barrier a good one alone proves nothing (rule 4).
     fn anchor_reads_back(&mut self) -> bool {
         let mut bytes = [0; ANCHOR_BYTES];
         let address = self.layout.base(self.life.anchor.slot());

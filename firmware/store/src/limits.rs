@@ -32,7 +32,7 @@ pub const UNIT_BYTES_MIN: u32 = 64;
 /// Largest unit: a group ends on one, so that a lone letter costs two.
 pub const UNIT_BYTES_MAX: u32 = 16 << 10;
 
-/// Payload of one extent in bytes (STORE.md rule 15). A larger one would delay a letter that waits behind it.
+/// Payload of one extent in bytes (rule 15). A larger one would delay a letter that waits behind it.
 pub const EXTENT_BYTES_MAX: usize = 64 << 10;
 
 /// Extents of one letter. 8,192 whole ones are 512 MiB; what only comes near the limit by dribbling is refused.
@@ -75,7 +75,7 @@ pub const WINDOW_BYTES: usize = 64 << 10;
 /// What mounting reads at once.
 pub const SCAN_BYTES: usize = 256 << 10;
 
-/// By how much MODSEQ jumps at an unclean mount (STORE.md rule 11): more changes than one life can have lost.
+/// By how much MODSEQ jumps at an unclean mount (rule 11): more changes than one life can have lost.
 pub const MODSEQ_JUMP: u64 = 1 << 20;
 
 /// Greatest MODSEQ: what the index stores in 48 bits. 2^28 unclean mounts away.

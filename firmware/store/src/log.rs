@@ -233,7 +233,11 @@ impl<Q: FlashQueue> Store<Q> {
         if let Some(body) = &mut self.log.body {
             body.pad(&self.layout, &mut self.queue, &mut self.outbox);
         }
-        let Some((head, count, len)) = self.place_group(clean) else { return 0 };
+        let Some((head, count, len)) = self.place_group(clean) else {
+            // No group can be written any more, so nothing may ask for one: neither marks nor more body.
+            (self.log.unbarriered, self.life.mark_wanted) = (0, false);
+            return 0;
+        };
         let mut bytes = core::mem::take(&mut self.log.spare);
         // Without a body head nothing of the body log lies behind the mark.
         let floor = self.log.body.as_ref().map_or(self.log.next_seq, |_| self.log.durable_body.seq);

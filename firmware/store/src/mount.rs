@@ -382,7 +382,7 @@ impl From<Unfit> for MountError {
 }
 
 /// Where the UIDVALIDITYs of a new store begin: not where those of the store began that was here before, so that no
-/// client takes letters of one for letters of the other (STORE.md rule 12: never from a clock).
+/// client takes letters of one for letters of the other (rule 12: never from a clock).
 fn first_uid_validity(uuid: &[u8; 16]) -> u32 {
     1 + (crc32c::crc32c(uuid) >> 2)
 }

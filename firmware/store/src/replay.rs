@@ -1,5 +1,5 @@
 //! Replaying the metadata log at a mount: which segments it consists of, what in them is durable, and what of the
-//! last group counts (STORE.md rules 6 to 10). `DESIGN.md` has the argument.
+//! last group counts (rules 6 to 10). `DESIGN.md` has the argument.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;

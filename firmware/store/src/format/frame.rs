@@ -47,7 +47,7 @@ pub(crate) mod kind {
 pub(crate) const ENCODING_RAW: u8 = 0;
 
 /// What the CRCs of one segment begin with: the store's identity and the segment's sequence number. What the segment
-/// held in an earlier life, or in another store, never verifies (STORE.md rule 6).
+/// held in an earlier life, or in another store, never verifies (rule 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seed(u32);
 

@@ -41,7 +41,7 @@ pub(crate) struct Header {
     pub(crate) erases: u32,
     /// The life that opened it; see [`super::anchor`].
     pub(crate) life: u64,
-    /// The segment before it in the same head, and where that one ends (STORE.md rule 8).
+    /// The segment before it in the same head, and where that one ends (rule 8).
     pub(crate) before: Option<Seal>,
     /// The last segment of the other head when this one was opened, and how far it was known good then.
     pub(crate) beside: Option<Seal>,

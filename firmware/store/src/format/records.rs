@@ -18,7 +18,7 @@ pub(crate) struct Group<'a> {
     pub(crate) life: u64,
     /// Seconds since 1970 when it was written.
     pub(crate) time: i64,
-    /// What the last good barrier made durable in both heads (STORE.md rule 7).
+    /// What the last good barrier made durable in both heads (rule 7).
     pub(crate) meta: Mark,
     pub(crate) body: Mark,
     /// Records that follow, and their bytes with frames and padding.
@@ -41,7 +41,7 @@ pub(crate) struct Clean {
 }
 
 /// Damage found at `at` was answered: these mailboxes (`None`: all with ids below `below`) have new UIDVALIDITYs,
-/// counted up from `uid_validity` in the order of their ids (STORE.md rule 12).
+/// counted up from `uid_validity` in the order of their ids (rule 12).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Heal {
     pub(crate) at: Mark,

@@ -165,7 +165,7 @@ impl State {
         Ok(Receipt::default())
     }
 
-    /// Gives mailboxes that may have lost something new UIDVALIDITYs (STORE.md rule 12).
+    /// Gives mailboxes that may have lost something new UIDVALIDITYs (rule 12).
     fn apply_heal(&mut self, mut payload: &[u8]) -> Applied {
         let Some(record) = take::<Heal>(&mut payload) else { return UNREADABLE };
         let named = record.mailboxes.map(BTreeSet::from_iter);

@@ -1,4 +1,4 @@
-//! Programs, erases and barriers that fail, and devices that take no more writes (STORE.md rule 4).
+//! Programs, erases and barriers that fail, and devices that take no more writes (rule 4).
 
 use alloc::vec::Vec;
 

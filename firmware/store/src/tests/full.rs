@@ -93,6 +93,34 @@ fn what_a_reader_holds_is_not_reused() {
     assert_eq!(out, text(2, 60_000));
 }
 
+/// A letter that is dead as soon as it is committed stands in the last group: a recovery would verify its body, and
+/// everything behind it in the group depends on that.
+#[test]
+fn what_a_recovery_may_verify_is_not_reused() {
+    let mut store = office(24);
+    let trash = folder(&store, ALICE, "Trash");
+    let draft = store.draft(None).unwrap();
+    store.add_mailbox(&draft, trash, Flags::NONE).unwrap();
+    stream(&mut store, &draft, &text(1, 150_000)).unwrap();
+    let _ = store.delete_mailbox(ALICE, &name("Trash")).unwrap();
+    let late = deposit(&mut store, &draft).unwrap();
+    let kept = send(&mut store, &["alice@example.test"], &text(2, 500)).unwrap();
+    pump(&mut store);
+    assert_eq!(late.result(), Some(Err(Refusal::NoSuchMailbox)));
+    let dead = |store: &SimStore| {
+        let dead = store.segments.dead_bodies(u32::MAX).count();
+        (dead, store.segments.dead_bodies(store.log.floor).count())
+    };
+    assert_eq!(dead(&store), (2, 0), "dead, and looked at by a recovery");
+    let device = store.queue().device().clone();
+    assert_eq!(mount(device).unwrap().uids(inbox(&store, ALICE)).len(), 1);
+    assert!(kept.result().unwrap().is_ok());
+    for number in 3..5 {
+        deliver(&mut store, &["alice@example.test"], &text(number, 500)).unwrap();
+    }
+    assert_eq!(dead(&store), (2, 2));
+}
+
 #[test]
 fn a_letter_that_does_not_fit_is_refused_before_it_is_sent() {
     let mut store = office(24);
@@ -124,6 +152,7 @@ fn the_reserve_itself_can_run_out_and_says_so() {
         }
     }
     assert_eq!(refused, Some(Stop::Refused(Refusal::StoreFull)));
+    assert_eq!((store.waiting(), store.needs_flush(), store.barrier_in_flight()), (0, false, false));
     let state = dump(&mut store);
     let device: Simulator = store.into_queue().into_device();
     let mut store = mount(device).unwrap();
