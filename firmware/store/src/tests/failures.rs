@@ -176,3 +176,61 @@ fn a_failure_while_closing_ends_the_store_all_the_same() {
         assert!(found == if durable { 3 } else { 2 } || !durable, "{found}");
     }
 }
+
+/// Delivers letters in groups of two whatever becomes of them. Returns which were acknowledged.
+fn deliver_all(store: &mut SimStore) -> Vec<u64> {
+    let mut tickets = Vec::new();
+    for number in 0..8 {
+        let size = if number % 3 == 0 { 9000 } else { 300 };
+        if let Ok(ticket) = send(store, &["alice@example.test"], &text(number, size)) {
+            tickets.push((number, ticket));
+        }
+        if number % 2 == 1 {
+            pump(store);
+        }
+    }
+    let good = tickets.iter().filter(|(_, ticket)| matches!(ticket.result(), Some(Ok(_))));
+    good.map(|(number, _)| *number).collect()
+}
+
+/// A barrier fails, the store goes on in a new life, and then the power goes as well.
+#[test]
+fn a_cut_after_a_failed_barrier_loses_nothing_that_was_acknowledged() {
+    let base = furnished();
+    for skip in 0..6 {
+        for point in 0.. {
+            let mut reached = false;
+            for mode in Cut::ALL {
+                let mut device = base.clone();
+                device.reseed(skip * 100 + point);
+                device.fail_barrier(skip);
+                device.cut_after(point);
+                let Ok(mut store) = mount(device) else { continue };
+                let acknowledged = deliver_all(&mut store);
+                let mut device = store.into_queue().into_device();
+                reached |= !device.is_powered();
+                device.cut();
+                device.power_on(mode, point);
+                let misuses = device.counts().misuses;
+                let mut again = mount(device).unwrap();
+                let mailbox = inbox(&again, ALICE);
+                let uids: Vec<Uid> = again.uids(mailbox).iter().collect();
+                let found: Vec<Vec<u8>> =
+                    uids.iter().map(|uid| read(&mut again, mailbox, *uid).unwrap()).collect();
+                for number in 0..8 {
+                    let size = if number % 3 == 0 { 9000 } else { 300 };
+                    let count = found.iter().filter(|bytes| **bytes == text(number, size)).count();
+                    let case = alloc::format!("letter {number}, barrier {skip}, cut {point} {mode:?}");
+                    assert!(count <= 1, "{case}: twice");
+                    assert!(count == 1 || !acknowledged.contains(&number), "{case}: lost");
+                }
+                assert_eq!(again.statistics().damage, 0, "barrier {skip}, cut {point} {mode:?}");
+                deliver(&mut again, &["alice@example.test"], &text(99, 3000)).unwrap();
+                assert_eq!(again.queue().device().counts().misuses, misuses);
+            }
+            if !reached {
+                break;
+            }
+        }
+    }
+}
