@@ -36,7 +36,10 @@ pub const CLEAR_PASSWORD: &str = "パスワード \"1\" \\ %";
 /// The account with little room.
 pub const SMALL_ACCOUNT: &str = "small@example.test";
 
-/// Its room in bytes.
+/// Another one with as little.
+pub const NARROW_ACCOUNT: &str = "narrow@example.test";
+
+/// Their room in bytes.
 pub const SMALL_QUOTA: usize = 1024 * 1024;
 
 /// Largest message accepted, in bytes.
@@ -71,7 +74,9 @@ pub fn file() -> String {
     for address in ALIAS_TARGETS.iter().chain([&CATCH_ALL_ACCOUNT]) {
         account(&mut text, address, "");
     }
-    account(&mut text, SMALL_ACCOUNT, &format!("quota = \"{}KiB\"\n", SMALL_QUOTA / 1024));
+    for address in [SMALL_ACCOUNT, NARROW_ACCOUNT] {
+        account(&mut text, address, &format!("quota = \"{}KiB\"\n", SMALL_QUOTA / 1024));
+    }
     let clear = CLEAR_PASSWORD.replace('\\', "\\\\").replace('"', "\\\"");
     writeln!(text, "[[account]]\naddress = \"{CLEAR_ACCOUNT}\"\npassword = \"{clear}\"")
         .expect("a string takes all");

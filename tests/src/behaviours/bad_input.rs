@@ -224,6 +224,33 @@ fn timed_letters(site: &Site, to: &Account, first: u64) -> Duration {
     start.elapsed()
 }
 
+/// Clients that ask for a large letter again and again and never read: what is sent to them waits at their end, and
+/// the others are served.
+pub fn a_client_that_never_reads_holds_up_nobody(site: &Site) {
+    let account = site.account();
+    Imap::log_in(site, &account).append("INBOX", "", &numbered(1, 2 << 20));
+    let greedy: Vec<Imap> = (0..10)
+        .map(|_| {
+            let mut imap = Imap::select(site, &account, "INBOX");
+            for _ in 0..20 {
+                imap.start("FETCH 1 BODY.PEEK[]").expect("the connection is open");
+            }
+            imap
+        })
+        .collect();
+    let start = Instant::now();
+    for _ in 0..5 {
+        serves(site);
+    }
+    assert!(
+        start.elapsed() < site.patient(15) + site.settling * 5,
+        "five letters took {:?}",
+        start.elapsed()
+    );
+    drop(greedy);
+    serves(site);
+}
+
 /// Random bytes instead of a protocol, on every port.
 pub fn binary_noise_is_survived(site: &Site) {
     let mut random = Random::new(25);

@@ -7,6 +7,7 @@ use crate::clients::{Imap, Pop3, Smtp};
 use crate::letters::{numbered, short};
 use crate::organiser::Organiser;
 use crate::programs::{curl, fetchmail, mbsync, python, url};
+use crate::provision;
 use crate::site::{Account, Service, Site};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -186,6 +187,49 @@ pub fn filing_is_as_it_was_confirmed(site: &Site) {
     });
     assert!(organiser.steps() > 5, "{} steps", organiser.steps());
     organiser.verify(site);
+}
+
+/// A connection that ends inside the literal, or that sends too little of it, appends nothing.
+pub fn an_append_that_breaks_off_leaves_nothing(site: &Site) {
+    let account = site.account();
+    let letter = numbered(1, 200_000);
+    for (plus, cut) in [("", 0), ("", 100_000), ("+", 150_000), ("+", letter.len())] {
+        let mut imap = Imap::log_in(site, &account);
+        imap.start(&format!("APPEND INBOX {{{}{plus}}}", letter.len() + 1)).expect("the connection is open");
+        if plus.is_empty() {
+            imap.wire.line().expect("a continuation");
+        }
+        imap.wire.send(&letter[..cut]).expect("the connection is open");
+    }
+    let mut imap = Imap::log_in(site, &account);
+    imap.append("INBOX", "", &letter);
+    assert_eq!(inbox(site, &account, 1), [letter]);
+}
+
+/// A mailbox that is full takes no more by APPEND or COPY either, says so in the words that clients know (RFC 9208),
+/// and takes letters again when some are gone.
+pub fn an_append_beyond_the_quota_is_refused(site: &Site) {
+    let narrow = provision::named_account(provision::NARROW_ACCOUNT);
+    let mut imap = Imap::select(site, &narrow, "INBOX");
+    let letter = numbered(1, provision::SMALL_QUOTA / 8);
+    let mut kept = 0;
+    let refusal = loop {
+        let answer = imap.try_append("INBOX", "", &letter).expect("the connection stays");
+        if answer.status != "OK" {
+            break answer;
+        }
+        kept += 1;
+        assert!(kept <= 8, "{kept} letters of an eighth of the room each are in it");
+    };
+    assert!(refusal.status == "NO" && refusal.text.starts_with("[OVERQUOTA]"), "{refusal:?}");
+    assert!(kept >= 6, "it refuses after {kept} letters of an eighth of the room each");
+    let copied = imap.refused("NO", "COPY 1:* Archive");
+    assert!(copied.starts_with("[OVERQUOTA]"), "{copied}");
+    imap.ok("STORE 1:2 +FLAGS.SILENT (\\Deleted)");
+    imap.ok("EXPUNGE");
+    imap.append("INBOX", "", &letter);
+    imap.ok("NOOP");
+    assert_eq!(imap.uids().len(), kept - 1);
 }
 
 /// The one file of a Maildir whose text contains these words.

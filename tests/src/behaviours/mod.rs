@@ -85,6 +85,8 @@ macro_rules! behaviours {
             an_appended_letter_comes_back_byte_for_byte,
             no_password_travels_in_clear,
             filing_is_as_it_was_confirmed,
+            an_append_that_breaks_off_leaves_nothing,
+            an_append_beyond_the_quota_is_refused,
         );
         $crate::behaviours!(@ $site, pop3:
             curl_reads_by_pop3_after_stls,
@@ -113,6 +115,7 @@ macro_rules! behaviours {
             bare_line_ends_smuggle_nothing,
             slow_clients_hold_up_nobody,
             fifty_stalled_senders_hold_up_nobody,
+            a_client_that_never_reads_holds_up_nobody,
             binary_noise_is_survived,
             tls_noise_is_survived,
             commands_before_tls_are_not_kept,
