@@ -85,7 +85,7 @@ impl<Q: FlashQueue> Store<Q> {
     }
 
     /// Body segments with sequence numbers below this may be reused once nothing lives in them.
-    fn reuse_floor(&self) -> u32 {
+    pub(crate) fn reuse_floor(&self) -> u32 {
         self.unneeded_below().min(self.log.floor)
     }
 

@@ -200,7 +200,7 @@ fn a_cut_after_a_failed_barrier_loses_nothing_that_was_acknowledged() {
     for skip in 0..6 {
         for point in 0.. {
             let mut reached = false;
-            for mode in Cut::ALL {
+            for (mode, seed) in Cut::ALL.into_iter().flat_map(|mode| (0..4).map(move |seed| (mode, seed))) {
                 let mut device = base.clone();
                 device.reseed(skip * 100 + point);
                 device.fail_barrier(skip);
@@ -210,7 +210,7 @@ fn a_cut_after_a_failed_barrier_loses_nothing_that_was_acknowledged() {
                 let mut device = store.into_queue().into_device();
                 reached |= !device.is_powered();
                 device.cut();
-                device.power_on(mode, point);
+                device.power_on(mode, seed * 1000 + point);
                 let misuses = device.counts().misuses;
                 let mut again = mount(device).unwrap();
                 let mailbox = inbox(&again, ALICE);
@@ -220,7 +220,7 @@ fn a_cut_after_a_failed_barrier_loses_nothing_that_was_acknowledged() {
                 for number in 0..8 {
                     let size = if number % 3 == 0 { 9000 } else { 300 };
                     let count = found.iter().filter(|bytes| **bytes == text(number, size)).count();
-                    let case = alloc::format!("letter {number}, barrier {skip}, cut {point} {mode:?}");
+                    let case = alloc::format!("letter {number}, barrier {skip}, cut {point} {mode:?} {seed}");
                     assert!(count <= 1, "{case}: twice");
                     assert!(count == 1 || !acknowledged.contains(&number), "{case}: lost");
                 }

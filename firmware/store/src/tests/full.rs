@@ -109,7 +109,7 @@ fn what_a_recovery_may_verify_is_not_reused() {
     assert_eq!(late.result(), Some(Err(Refusal::NoSuchMailbox)));
     let dead = |store: &SimStore| {
         let dead = store.segments.dead_bodies(u32::MAX).count();
-        (dead, store.segments.dead_bodies(store.log.floor).count())
+        (dead, store.segments.dead_bodies(store.reuse_floor()).count())
     };
     assert_eq!(dead(&store), (2, 0), "dead, and looked at by a recovery");
     let device = store.queue().device().clone();
