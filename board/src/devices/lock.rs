@@ -1,11 +1,19 @@
 //! One writer for one flash: the lock that every opener takes, and who holds it.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
 
 use rustix::fs::{FlockOperation, Stat, flock, fstat, major, minor};
 use rustix::io::Errno;
+
+/// How often the list of locks is looked at: a list of several pages can miss a line while locks come and go.
+const LOOKS: usize = 4;
+/// Bytes asked of the list of locks at a time: what the kernel gives in one read, a page, and room to spare.
+const LOCKS_PIECE: usize = 65_536;
+/// Bytes of the list that are looked at.
+const LOCKS_MAX: usize = 1 << 20;
 
 /// Who has the flash open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,10 +52,26 @@ pub(super) fn lock(fd: impl AsFd) -> Result<(), LockError> {
 }
 
 fn holder(fd: impl AsFd) -> Holder {
-    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
-    let pid = fstat(fd).ok().and_then(|stat| holder_in(&locks, &stat));
+    let stat = fstat(fd).ok();
+    let pid = stat.and_then(|stat| (0..LOOKS).find_map(|_| holder_in(&locks().unwrap_or_default(), &stat)));
     let command = pid.map(command_of).unwrap_or_default();
     Holder { pid, command }
+}
+
+/// The kernel's list of locks. It is consistent within one read only, and a read fetches no more lines than it has room
+/// for: read in small pieces while other programs lock and unlock, the list loses lines.
+fn locks() -> std::io::Result<String> {
+    let mut file = fs::File::open("/proc/locks")?;
+    let mut piece = vec![0; LOCKS_PIECE];
+    let mut text = Vec::new();
+    while text.len() < LOCKS_MAX {
+        let read = file.read(&mut piece)?;
+        if read == 0 {
+            break;
+        }
+        text.extend_from_slice(piece.get(..read).unwrap_or_default());
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// Finds the holder in `/proc/locks`: `1: FLOCK  ADVISORY  WRITE 708 fe:00:123 0 EOF` (proc(5)).
@@ -79,6 +103,8 @@ fn command_of(pid: u32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
@@ -95,6 +121,31 @@ mod tests {
         assert_eq!(holder_in("3: FLOCK  ADVISORY  WRITE 9 00:2a:77 0 EOF", &stat), Some(9));
         assert_eq!(holder_in("3: FLOCK  ADVISORY  WRITE 0 fe:01:77 0 EOF", &stat), None);
         assert_eq!(holder_in("half: a line", &stat), None);
+    }
+
+    #[test]
+    fn the_holder_is_found_while_other_locks_come_and_go() {
+        let mine = std::env::temp_dir().join(format!("tegami-lock-{}", std::process::id()));
+        let held = fs::File::create(&mine).unwrap();
+        lock(&held).unwrap();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for n in 0..2 {
+                let other = mine.with_extension(n.to_string());
+                let done = &done;
+                scope.spawn(move || {
+                    while !done.load(Ordering::Relaxed) {
+                        drop(fs::File::create(&other).map(|file| lock(&file)));
+                    }
+                    fs::remove_file(other).unwrap();
+                });
+            }
+            let again = fs::File::open(&mine).unwrap();
+            let found = (0..2_000).filter(|_| holder(&again).pid == Some(std::process::id())).count();
+            done.store(true, Ordering::Relaxed);
+            assert_eq!(found, 2_000);
+        });
+        fs::remove_file(mine).unwrap();
     }
 
     fn tempfile() -> fs::File {
