@@ -21,6 +21,10 @@ pub trait Session {
     /// The deadline has passed. Either something is written and the session goes on (IDLE keeps a line alive), or
     /// it says good-bye and returns [`Want::Close`].
     fn expire(&mut self, now: Now, output: &mut Output) -> Want;
+
+    /// The box is being switched off while the session waits for its peer: says so, where the protocol has a word for
+    /// it. The connection is closed then, and nothing more is asked of the session.
+    fn farewell(&mut self, output: &mut Output);
 }
 
 /// What a session needs. The driver's whole list of jobs.
@@ -124,6 +128,8 @@ pub enum Reason {
     TooManyConnections,
     /// The box is being switched off.
     ShuttingDown,
+    /// The flash cannot be used: there is no mail to serve until somebody has looked after it.
+    NoStore,
 }
 
 /// What a session works with during one step.

@@ -66,6 +66,11 @@ impl Session for ImapSession {
         self.deadline = self.dialogue.patience(&self.state, now.ticks);
         want
     }
+
+    /// RFC 3501 §7.1.5: BYE may come at any time.
+    fn farewell(&mut self, output: &mut Output) {
+        refuse(output, &self.state.config.hostname, Reason::ShuttingDown);
+    }
 }
 
 /// RFC 3501 §7.1: the greeting, with the capabilities that a client would ask for next.
@@ -85,5 +90,6 @@ pub fn refuse(output: &mut Output, hostname: &str, reason: Reason) {
         Reason::Unclaimed => b" has not been set up yet: open its page in a browser\r\n" as &[u8],
         Reason::TooManyConnections => b" has too many connections; try again later\r\n",
         Reason::ShuttingDown => b" is being switched off\r\n",
+        Reason::NoStore => b" cannot use its flash: its page in a browser says what to do\r\n",
     });
 }

@@ -41,6 +41,9 @@ pub fn refuse(output: &mut Output, config: &Config, reason: Reason) {
         }
         Reason::TooManyConnections => "[SYS/TEMP] Too many connections are open; try again later",
         Reason::ShuttingDown => "[SYS/TEMP] This box is being switched off; try again later",
+        Reason::NoStore => {
+            "[SYS/PERM] This box cannot use its flash: its page in a web browser says what to do"
+        }
     };
     reply::no(alloc::format!("{sentence} ({})", config.hostname)).write(output);
 }

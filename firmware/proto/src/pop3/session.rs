@@ -497,4 +497,7 @@ impl Session for Pop3Session {
         self.hang_up();
         Want::Close
     }
+
+    /// RFC 1939 has no reply that nobody asked for.
+    fn farewell(&mut self, _output: &mut Output) {}
 }

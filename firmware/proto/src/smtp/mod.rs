@@ -58,6 +58,7 @@ pub fn refuse(output: &mut Output, config: &Config, reason: Reason) {
         Reason::Unclaimed => "This box is not set up yet: open its page in a web browser and claim it",
         Reason::TooManyConnections => "Too many connections are open; try again later",
         Reason::ShuttingDown => "This box is being switched off; try again later",
+        Reason::NoStore => "This box cannot use its flash: its page in a web browser says what to do",
     };
     reply::closing("4.3.2", &config.hostname, sentence).write(output);
 }

@@ -13,7 +13,7 @@ use super::{
     reply::{self, Reply},
 };
 use crate::{
-    Answer, Io, Login, Output, Peer, Session, Want,
+    Answer, Io, Login, Output, Peer, Reason, Session, Want,
     line::{Line, Lines},
     sasl::Exchange,
 };
@@ -334,5 +334,10 @@ impl Session for SmtpSession {
         let reply = self.closing("4.4.2", "That took too long; closing the connection");
         self.close(&reply, output);
         Want::Close
+    }
+
+    /// RFC 5321 §3.8: 421 may be said at any time.
+    fn farewell(&mut self, output: &mut Output) {
+        super::refuse(output, &self.config, Reason::ShuttingDown);
     }
 }

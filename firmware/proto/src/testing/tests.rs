@@ -62,6 +62,10 @@ impl Session for Keeper {
         output.push(b"too slow\r\n");
         Want::Close
     }
+
+    fn farewell(&mut self, output: &mut Output) {
+        output.push(b"good-bye\r\n");
+    }
 }
 
 #[test]
