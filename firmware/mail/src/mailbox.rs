@@ -149,6 +149,8 @@ pub struct Status {
     pub bytes: u64,
     /// The last change in it.
     pub highest_modseq: Modseq,
+    /// The last change that took messages out of it, or one after that.
+    pub removed_modseq: Modseq,
 }
 
 /// What an account may keep and does keep, in bytes as its user counts them.

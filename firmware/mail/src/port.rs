@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use crate::{
-    AccountId, Address, Content, Draft, Flags, Letter, MailboxId, MailboxInfo, MailboxName, Message, Quota,
-    Record, Refusal, SpecialUse, Status, Stop, Ticket, Uid, UidSet, Unready,
+    AccountId, Address, Content, Draft, Flags, Letter, MailboxId, MailboxInfo, MailboxName, Message, Modseq,
+    Quota, Record, Refusal, SpecialUse, Status, Stop, Ticket, Uid, UidSet, Unready,
 };
 
 /// What sessions call. Every call returns at once and does bounded work (about 1 ms or 64 KiB); what takes longer
@@ -122,14 +122,24 @@ pub trait Mail {
 
     // ---- Messages ----------------------------------------------------------------------------------------------
 
-    /// The UIDs of a mailbox; empty once it has been deleted.
-    fn uids(&self, mailbox: MailboxId) -> UidSet;
+    /// The UIDs of a mailbox; empty once it has been deleted. Looks at every message.
+    fn uids(&self, mailbox: MailboxId) -> UidSet {
+        self.uids_from(mailbox, Uid(0))
+    }
+
+    /// The UIDs of a mailbox that are at least `from`. Looks at these messages only.
+    fn uids_from(&self, mailbox: MailboxId, from: Uid) -> UidSet;
 
     /// One message's line in the index.
     fn message(&self, mailbox: MailboxId, uid: Uid) -> Option<Message>;
 
     /// The message with the smallest UID that is at least `from`.
     fn next_message(&self, mailbox: MailboxId, from: Uid) -> Option<Message>;
+
+    /// The message with the smallest UID that is at least `from` and that came or changed after `since`. What it costs
+    /// does not grow with the messages that it passes over: a session that reports one change does not look at the
+    /// whole mailbox. What has been removed since is for [`Status::removed_modseq`] to say.
+    fn next_changed(&self, mailbox: MailboxId, since: Modseq, from: Uid) -> Option<Message>;
 
     /// The keywords of an account, in the order of their numbers (see [`Flags::keyword`]).
     fn keywords(&self, account: AccountId) -> &[alloc::string::String];
@@ -170,7 +180,8 @@ pub trait Mail {
     /// Those of every change.
     fn expunge(&mut self, mailbox: MailboxId, uids: &UidSet) -> Result<Ticket, Stop>;
 
-    /// Copies messages with their flags and dates: all or none. The receipt says what they are called there.
+    /// Copies messages with their flags and dates: all or none. The receipt says what they are called there. UIDs that
+    /// no message has are passed over.
     ///
     /// # Errors
     /// [`Refusal::NoSuchMailbox`] for the destination, [`Refusal::OverQuota`], and those of every change.

@@ -5,7 +5,8 @@ use std::{hint::black_box, net::Ipv4Addr, rc::Rc, time::Instant};
 
 use mail::{
     AccountId, Address, Content, Draft, Flags, Letter, Mail, MailboxId, MailboxInfo, MailboxName, Message,
-    Now, Quota, Record, Refusal, SpecialUse, Status, Stop, Ticket, Ticks, Uid, UidSet, UnixTime, Unready,
+    Modseq, Now, Quota, Record, Refusal, SpecialUse, Status, Stop, Ticket, Ticks, Uid, UidSet, UnixTime,
+    Unready,
 };
 use proto::{
     Input, Io, Output, Peer, Session, Want,
@@ -144,13 +145,16 @@ impl Mail for Sink {
     fn subscribe(&mut self, _: AccountId, _: &MailboxName, _: bool) -> Result<Ticket, Stop> {
         Err(Refusal::Cannot.into())
     }
-    fn uids(&self, _: MailboxId) -> UidSet {
+    fn uids_from(&self, _: MailboxId, _: Uid) -> UidSet {
         UidSet::new()
     }
     fn message(&self, _: MailboxId, _: Uid) -> Option<Message> {
         None
     }
     fn next_message(&self, _: MailboxId, _: Uid) -> Option<Message> {
+        None
+    }
+    fn next_changed(&self, _: MailboxId, _: Modseq, _: Uid) -> Option<Message> {
         None
     }
     fn keywords(&self, _: AccountId) -> &[String] {

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use flash::FlashQueue;
 use mail::{
     AccountId, Address, Content, Draft, Flags, Letter, Mail, MailboxId, MailboxInfo, MailboxName, Message,
-    Quota, Record, Refusal, SpecialUse, Status, Stop, Ticket, Uid, UidSet, Unready,
+    Modseq, Quota, Record, Refusal, SpecialUse, Status, Stop, Ticket, Uid, UidSet, Unready,
 };
 
 use crate::Store;
@@ -125,11 +125,11 @@ impl<Q: FlashQueue> Mail for Store<Q> {
         self.set_subscription(account, name, on)
     }
 
-    fn uids(&self, mailbox: MailboxId) -> UidSet {
+    fn uids_from(&self, mailbox: MailboxId, from: Uid) -> UidSet {
         let Some(mailbox) = self.state.mailboxes.get(&mailbox.0) else { return UidSet::new() };
         let mut set = UidSet::new();
         let mut run: Option<(u32, u32)> = None;
-        for uid in mailbox.entries.uids() {
+        for uid in mailbox.entries.uids(from) {
             run = match run {
                 Some((first, last)) if last + 1 == uid => Some((first, uid)),
                 Some((first, last)) => {
@@ -151,6 +151,10 @@ impl<Q: FlashQueue> Mail for Store<Q> {
 
     fn next_message(&self, mailbox: MailboxId, from: Uid) -> Option<Message> {
         self.message_of(self.state.mailboxes.get(&mailbox.0)?.entries.at_or_after(from)?)
+    }
+
+    fn next_changed(&self, mailbox: MailboxId, since: Modseq, from: Uid) -> Option<Message> {
+        self.message_of(self.state.mailboxes.get(&mailbox.0)?.entries.next_changed(since, from)?)
     }
 
     fn keywords(&self, account: AccountId) -> &[String] {

@@ -245,9 +245,10 @@ impl Dialogue {
         let stage = match command {
             // They work on messages: the client is told of new ones first, and never of lost ones, which would change
             // the numbers that it has just sent.
-            Command::Search { .. } | Command::Fetch { .. } | Command::Store { .. } | Command::Copy { .. } => {
+            Command::Search { .. } | Command::Fetch { .. } | Command::Copy { .. } => {
                 Stage::Before(Sync::without_expunges(), Box::new(command))
             }
+            Command::Store { .. } => Stage::Before(Sync::of_arrivals(), Box::new(command)),
             command => match command::begin(command, turn) {
                 Begun::Job(job) => Stage::Work(job),
                 Begun::End(end) => return self.end(tag, end, turn),

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use mail::{Flags, Message, Modseq, Status, Uid, UidSet};
+use mail::{Flags, Message, Modseq, Uid, UidSet};
 
 use super::{
     emit,
@@ -19,6 +19,8 @@ pub(super) struct Sync {
     /// Whether EXPUNGE may be said. RFC 3501 §7.4.1: not while FETCH, STORE or SEARCH are answered, and not while no
     /// command is in progress.
     expunges: bool,
+    /// Whether changes of flags wait for a later report.
+    arrivals_only: bool,
     /// Whether FETCH responses carry the UID (RFC 3501 §6.4.8).
     uid: bool,
     /// Flags that this session has just set.
@@ -93,6 +95,13 @@ impl Sync {
         Self::default()
     }
 
+    /// A report of new messages alone. What STORE does to flags is told together with what others have done to them: a
+    /// client that hears `\Flagged` while its silent STORE takes that away could not know which was later (RFC 3501
+    /// §6.4.6: "determinate without a race condition").
+    pub(super) fn of_arrivals() -> Self {
+        Self { arrivals_only: true, ..Self::default() }
+    }
+
     /// The report that may follow a command which names messages by number (`uid` false) or by UID.
     pub(super) fn after_message_command(uid: bool) -> Self {
         Self { expunges: uid, uid, ..Self::default() }
@@ -115,7 +124,7 @@ impl Sync {
             let next = match core::mem::replace(&mut self.place, Place::End) {
                 Place::Start => self.start(turn),
                 Place::Expunges(mut expunges) => match expunges.tell(turn) {
-                    true => take_in_now(turn),
+                    true => self.take_in(turn),
                     false => Ok(Place::Expunges(expunges)),
                 },
                 Place::Flags(mut report) => match self.tell_flags(&mut report, turn) {
@@ -135,33 +144,67 @@ impl Sync {
     fn start(&self, turn: &mut Turn<'_, '_>) -> Result<Place, Gone> {
         turn.tell_new_keywords();
         let Some(view) = &turn.state.view else { return Ok(Place::End) };
-        let (mailbox, tells_ghosts) = (view.mailbox, self.expunges && view.has_ghosts);
+        let (mailbox, synced) = (view.mailbox, view.synced);
         let status = turn.mail.status(mailbox).ok_or(Gone)?;
-        if status.highest_modseq == view.synced && self.own.is_none() && !tells_ghosts {
+        let tells_ghosts = self.expunges && view.may_have_ghosts(&status);
+        if status.highest_modseq == synced && self.own.is_none() && !tells_ghosts {
             return Ok(Place::End);
         }
-        let now = turn.uids(mailbox);
-        if self.expunges {
-            let gone = turn.state.view.as_ref().map(|view| difference(&view.uids, &now)).unwrap_or_default();
+        if tells_ghosts {
+            let now = turn.uids(mailbox, Uid(0));
+            let Some(view) = &mut turn.state.view else { return Ok(Place::End) };
+            let gone = difference(&view.uids, &now);
+            view.checked = status.removed_modseq;
             if !gone.is_empty() {
                 return Ok(Place::Expunges(Expunges { gone, told: 0 }));
             }
         }
-        Ok(take_in(&status, &now, turn))
+        self.take_in(turn)
+    }
+
+    /// Takes new messages into the view and says how many there are now. From here on the mailbox is what it was at
+    /// this moment: what was gone and was not told waits for the next report.
+    fn take_in(&self, turn: &mut Turn<'_, '_>) -> Result<Place, Gone> {
+        let Some((mailbox, last)) = turn.state.view.as_ref().map(|view| (view.mailbox, view.uids.last()))
+        else {
+            return Ok(Place::End);
+        };
+        let upto = turn.mail.status(mailbox).ok_or(Gone)?.highest_modseq;
+        // RFC 3501 §2.3.1.1: UIDs go up, so what is new stands behind what is known.
+        let new = last.map_or(Some(0), |last| last.0.checked_add(1));
+        let arrived = new.map(|new| turn.uids(mailbox, Uid(new))).unwrap_or_default();
+        let Some(view) = &mut turn.state.view else { return Ok(Place::End) };
+        if !arrived.is_empty() {
+            view.take_in(&arrived, turn.mail);
+            let counts = [(view.uids.len(), &b" EXISTS\r\n"[..]), (view.recent_count(), b" RECENT\r\n")];
+            let out = turn.output.buffer();
+            for (count, word) in counts {
+                out.extend_from_slice(b"* ");
+                emit::number(u64::from(count), out);
+                out.extend_from_slice(word);
+            }
+        }
+        if self.arrivals_only {
+            return Ok(Place::End);
+        }
+        let end = arrived.first().unwrap_or(Uid(u32::MAX));
+        Ok(Place::Flags(FlagReport { next: Uid(0), end, upto }))
     }
 
     /// Tells flags of messages that the client knew before; says whether all are told.
     fn tell_flags(&self, report: &mut FlagReport, turn: &mut Turn<'_, '_>) -> bool {
         let Some(view) = &mut turn.state.view else { return true };
         let keywords = turn.state.account.map_or(&[][..], |account| turn.mail.keywords(account));
-        // Where nothing but this session's own change happened, only its own messages need to be looked at.
-        let only_own = (view.synced == report.upto).then_some(self.own.as_ref()).flatten();
         while !turn.output.is_full() && !turn.work.is_spent() {
-            let from = match only_own {
-                Some(own) => own.uids.at_or_after(report.next),
-                None => Some(report.next),
+            let changed = turn.mail.next_changed(view.mailbox, view.synced, report.next);
+            // What a silent STORE left as it was is no news; what another one named is, changed or not.
+            let told = self.own.as_ref().filter(|own| own.expected.is_none());
+            let named = told.and_then(|own| own.uids.at_or_after(report.next));
+            let named = named.filter(|named| changed.is_none_or(|changed| *named < changed.uid));
+            let message = match named {
+                Some(named) => turn.mail.next_message(view.mailbox, named),
+                None => changed,
             };
-            let message = from.and_then(|from| turn.mail.next_message(view.mailbox, from));
             let Some(message) = message.filter(|message| message.uid < report.end) else {
                 view.synced = report.upto;
                 return true;
@@ -223,33 +266,6 @@ impl Expunges {
         view.recent = difference(&view.recent, &self.gone);
         true
     }
-}
-
-/// [`take_in`] of the mailbox as it is now.
-fn take_in_now(turn: &mut Turn<'_, '_>) -> Result<Place, Gone> {
-    let Some(mailbox) = turn.mailbox() else { return Ok(Place::End) };
-    let status = turn.mail.status(mailbox).ok_or(Gone)?;
-    let now = turn.uids(mailbox);
-    Ok(take_in(&status, &now, turn))
-}
-
-/// Takes new messages into the view and says how many there are now. From here on the mailbox is what it was at this
-/// moment: what was gone and was not told waits for the next report.
-fn take_in(status: &Status, now: &UidSet, turn: &mut Turn<'_, '_>) -> Place {
-    let Some(view) = &mut turn.state.view else { return Place::End };
-    view.has_ghosts = !difference(&view.uids, now).is_empty();
-    let arrived = difference(now, &view.uids);
-    if !arrived.is_empty() {
-        view.take_in(&arrived, turn.mail);
-        let out = turn.output.buffer();
-        for (count, word) in [(view.uids.len(), &b" EXISTS\r\n"[..]), (view.recent_count(), b" RECENT\r\n")] {
-            out.extend_from_slice(b"* ");
-            emit::number(u64::from(count), out);
-            out.extend_from_slice(word);
-        }
-    }
-    let end = arrived.first().unwrap_or(Uid(u32::MAX));
-    Place::Flags(FlagReport { next: Uid(0), end, upto: status.highest_modseq })
 }
 
 /// Appends the beginning of a FETCH response.

@@ -2,7 +2,7 @@
 
 use alloc::{rc::Rc, string::String, vec::Vec};
 
-use mail::{AccountId, Flags, Mail, MailboxId, Now, Stop, Ticks, UidSet};
+use mail::{AccountId, Flags, Mail, MailboxId, Now, Stop, Ticks, Uid, UidSet};
 
 use super::{
     Config,
@@ -63,9 +63,9 @@ impl Turn<'_, '_> {
         }
     }
 
-    /// The messages of a mailbox as they are now.
-    pub(super) fn uids(&mut self, mailbox: MailboxId) -> UidSet {
-        let uids = self.mail.uids(mailbox);
+    /// The messages of a mailbox from `from` on as they are now.
+    pub(super) fn uids(&mut self, mailbox: MailboxId, from: Uid) -> UidSet {
+        let uids = self.mail.uids_from(mailbox, from);
         self.work.spend(uids.len() / UIDS_PER_WORK);
         uids
     }

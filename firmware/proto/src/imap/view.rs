@@ -1,7 +1,7 @@
 //! A session's view of its selected mailbox: which messages it has told its client of, under which numbers, and up to
 //! which change. Only `sync` moves it on.
 
-use mail::{Mail, MailboxId, Modseq, Uid, UidSet};
+use mail::{Mail, MailboxId, Modseq, Status, Uid, UidSet};
 
 /// The selected mailbox as the client knows it.
 #[derive(Debug)]
@@ -16,13 +16,18 @@ pub(super) struct View {
     pub(super) recent: UidSet,
     /// All changes up to this one have been told.
     pub(super) synced: Modseq,
-    /// Whether messages are gone that the client has not been told of.
-    pub(super) has_ghosts: bool,
+    /// All removals up to this one have been told: `uids` has no message that was gone by then.
+    pub(super) checked: Modseq,
     /// How many keywords the client has been told of.
     pub(super) keywords: usize,
 }
 
 impl View {
+    /// Whether messages may be gone that the client has not been told of.
+    pub(super) fn may_have_ghosts(&self, status: &Status) -> bool {
+        status.removed_modseq > self.checked
+    }
+
     /// How many messages are `\Recent` here.
     pub(super) fn recent_count(&self) -> u32 {
         self.recent.intersection(&self.uids).len()

@@ -48,6 +48,8 @@ pub(crate) struct FakeMail {
     pub(crate) message_bytes_max: Option<u64>,
     /// Bytes left on the flash; no end when `None`.
     pub(crate) free_bytes: Option<u64>,
+    /// How many messages calls that list or look have gone through.
+    pub(crate) looked_at: core::cell::Cell<u32>,
     pub(super) drafts: BTreeMap<u64, Drafted>,
     pub(super) opened: BTreeMap<u64, Rc<[u8]>>,
     pub(super) locks: BTreeMap<AccountId, Rc<()>>,
@@ -299,6 +301,10 @@ impl FakeMail {
 
     pub(super) fn is_ours(&self, address: &Address) -> bool {
         self.shelf.domains.iter().any(|domain| domain.eq_ignore_ascii_case(address.domain()))
+    }
+
+    pub(super) fn look_at(&self, messages: u32) {
+        self.looked_at.set(self.looked_at.get() + messages);
     }
 
     pub(super) fn mailbox_at(&self, id: MailboxId) -> Option<&Mailbox> {

@@ -4,7 +4,7 @@ use alloc::{rc::Rc, string::String, vec::Vec};
 
 use mail::{
     AccountId, Address, Content, Draft, Flags, Letter, Mail, MailboxId, MailboxInfo, MailboxName, Message,
-    Quota, Receipt, Record, Refusal, SpecialUse, Status, Stop, Ticket, Uid, UidSet, Unready, limits,
+    Modseq, Quota, Receipt, Record, Refusal, SpecialUse, Status, Stop, Ticket, Uid, UidSet, Unready, limits,
 };
 
 use super::{
@@ -164,6 +164,7 @@ impl Mail for FakeMail {
             recent_from: Uid(mailbox.recent_from),
             bytes: mailbox.messages.values().map(|stored| stored.line.size).sum(),
             highest_modseq: mailbox.highest_modseq,
+            removed_modseq: mailbox.removed_modseq,
         })
     }
 
@@ -233,16 +234,26 @@ impl Mail for FakeMail {
         }))
     }
 
-    fn uids(&self, mailbox: MailboxId) -> UidSet {
-        self.shelf.uids(mailbox)
+    fn uids_from(&self, mailbox: MailboxId, from: Uid) -> UidSet {
+        let uids = self.shelf.uids(mailbox, from);
+        self.look_at(uids.len());
+        uids
     }
 
     fn message(&self, mailbox: MailboxId, uid: Uid) -> Option<Message> {
+        self.look_at(1);
         self.mailbox_at(mailbox)?.messages.get(&uid).map(|stored| stored.line)
     }
 
     fn next_message(&self, mailbox: MailboxId, from: Uid) -> Option<Message> {
+        self.look_at(1);
         self.mailbox_at(mailbox)?.messages.range(from..).next().map(|(_, stored)| stored.line)
+    }
+
+    fn next_changed(&self, mailbox: MailboxId, since: Modseq, from: Uid) -> Option<Message> {
+        self.look_at(1);
+        let mut lines = self.mailbox_at(mailbox)?.messages.range(from..).map(|(_, stored)| stored.line);
+        lines.find(|line| line.modseq > since)
     }
 
     fn keywords(&self, account: AccountId) -> &[String] {

@@ -48,6 +48,7 @@ pub(crate) struct Mailbox {
     pub(crate) uid_next: u32,
     pub(crate) recent_from: u32,
     pub(crate) highest_modseq: Modseq,
+    pub(crate) removed_modseq: Modseq,
     pub(crate) messages: BTreeMap<Uid, Stored>,
 }
 
@@ -102,6 +103,7 @@ impl Shelf {
             uid_next: 1,
             recent_from: 1,
             highest_modseq: Modseq(1),
+            removed_modseq: Modseq(1),
             messages: BTreeMap::new(),
         };
         self.mailboxes.insert(id, mailbox);
@@ -129,7 +131,7 @@ impl Shelf {
         if from.is_inbox() {
             self.create_with_parents(account, to, None);
             let new = self.find(account, to).unwrap();
-            let all = self.uids(id);
+            let all = self.uids(id, Uid(0));
             self.copy(id, &all, new);
             self.expunge(id, &all);
             return;
@@ -142,8 +144,9 @@ impl Shelf {
         }
     }
 
-    pub(crate) fn uids(&self, mailbox: MailboxId) -> UidSet {
-        self.mailboxes.get(&mailbox).map(|found| found.messages.keys().copied().collect()).unwrap_or_default()
+    pub(crate) fn uids(&self, mailbox: MailboxId, from: Uid) -> UidSet {
+        let found = self.mailboxes.get(&mailbox);
+        found.map(|found| found.messages.range(from..).map(|(uid, _)| *uid).collect()).unwrap_or_default()
     }
 
     fn next_modseq(&mut self) -> Modseq {
@@ -194,6 +197,7 @@ impl Shelf {
         let Some(mailbox) = self.mailboxes.get_mut(&mailbox) else { return };
         mailbox.messages.retain(|uid, _| !uids.contains(*uid));
         mailbox.highest_modseq = modseq;
+        mailbox.removed_modseq = modseq;
     }
 
     pub(crate) fn copy(&mut self, from: MailboxId, uids: &UidSet, to: MailboxId) -> Receipt {

@@ -51,6 +51,9 @@ pub(crate) struct Entries {
     chunks: Vec<Vec<Packed>>,
     /// Greatest UID of each chunk, or more where it has been removed since [`tidy`](Self::tidy).
     lasts: Vec<u32>,
+    /// Greatest MODSEQ in each chunk, so that what has changed is found without looking at what has not: 8 bytes for
+    /// 256 messages. Never less than that; more only where a message has got a smaller one.
+    newest: Vec<Modseq>,
     len: u32,
     /// All flags of the messages that have more than fit their entries.
     rare: BTreeMap<u32, u64>,
@@ -73,16 +76,18 @@ impl Entries {
             return false;
         }
         let packed = Packed { uid, letter: entry.letter, state: 0 };
-        match (self.chunks.last_mut(), self.lasts.last_mut()) {
-            (Some(chunk), Some(last)) if chunk.len() < CHUNK => {
+        match (self.chunks.last_mut(), self.lasts.last_mut(), self.newest.last_mut()) {
+            (Some(chunk), Some(last), Some(newest)) if chunk.len() < CHUNK => {
                 chunk.push(packed);
                 *last = uid;
+                *newest = entry.modseq.max(*newest);
             }
             _ => {
                 let mut chunk = Vec::with_capacity(if self.chunks.is_empty() { 4 } else { CHUNK });
                 chunk.push(packed);
                 self.chunks.push(chunk);
                 self.lasts.push(uid);
+                self.newest.push(entry.modseq);
             }
         }
         self.len += 1;
@@ -105,14 +110,28 @@ impl Entries {
         Some(self.unpack(*found))
     }
 
+    /// The message with the smallest UID that is at least `uid` and whose MODSEQ is greater than `since`.
+    pub(crate) fn next_changed(&self, since: Modseq, uid: Uid) -> Option<Entry> {
+        let from = self.chunk_of(uid.0);
+        let chunks = self.chunks.iter().zip(&self.newest).skip(from);
+        let mut changed = chunks.filter(|(_, newest)| **newest > since);
+        let found = changed.find_map(|(chunk, _)| {
+            let start = chunk.partition_point(|packed| packed.uid < uid.0);
+            chunk.get(start..)?.iter().find(|packed| modseq_of(packed) > since)
+        })?;
+        Some(self.unpack(*found))
+    }
+
     /// All messages in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Entry> + '_ {
         self.chunks.iter().flatten().map(|packed| self.unpack(*packed))
     }
 
-    /// All UIDs in order.
-    pub(crate) fn uids(&self) -> impl Iterator<Item = u32> + '_ {
-        self.chunks.iter().flatten().map(|packed| packed.uid)
+    /// The UIDs from `first` on, in order.
+    pub(crate) fn uids(&self, first: Uid) -> impl Iterator<Item = u32> + '_ {
+        let chunks = self.chunks.get(self.chunk_of(first.0)..).unwrap_or_default();
+        let skip = chunks.first().map_or(0, |chunk| chunk.partition_point(|packed| packed.uid < first.0));
+        chunks.iter().flatten().skip(skip).map(|packed| packed.uid)
     }
 
     /// The messages from `first` to `last`.
@@ -134,8 +153,7 @@ impl Entries {
         let from = self.chunk_of(first.0);
         let plain = add.with(remove).0 & !INLINE == 0;
         let rare = &mut self.rare;
-        let chunks = self.chunks.get_mut(from..).unwrap_or_default();
-        for chunk in chunks {
+        for (chunk, newest) in self.chunks.iter_mut().zip(&mut self.newest).skip(from) {
             let start = chunk.partition_point(|packed| packed.uid < first.0);
             for packed in chunk.get_mut(start..).unwrap_or_default() {
                 if packed.uid > last.0 {
@@ -149,6 +167,7 @@ impl Entries {
                 let low =
                     if plain && packed.state & MORE == 0 { new.0 } else { low_flags(rare, packed.uid, new) };
                 packed.state = (modseq.0 << MODSEQ_SHIFT) | low;
+                *newest = modseq.max(*newest);
                 tally.note(old, new);
             }
         }
@@ -159,7 +178,7 @@ impl Entries {
         let from = self.chunk_of(first.0);
         let rare = &mut self.rare;
         let mut removed = 0;
-        for chunk in self.chunks.iter_mut().skip(from) {
+        for (chunk, newest) in self.chunks.iter_mut().zip(&mut self.newest).skip(from) {
             if chunk.first().is_some_and(|packed| packed.uid > last.0) {
                 break;
             }
@@ -174,7 +193,10 @@ impl Entries {
                 }
                 stays
             });
-            removed += before - chunk.len();
+            if chunk.len() < before {
+                *newest = newest_of(chunk);
+                removed += before - chunk.len();
+            }
         }
         self.len -= removed as u32;
     }
@@ -182,13 +204,21 @@ impl Entries {
     /// Drops empty chunks and joins small neighbours; to be called after removals.
     pub(crate) fn tidy(&mut self) {
         let mut kept: Vec<Vec<Packed>> = Vec::with_capacity(self.chunks.len());
-        for mut chunk in core::mem::take(&mut self.chunks) {
-            match kept.last_mut() {
-                Some(before) if before.len() + chunk.len() <= CHUNK / 2 => before.append(&mut chunk),
+        let mut newest: Vec<Modseq> = Vec::with_capacity(self.newest.len());
+        for (mut chunk, modseq) in core::mem::take(&mut self.chunks).into_iter().zip(&self.newest) {
+            match (kept.last_mut(), newest.last_mut()) {
+                (Some(before), Some(newest)) if before.len() + chunk.len() <= CHUNK / 2 => {
+                    before.append(&mut chunk);
+                    *newest = (*modseq).max(*newest);
+                }
                 _ if chunk.is_empty() => {}
-                _ => kept.push(chunk),
+                _ => {
+                    kept.push(chunk);
+                    newest.push(*modseq);
+                }
             }
         }
+        self.newest = newest;
         self.lasts = kept.iter().filter_map(|chunk| chunk.last()).map(|packed| packed.uid).collect();
         self.chunks = kept;
     }
@@ -226,8 +256,16 @@ fn flags_of(packed: Packed, rare: &BTreeMap<u32, u64>) -> Flags {
     }
 }
 
+const fn modseq_of(packed: &Packed) -> Modseq {
+    Modseq(packed.state >> MODSEQ_SHIFT)
+}
+
+fn newest_of(chunk: &[Packed]) -> Modseq {
+    chunk.iter().map(modseq_of).max().unwrap_or_default()
+}
+
 const fn entry_of(packed: Packed, flags: Flags) -> Entry {
-    Entry { uid: Uid(packed.uid), letter: packed.letter, flags, modseq: Modseq(packed.state >> MODSEQ_SHIFT) }
+    Entry { uid: Uid(packed.uid), letter: packed.letter, flags, modseq: modseq_of(&packed) }
 }
 
 impl Tally {

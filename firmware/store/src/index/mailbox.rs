@@ -19,6 +19,7 @@ pub(crate) struct Mailbox {
     pub(crate) uid_pending: u32,
     pub(crate) recent_from: u32,
     pub(crate) highest_modseq: Modseq,
+    pub(crate) removed_modseq: Modseq,
     pub(crate) entries: Entries,
     pub(crate) bytes: u64,
     unseen: u32,
@@ -38,6 +39,7 @@ impl Mailbox {
             uid_pending: 1,
             recent_from: 1,
             highest_modseq: Modseq(modseq),
+            removed_modseq: Modseq(modseq),
             entries: Entries::default(),
             bytes: 0,
             unseen: 0,
@@ -56,6 +58,7 @@ impl Mailbox {
             recent_from: Uid(self.recent_from),
             bytes: self.bytes,
             highest_modseq: self.highest_modseq,
+            removed_modseq: self.removed_modseq,
         }
     }
 
@@ -108,6 +111,12 @@ impl Mailbox {
     /// Notes the number of a change.
     pub(crate) fn touch(&mut self, modseq: Modseq) {
         self.highest_modseq = self.highest_modseq.max(modseq);
+    }
+
+    /// Notes the number of a change that took messages out.
+    pub(crate) fn touch_removed(&mut self, modseq: Modseq) {
+        self.touch(modseq);
+        self.removed_modseq = self.removed_modseq.max(modseq);
     }
 
     /// Gives its messages to `heir`, which is new and empty, and keeps its own numbers.

@@ -161,7 +161,7 @@ impl State {
         let Some(mut heir) = self.mailboxes.remove(&id) else { return };
         if let Some(mailbox) = self.mailboxes.get_mut(&inbox) {
             mailbox.bequeath(&mut heir);
-            mailbox.touch(modseq);
+            mailbox.touch_removed(modseq);
         }
         self.mailboxes.insert(id, heir);
         self.note(inbox);

@@ -87,7 +87,7 @@ impl State {
                 from.remove(first, last, |entry| letters.size(entry.letter));
             }
             from.entries.tidy();
-            from.touch(modseq);
+            from.touch_removed(modseq);
             let moved = before - from.bytes;
             self.use_bytes(account, 0, moved);
         }
@@ -170,7 +170,7 @@ impl State {
             mailbox.remove(first, last, |entry| release(letters, segments, entry.letter));
         }
         mailbox.entries.tidy();
-        mailbox.touch(modseq);
+        mailbox.touch_removed(modseq);
         let less = before - mailbox.bytes;
         self.use_bytes(account, 0, less);
         self.note(record.mailbox);

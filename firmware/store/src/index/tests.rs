@@ -55,13 +55,31 @@ fn check(entries: &Entries, model: &BTreeMap<u32, (u64, u64)>, probe: u32) {
             .map(|entry| (entry.uid.0, (entry.flags.0, entry.modseq.0)))
             .eq(model.iter().map(|(uid, known)| (*uid, *known)))
     );
-    assert!(entries.uids().eq(model.keys().copied()));
+    assert!(entries.uids(Uid(0)).eq(model.keys().copied()));
+    assert!(entries.uids(Uid(probe)).eq(model.range(probe..).map(|(uid, _)| *uid)));
+    check_changes(entries, model, probe);
     for uid in [0, 1, probe, probe + 1, u32::MAX] {
         assert_eq!(entries.get(Uid(uid)).map(|entry| entry.flags.0), model.get(&uid).map(|known| known.0));
         let next = model.range(uid..).next().map(|(uid, _)| *uid);
         assert_eq!(entries.at_or_after(Uid(uid)).map(|entry| entry.uid.0), next);
         let range = entries.range(Uid(uid), Uid(uid.saturating_add(40))).map(|entry| entry.uid.0);
         assert!(range.eq(model.range(uid..=uid.saturating_add(40)).map(|(uid, _)| *uid)));
+    }
+}
+
+/// What has changed since each of some moments is what a look at every message finds.
+fn check_changes(entries: &Entries, model: &BTreeMap<u32, (u64, u64)>, probe: u32) {
+    let newest = model.values().map(|known| known.1).max().unwrap_or(0);
+    let probed = model.range(probe..).next().map_or(0, |(_, known)| known.1);
+    for since in [0, probed.saturating_sub(1), probed, newest.saturating_sub(1), newest] {
+        let mut found = Vec::new();
+        let mut from = Uid(probe / 2);
+        while let Some(entry) = entries.next_changed(Modseq(since), from) {
+            found.push(entry.uid.0);
+            from = Uid(entry.uid.0 + 1);
+        }
+        let naive = model.range(probe / 2..).filter(|(_, known)| known.1 > since).map(|(uid, _)| *uid);
+        assert!(naive.eq(found), "since {since}");
     }
 }
 

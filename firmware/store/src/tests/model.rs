@@ -268,6 +268,9 @@ fn compare_folder(store: &mut SimStore, folder: &Folder, modseq: &mut u64) -> u6
         deleted += u32::from(flags & 8 != 0);
     }
     assert_eq!((status.bytes, status.unseen, status.deleted), (bytes, unseen, deleted));
+    assert!(status.removed_modseq <= status.highest_modseq);
+    assert_eq!(store.next_changed(id, status.highest_modseq, Uid(0)), None);
+    assert_eq!(store.next_changed(id, Modseq(0), Uid(0)), store.next_message(id, Uid(0)));
     *modseq = (*modseq).max(status.highest_modseq.0);
     bytes
 }

@@ -51,11 +51,10 @@ struct Copy {
 impl Run for Copy {
     fn step(&mut self, turn: &mut Turn<'_, '_>) -> Step {
         if self.tickets.0.is_empty() {
-            let uids = self.uids.intersection(&turn.uids(self.from));
             let asked = if self.remove {
-                turn.mail.move_messages(self.from, &uids, self.to)
+                turn.mail.move_messages(self.from, &self.uids, self.to)
             } else {
-                turn.mail.copy(self.from, &uids, self.to)
+                turn.mail.copy(self.from, &self.uids, self.to)
             };
             match asked {
                 Ok(ticket) => self.tickets.push(ticket),

@@ -3,7 +3,7 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use mail::{Flags, MailboxId, MailboxName, NameError, Receipt, Refusal, Stop, Ticket, UidSet};
+use mail::{Flags, MailboxId, MailboxName, NameError, Receipt, Refusal, Stop, Ticket, Uid, UidSet};
 
 use super::{
     ast::{Command, Text},
@@ -186,7 +186,10 @@ impl Keywords {
 
 /// Whether messages of the view that a command named by number are gone by now, and the client has not been told.
 fn are_some_gone(named: &UidSet, mailbox: MailboxId, turn: &mut Turn<'_, '_>) -> bool {
-    !difference(named, &turn.uids(mailbox)).is_empty()
+    let status = turn.mail.status(mailbox);
+    let view = turn.state.view.as_ref();
+    let unchanged = status.zip(view).is_some_and(|(status, view)| !view.may_have_ghosts(&status));
+    !unchanged && !difference(named, &turn.uids(mailbox, Uid(0))).is_empty()
 }
 
 /// RFC 5530 §3: what a command that named such messages is answered (RFC 2180 §4.1.2, §4.2.1, §4.4.1: it is done for the

@@ -34,10 +34,10 @@ pub(super) fn select(mailbox: &[u8], read_only: bool, turn: &mut Turn<'_, '_>) -
         uids: UidSet::new(),
         recent: UidSet::new(),
         synced: status.highest_modseq,
-        has_ghosts: false,
+        checked: status.removed_modseq,
         keywords: turn.keywords().len(),
     };
-    let uids = turn.uids(mailbox);
+    let uids = turn.uids(mailbox, Uid(0));
     view.take_in(&uids, turn.mail);
     Select { view: Some(view), status, next: Uid(0) }.into()
 }

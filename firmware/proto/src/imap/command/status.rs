@@ -1,6 +1,6 @@
 //! STATUS (RFC 3501 §6.3.10).
 
-use mail::{MailboxId, Status, UidSet};
+use mail::{MailboxId, Status};
 
 use super::{Begun, mailbox_name};
 use crate::imap::{
@@ -43,5 +43,5 @@ pub(super) fn status(mailbox: &[u8], items: &[StatusItem], turn: &mut Turn<'_, '
 
 /// How many messages the next session that selects the mailbox would show as `\Recent`.
 fn recent(mailbox: MailboxId, status: &Status, turn: &mut Turn<'_, '_>) -> u32 {
-    turn.uids(mailbox).intersection(&UidSet::range(status.recent_from, status.uid_next)).len()
+    turn.uids(mailbox, status.recent_from).len()
 }

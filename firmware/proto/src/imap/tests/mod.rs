@@ -3,6 +3,7 @@
 
 mod bounds;
 mod oracle;
+mod reports;
 mod speed;
 mod two_sessions;
 

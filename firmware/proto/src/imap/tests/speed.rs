@@ -106,14 +106,18 @@ impl Mail for Shelf {
     fn subscribe(&mut self, _: AccountId, _: &MailboxName, _: bool) -> Result<Ticket, Stop> {
         Err(Refusal::ReadOnly.into())
     }
-    fn uids(&self, _: MailboxId) -> UidSet {
-        UidSet::range(Uid(1), Uid(self.messages.len() as u32))
+    fn uids_from(&self, _: MailboxId, from: Uid) -> UidSet {
+        UidSet::range(from.max(Uid(1)), Uid(self.messages.len() as u32))
     }
     fn message(&self, _: MailboxId, uid: Uid) -> Option<Message> {
         self.messages.get(uid.0 as usize - 1).copied()
     }
     fn next_message(&self, _: MailboxId, from: Uid) -> Option<Message> {
         self.messages.get(from.0.max(1) as usize - 1).copied()
+    }
+    fn next_changed(&self, _: MailboxId, since: Modseq, from: Uid) -> Option<Message> {
+        let rest = self.messages.get(from.0.max(1) as usize - 1..)?;
+        rest.iter().find(|message| message.modseq > since).copied()
     }
     fn keywords(&self, _: AccountId) -> &[String] {
         &[]

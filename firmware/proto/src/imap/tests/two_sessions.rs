@@ -140,7 +140,7 @@ fn silence_is_about_ones_own_changes_alone() {
     two.second("b STORE 2 +FLAGS.SILENT (\\Draft)");
     assert_eq!(
         two.first("a STORE 1:4 +FLAGS.SILENT (\\Flagged)"),
-        "* 2 FETCH (FLAGS (\\Answered \\Draft \\Recent))\r\na OK Stored\r\n"
+        "* 2 FETCH (FLAGS (\\Answered \\Flagged \\Draft \\Recent))\r\na OK Stored\r\n"
     );
     // And when somebody else's change becomes durable together with its own.
     two.second.hold_commits = true;
