@@ -28,7 +28,7 @@ enum Item<'a> {
 /// The compressed archive. An error when it is over its budget.
 pub(crate) fn pack(program: &Path, modules: &[Module], board: &BoardFile) -> Result<Vec<u8>> {
     let program = paths::read(program)?;
-    let order = order(modules, board)?;
+    let (order, aliases) = (order(modules, board)?, aliases(modules));
     let contents: Vec<Vec<u8>> =
         modules.iter().map(|module| paths::read(&module.file)).collect::<Result<_>>()?;
 
@@ -36,6 +36,7 @@ pub(crate) fn pack(program: &Path, modules: &[Module], board: &BoardFile) -> Res
     items.push(("dev/console".to_owned(), Item::Device { major: CONSOLE.0, minor: CONSOLE.1 }));
     items.push(("init".to_owned(), Item::File { bytes: &program, mode: 0o755 }));
     items.push(("modules".to_owned(), Item::Folder));
+    items.push(("modules/aliases".to_owned(), Item::File { bytes: aliases.as_bytes(), mode: 0o644 }));
     items.push(("modules/order".to_owned(), Item::File { bytes: order.as_bytes(), mode: 0o644 }));
     for (module, bytes) in modules.iter().zip(&contents) {
         items.push((format!("modules/{}", module.file_name), Item::File { bytes, mode: 0o644 }));
@@ -64,6 +65,14 @@ fn order(modules: &[Module], board: &BoardFile) -> Result<String> {
     Ok(modules.iter().map(line).collect())
 }
 
+/// `/modules/aliases`: a line for each name by which the kernel asks for a module that it has, then the module's own.
+fn aliases(modules: &[Module]) -> String {
+    let lines = |module: &Module| {
+        module.asked_always.iter().map(|alias| format!("{alias} {}\n", module.name)).collect::<String>()
+    };
+    modules.iter().map(lines).collect()
+}
+
 fn archive(items: &[(String, Item)]) -> Result<Vec<u8>> {
     let mut archive = Cursor::new(Vec::new());
     for (index, (name, item)) in items.iter().enumerate() {
@@ -89,6 +98,18 @@ fn archive(items: &[(String, Item)]) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn aliases_stand_before_their_modules() {
+        let module = |name: &str, asked_always: &[&str]| Module {
+            file: "x.ko".into(),
+            file_name: "x.ko".into(),
+            name: name.to_owned(),
+            asked_always: asked_always.iter().map(|alias| (*alias).to_owned()).collect(),
+        };
+        let modules = [module("smsc", &["mdio:01??", "mdio:1100"]), module("fat", &[])];
+        assert_eq!(aliases(&modules), "mdio:01?? smsc\nmdio:1100 smsc\n");
+    }
 
     #[test]
     fn the_archive_reads_back() {

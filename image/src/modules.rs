@@ -20,7 +20,15 @@ pub(crate) struct Module {
     pub(crate) file: PathBuf,
     /// Its file name on the box.
     pub(crate) file_name: String,
+    /// The kernel's name for it.
+    pub(crate) name: String,
+    /// The aliases by which the kernel asks for it whether it is loaded or not.
+    pub(crate) asked_always: Vec<String>,
 }
+
+/// How the kernel names what it asks for without looking whether it is loaded: for the driver of a PHY, by the PHY's
+/// number in binary (phy_request_driver_module()).
+const ASKED_ALWAYS: &str = "mdio:";
 
 /// The modules of a kernel package: where they lie, and what is built in.
 pub(crate) struct ModuleTree {
@@ -114,7 +122,14 @@ impl Order<'_> {
         }
         self.open.pop();
         self.done.insert(name.clone());
-        self.modules.push(Module { file: file.clone(), file_name: file_name(file) });
+        let asked_always =
+            info.aliases.iter().filter(|alias| alias.starts_with(ASKED_ALWAYS)).cloned().collect();
+        self.modules.push(Module {
+            file: file.clone(),
+            file_name: file_name(file),
+            name: name.clone(),
+            asked_always,
+        });
         for after in info.softdeps_after.iter().chain(self.tree.requests(&name)) {
             self.add(after).with_context(|| format!("the module {name} asks for {after}"))?;
         }

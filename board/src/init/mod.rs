@@ -16,6 +16,7 @@ mod console;
 mod disk;
 mod lifeline;
 mod links;
+mod modprobe;
 mod modules;
 mod mounts;
 mod netlink;
@@ -26,6 +27,8 @@ mod watch;
 use std::time::{Duration, Instant};
 
 use crate::logging;
+
+pub use modprobe::answer_kernel;
 
 /// The argument with which PID 1 starts its own binary as the mail process.
 pub const MAIL_ARGUMENT: &str = "mail";
@@ -41,6 +44,7 @@ pub fn run() -> ! {
     let started = Instant::now();
     mounts::mount_system();
     logging::start_in_kernel_log("init");
+    modprobe::offer();
     log::info!("Tegami {} starts", env!("CARGO_PKG_VERSION"));
     match boot::boot(started) {
         Ok(machine) => serve::serve(machine),

@@ -7,9 +7,10 @@ use std::path::Path;
 use rustix::io::Errno;
 use rustix::system::finit_module;
 
-/// Where the modules are, and the file that lists them.
-const FOLDER: &str = "/modules";
+/// Where the modules are, the file that lists them, and the file that lists other names of theirs.
+pub(super) const FOLDER: &str = "/modules";
 const ORDER: &str = "order";
+pub(super) const ALIASES: &str = "aliases";
 
 /// One line of the list.
 #[derive(Debug, PartialEq, Eq)]

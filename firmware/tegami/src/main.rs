@@ -31,6 +31,9 @@ fn main() -> ExitCode {
     if board::init::is_init() {
         board::init::run();
     }
+    if let Some(status) = board::init::answer_kernel() {
+        return status;
+    }
     let command = match cli::parse(std::env::args_os().skip(1)) {
         Ok(command) => command,
         Err(problem) => return fail(&problem),

@@ -87,6 +87,15 @@ fn soft_dependencies_afterwards_and_by_alias_are_loaded() {
 }
 
 #[test]
+fn what_the_kernel_asks_for_again_and_again_is_kept() {
+    let modules = [("ax88796b", "alias=mdio:0000000000111011000110000100????\nalias=pci:v0*"), ("lan", "")];
+    let (_kernel, tree) = kernel("asked", &modules, "", "");
+    let found = tree.unwrap().resolve(&["ax88796b".to_owned(), "lan".to_owned()]).unwrap();
+    assert_eq!(found[0].asked_always, ["mdio:0000000000111011000110000100????"]);
+    assert_eq!((&*found[0].name, found[1].asked_always.len()), ("ax88796b", 0));
+}
+
+#[test]
 fn fat_brings_the_tables_of_its_default_mount_options() {
     let modules = [("fat", ""), ("vfat", "depends=fat"), ("nls_cp437", ""), ("nls_ascii", "")];
     let config = "CONFIG_FAT_DEFAULT_CODEPAGE=437\nCONFIG_FAT_DEFAULT_IOCHARSET=\"ascii\"\n";
