@@ -270,8 +270,30 @@ impl Network {
 
     /// A message has arrived at an mDNS socket.
     pub fn receive_mdns(&mut self, now: Duration, from: SocketAddr, bytes: &[u8]) {
-        self.mdns.receive(now, from, bytes);
-        self.settle(now);
+        if self.is_neighbour(from.ip()) {
+            self.mdns.receive(now, from, bytes);
+            self.settle(now);
+        }
+    }
+
+    /// Whether mDNS is to be spoken with this host (RFC 6762 §11): one in a network of ours, and one in another private
+    /// network, which may be on the same cable. The Internet could reach our port too.
+    fn is_neighbour(&self, from: IpAddr) -> bool {
+        match from {
+            IpAddr::V4(from) => {
+                let is_in = |(config, _): (Ipv4Config, Source)| {
+                    let host_bits = u32::MAX.checked_shr(config.prefix_len.into()).unwrap_or(0);
+                    (config.address.to_bits() ^ from.to_bits()) & !host_bits == 0
+                };
+                from.is_link_local() || from.is_private() || self.status.address.is_some_and(is_in)
+            }
+            IpAddr::V6(from) => {
+                // Networks in which hosts make their own addresses have 64 bits (RFC 4862).
+                let network = |address: &Ipv6Addr| address.to_bits() >> 64;
+                let is_in = |own: &Ipv6Addr| network(own) == network(&from);
+                from.is_unicast_link_local() || from.is_unique_local() || self.status.ipv6.iter().any(is_in)
+            }
+        }
     }
 
     /// A packet has arrived at the UDP socket.
@@ -318,7 +340,8 @@ impl Network {
                 }
                 dhcp::Event::Lost => {
                     self.drop_address(now);
-                    self.own_due = Some(now + DHCP_PATIENCE);
+                    let has_carrier = self.status.link.as_ref().is_some_and(|link| link.carrier);
+                    self.own_due = has_carrier.then_some(now + DHCP_PATIENCE);
                 }
             }
         }

@@ -8,7 +8,7 @@ use crate::clock::{Clock, EARLIEST_S};
 use crate::net::Received;
 use crate::net::datagram;
 use crate::net::dhcp::tests::answer;
-use crate::net::dns::{A, Message, Record};
+use crate::net::dns::{A, Message, Name, Question, Record};
 
 const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -268,6 +268,42 @@ fn time_servers_that_were_not_there_are_looked_up_again() {
     assert_eq!(asked_dns(s(0), s(800)), 12, "three names, four questions each");
     assert_eq!(asked_dns(s(900), s(1700)), 12);
     assert!(actions.len() < 300, "{}", actions.len());
+}
+
+#[test]
+fn only_neighbours_are_heard() {
+    let mut network = network(named());
+    network.set_link(s(0), link(2, true));
+    network.set_ipv6(s(0), vec!["2001:db8::10".parse().unwrap()]);
+    let router = router(true, true);
+    router.run(&mut network, s(0), s(10));
+    let name = Name::from_labels(["mail", "local"]);
+    let questions = vec![Question { name, kind: A, wants_unicast: true }];
+    let (answers, authorities, additionals) = (vec![], vec![], vec![]);
+    let question = Message { id: 0, is_response: false, questions, answers, authorities, additionals };
+    for (from, is_neighbour) in [
+        ("192.0.2.77:5353", true),
+        ("192.0.3.77:5353", false),
+        ("169.254.7.7:5353", true),
+        ("[fe80::77]:5353", true),
+        ("[2001:db8::77]:5353", true),
+        ("[2001:db8:0:1::77]:5353", false),
+    ] {
+        network.receive_mdns(s(20), from.parse().unwrap(), &question.emit(false));
+        let is_answered = matches!(network.poll_action(), Some(Action::Mdns(_)));
+        assert_eq!(is_answered, is_neighbour, "{from}");
+    }
+}
+
+#[test]
+fn a_lease_that_ends_without_a_cable_is_not_replaced() {
+    let mut network = network(named());
+    network.set_link(s(0), link(2, true));
+    router(true, true).run(&mut network, s(0), s(10));
+    network.set_link(s(10), link(2, false));
+    let actions = router(true, true).run(&mut network, s(10), s(9000));
+    assert_eq!(asked(&actions), [&Request::ClearAddress]);
+    assert!(!actions.iter().any(|action| matches!(action, Action::Arp(_))));
 }
 
 #[test]

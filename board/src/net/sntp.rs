@@ -35,7 +35,8 @@ const ANSWER: Duration = Duration::from_secs(2);
 const ROUND_TRIP_MAX: Duration = Duration::from_secs(1);
 /// After an answer, until the next question: a cheap crystal is off by a few milliseconds then.
 const PERIOD: Duration = Duration::from_secs(3600);
-/// Without one, after all servers were asked; doubled each time.
+/// Without one, after all servers were asked; doubled each time. RFC 4330 §10 wants 15 s between two questions to one
+/// server; a box that has just got its network is let off that for three rounds, as RFC 5905 §13's bursts are.
 const RETRY: Duration = Duration::from_secs(2);
 const RETRY_MAX: Duration = Duration::from_secs(900);
 

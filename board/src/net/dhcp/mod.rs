@@ -80,6 +80,8 @@ pub struct Client {
     state: State,
     transaction: u32,
     began: Duration,
+    /// What the last question said about how long we have been asking.
+    seconds: u16,
     attempts: u32,
     deadline: Option<Duration>,
     held: Option<Held>,
@@ -121,6 +123,7 @@ impl Client {
             state: State::Off,
             transaction: 0,
             began: Duration::ZERO,
+            seconds: 0,
             attempts: 0,
             deadline: None,
             held: None,
@@ -251,12 +254,16 @@ impl Client {
 
     /// Says what the state has to say, and plans the next time.
     fn transmit(&mut self, now: Duration) {
+        // §4.4.1: a request for an offer repeats what the discovery said, so that relays pass it on to the same servers.
+        if !matches!(self.state, State::Requesting { .. }) {
+            self.seconds = u16::try_from(now.saturating_sub(self.began).as_secs()).unwrap_or(u16::MAX);
+        }
         let held = self.held.as_ref();
         let address = held.map(|held| held.lease.config.address);
         let mut call = Call {
             kind: Kind::Request,
             transaction: self.transaction,
-            seconds: u16::try_from(now.saturating_sub(self.began).as_secs()).unwrap_or(u16::MAX),
+            seconds: self.seconds,
             own: None,
             mac: self.mac,
             requested: address,

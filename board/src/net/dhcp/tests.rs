@@ -87,6 +87,7 @@ fn an_address_is_asked_for_offered_and_taken() {
     let (mac, _, kind, request) = said(&mut client).unwrap();
     assert_eq!((mac, kind), ([0xff; 6], 3));
     assert_eq!(request[4..8], discover[4..8], "the same transaction");
+    assert_eq!(request[8..10], discover[8..10], "the same seconds: RFC 2131 §4.4.1");
     assert_eq!(option(&request, 50).unwrap(), [10, 0, 2, 15]);
     assert_eq!(option(&request, 54).unwrap(), [10, 0, 2, 2]);
     assert_eq!(request[12..16], [0; 4]);

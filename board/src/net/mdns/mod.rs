@@ -183,7 +183,10 @@ impl Responder {
         }
         let Some(message) = Message::parse(bytes) else { return };
         if message.is_response {
-            self.handle_response(now, &message);
+            // §6: what does not come from the port of responders is none.
+            if from.port() == PORT {
+                self.handle_response(now, &message);
+            }
         } else {
             self.handle_probe(now, &message);
             if self.is_established() {
@@ -290,9 +293,9 @@ impl Responder {
     fn answer(&mut self, now: Duration, from: SocketAddr, query: &Message) {
         let is_legacy = from.port() != PORT;
         let ttl_s = if is_legacy { LEGACY_TTL_S } else { TTL_S };
-        let (mut answers, mut wants_unicast) = (Vec::new(), true);
+        let (mut answers, mut wants_unicast) = (Vec::<Record>::new(), true);
         for question in &query.questions {
-            let found = self.answers_to(question, ttl_s);
+            let mut found = self.answers_to(question, ttl_s);
             // §7.1: what the asker knows for at least half its time need not be said.
             let is_known = |record: &Record| {
                 let is_fresh = |known: &&Record| known.ttl_s >= TTL_S / 2;
@@ -300,13 +303,13 @@ impl Responder {
             };
             if !found.is_empty() && !found.iter().all(is_known) {
                 wants_unicast &= question.wants_unicast;
-                answers.extend(found);
+                found.retain(|record| !answers.contains(record));
+                answers.append(&mut found);
             }
         }
         if answers.is_empty() {
             return;
         }
-        answers.dedup();
         let is_probe = query.authorities.iter().any(|record| record.name == self.host());
         let additionals = self.addresses(ttl_s).into_iter().chain([self.kinds(ttl_s)]);
         let additionals = additionals.filter(|record| !answers.contains(record)).collect();

@@ -158,6 +158,24 @@ fn a_name_that_is_taken_is_left_to_its_owner() {
 }
 
 #[test]
+fn only_a_responder_can_say_that_a_name_is_taken() {
+    let (mut responder, now) = established(&[]);
+    let theirs = Message { answers: vec![record("tegami.local", A, &[192, 0, 2, 77])], ..empty(true) };
+    responder.receive(now, "192.0.2.99:50000".parse().unwrap(), &theirs.emit(true));
+    assert!(responder.is_established(), "RFC 6762 §6: not from its port");
+}
+
+#[test]
+fn many_questions_make_one_short_answer() {
+    let (mut responder, now) = established(&["2001:db8::1".parse().unwrap()]);
+    let mut many = query("tegami.local", A);
+    let other = query("tegami.local", AAAA).questions;
+    many.questions = many.questions.into_iter().chain(other).cycle().take(100).collect();
+    let (_, answer) = ask(&mut responder, now, &many).unwrap();
+    assert_eq!(answer.answers.len(), 2);
+}
+
+#[test]
 fn a_name_of_ours_that_another_uses_is_probed_for_again() {
     let (mut responder, now) = established(&[]);
     let ours = Message { answers: vec![record("tegami.local", A, &V4.octets())], ..empty(true) };
