@@ -63,6 +63,10 @@ pub const DEATHS_MAX: usize = 4;
 /// Bytes of a dead process' last lines that are kept: a panic's message and what led to it.
 pub const LAST_WORDS_BYTES: usize = 1024;
 
+/// Bytes of the mail process' log that PID 1 passes on before it looks at the rest again: a serial console takes most of
+/// a second for them, and the watchdog wants to be fed.
+pub const LOG_TURN_BYTES: usize = 8 << 10;
+
 /// Longest log line: the kernel's records end at 1024 bytes, what it adds included.
 pub const LOG_LINE_BYTES_MAX: usize = 900;
 

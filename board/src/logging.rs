@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use crate::control::printable;
 use crate::limits::LOG_LINE_BYTES_MAX;
 
 /// The kernel's log.
@@ -69,8 +70,7 @@ impl Sink {
     /// Writes one record. The kernel takes a write as a record, whole or not at all.
     fn write(&self, level: u8, name: &str, text: &str) {
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            let colon = if name.is_empty() { "" } else { ": " };
-            let record = format!("<{level}>{name}{colon}{}\n", shortened(line));
+            let record = record(level, name, line);
             // Nobody is left to tell when the log cannot be written.
             let _ = match &self.kmsg {
                 Some(kmsg) => { kmsg }.write_all(record.as_bytes()),
@@ -78,6 +78,12 @@ impl Sink {
             };
         }
     }
+}
+
+/// A record of one line. Without what would move a console's cursor: the line may quote somebody in the network.
+fn record(level: u8, name: &str, line: &str) -> String {
+    let colon = if name.is_empty() { "" } else { ": " };
+    format!("<{level}>{name}{colon}{}\n", printable(shortened(line)))
 }
 
 /// As much of `line` as a record may hold.
@@ -109,6 +115,12 @@ mod tests {
         assert_eq!(split_level("<9>odd"), (4, "<9>odd"));
         assert_eq!(split_level("<3"), (4, "<3"));
         assert_eq!(split_level("thread 'main' panicked"), (4, "thread 'main' panicked"));
+    }
+
+    #[test]
+    fn a_record_is_text_alone() {
+        assert_eq!(record(4, "mail", "EHLO \x1b[2Jpost\x07\tx"), "<4>mail: EHLO [2Jpost\tx\n");
+        assert_eq!(record(6, "", "ready"), "<6>ready\n");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::system::{RebootCommand, reboot};
 use rustix::thread::set_no_new_privs;
 
 use super::boot_files::{needs_recovery, recover};
@@ -53,6 +54,10 @@ pub(super) struct Machine {
 /// Brings the machine up.
 pub(super) fn boot(started: Instant) -> io::Result<Machine> {
     limit()?;
+    // Ctrl-Alt-Del is then a signal to us; otherwise the kernel starts the box again at once.
+    if let Err(errno) = reboot(RebootCommand::CadOff) {
+        log::warn!("Ctrl-Alt-Del will not end the box in order: {errno}");
+    }
     modules::load_all();
     let mut disk = wait_for_disk()?;
     let watchdog = Watchdog::open(disk.name());

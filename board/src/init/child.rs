@@ -13,12 +13,15 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
 
 use super::MAIL_ARGUMENT;
 use crate::control::Cause;
-use crate::limits::LAST_WORDS_BYTES;
+use crate::limits::{LAST_WORDS_BYTES, LOG_TURN_BYTES};
 use crate::logging;
 use crate::sys;
 
 /// User and group of the mail process. It owns no file; the number must only be nobody else's.
 pub(super) const MAIL_ID: u32 = 2525;
+
+/// What a pipe holds (pipe(7)): all that can be left of a process that has ended.
+const PIPE_BYTES: usize = 64 << 10;
 
 /// A mail process.
 #[derive(Debug)]
@@ -62,17 +65,27 @@ impl Child {
         self.log.as_fd()
     }
 
-    /// Passes on what the process wrote. Returns `false` at its end.
+    /// Passes on what the process wrote, as much as one turn allows. Returns `false` at its end.
     pub(super) fn pass_log_on(&mut self) -> bool {
+        self.pass_on(LOG_TURN_BYTES)
+    }
+
+    /// The same for a number of bytes, or one reading more.
+    fn pass_on(&mut self, bytes: usize) -> bool {
         let mut buffer = [0; 2048];
-        loop {
+        let mut passed = 0;
+        while passed < bytes {
             match self.log.read(&mut buffer) {
                 Ok(0) => return false,
-                Ok(len) => self.tail.take(buffer.get(..len).unwrap_or_default(), logging::pass_on),
+                Ok(len) => {
+                    self.tail.take(buffer.get(..len).unwrap_or_default(), logging::pass_on);
+                    passed += len;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return true,
             }
         }
+        true
     }
 
     /// Sends it a signal. One that is already gone is reaped later.
@@ -87,7 +100,7 @@ impl Child {
 
     /// What it said last.
     pub(super) fn last_words(mut self) -> String {
-        self.pass_log_on();
+        self.pass_on(PIPE_BYTES);
         self.tail.finish(logging::pass_on)
     }
 }
@@ -164,5 +177,23 @@ mod tests {
         let last = tail.finish(|_| {});
         assert!(last.len() <= LAST_WORDS_BYTES && last.len() > LAST_WORDS_BYTES - 32);
         assert!(last.ends_with("届きました\n"));
+    }
+
+    #[test]
+    fn who_writes_without_end_waits_for_the_next_turn_and_is_heard_to_the_end() {
+        let (log, end) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).unwrap();
+        let mut written = 0;
+        while let Ok(len) = rustix::io::write(&end, b"a line of a process that is not well\n") {
+            written += len;
+        }
+        let socket = File::open("/proc/self/exe").unwrap().into();
+        let pid = rustix::process::getpid();
+        let mut child = Child { pid, socket, log: log.into(), tail: Tail::default() };
+        assert!(child.pass_log_on());
+        let left = rustix::io::ioctl_fionread(&child.log).unwrap();
+        assert!(left > 0 && left < written as u64, "{left} of {written}");
+        rustix::io::write(&end, b"the last words").unwrap();
+        drop(end);
+        assert!(child.last_words().ends_with("the last words\n"));
     }
 }

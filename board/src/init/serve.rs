@@ -246,19 +246,20 @@ impl Init {
     fn set_address(&mut self, config: Ipv4Config) -> Result<(), Refusal> {
         let Some(link) = &self.link else { return Err(Refusal::Missing("network interface".into())) };
         let index = link.index;
-        if self.address == Some((index, config)) {
-            return Ok(());
+        // What is there already is set again: it may have failed in the middle.
+        if self.address != Some((index, config)) {
+            self.clear_address().map_err(failed)?;
+            self.address = Some((index, config));
         }
-        self.clear_address().map_err(failed)?;
-        self.address = Some((index, config));
         self.machine.netlink.set_address(index, &config).map_err(failed)
     }
 
     fn clear_address(&mut self) -> io::Result<()> {
-        match self.address.take() {
-            Some((index, config)) => self.machine.netlink.remove_address(index, &config),
-            None => Ok(()),
+        if let Some((index, config)) = self.address {
+            self.machine.netlink.remove_address(index, &config)?;
+            self.address = None;
         }
+        Ok(())
     }
 
     fn start_child(&mut self) {

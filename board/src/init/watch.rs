@@ -42,9 +42,11 @@ impl Watchdog {
         self.write(b"\0");
     }
 
-    /// Stops it: the box is to stay off. (`V` is the kernel's word for it, linux/watchdog-api.)
+    /// Stops it: the box is to stay off. (`V` is the kernel's word for it, and counts when the device is closed:
+    /// linux/watchdog-api.)
     pub(super) fn disarm(&mut self) {
         self.write(b"V");
+        self.device = None;
     }
 
     fn write(&mut self, word: &[u8]) {
@@ -93,5 +95,24 @@ impl Light {
         if let Some(brightness) = &self.brightness {
             let _ = fs::write(brightness, if lit { "1" } else { "0" });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watchdog_is_stopped_by_a_word_and_by_letting_go() {
+        let path = crate::devices::tests::on_disk("watchdog");
+        let mut watchdog = Watchdog { device: Some(File::create(&path).unwrap()), fed: None };
+        watchdog.feed();
+        watchdog.feed();
+        watchdog.disarm();
+        watchdog.fed = None;
+        assert!(watchdog.device.is_none());
+        watchdog.feed();
+        assert_eq!(fs::read(&path).unwrap(), b"\0V");
+        fs::remove_file(path).unwrap();
     }
 }
