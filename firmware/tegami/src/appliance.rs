@@ -3,27 +3,34 @@
 use std::{fmt::Write as _, rc::Rc, sync::Arc};
 
 use board::{
-    control::{BootFile, Request},
+    control::{BootFile, Link, Request},
     devices::Settings as FlashSettings,
     handover::{self, FlashHandle, Handover},
+    net::PacketSocket,
     threaded::{Options, Threaded},
 };
 use ring::rand::{SecureRandom, SystemRandom};
-use store::{FormatOptions, MountOptions, Store};
+use store::{FormatOptions, MountError, MountOptions, Store};
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::{Notify, watch},
     task::spawn_local,
 };
 
 use crate::{
+    ailing::Ailing,
+    ailment::Ailment,
+    closing::Closing,
+    door::{Door, Listeners},
     house::Site,
     http::NetworkView,
-    network::Network,
+    language::Language,
+    limits::SHUTDOWN_GRACE,
+    network::{Network, Resident},
     office::MailStore,
     provision,
     root::Root,
-    service::Service,
+    service::{Census, Service},
     serving::{self, Ground, Serving},
 };
 
@@ -59,56 +66,142 @@ async fn serve(handover: Handover) -> Result<(), String> {
     let beating = Rc::clone(&root);
     spawn_local(async move { beating.beat().await });
     let flash = Arc::new(Notify::new());
-    let store = open(handover.flash, &flash, &root).await?;
-    let ground = Ground {
-        store,
-        flash,
+    let store = open(handover.flash, &flash, &root).await;
+    let place = Place {
+        root,
+        links,
+        packets: (handover.packet, handover.arp),
         listeners: services(handover.listeners),
-        provision: handover.settings,
-        site: Site { addresses: Vec::new(), network: NetworkView::Waiting, trust_loopback: false },
+        settings: handover.settings,
         clock_is_known: handover.clock_is_known,
+        closing: Rc::default(),
     };
-    let provision = ground.provision.clone();
-    let serving = Rc::new(serving::open(ground).await?);
-    if handover.reset_password {
-        forget_password(&serving, &root).await;
+    match store {
+        Ok(store) => place.serve((store, flash), handover.reset_password, &mut term).await,
+        Err(ailment) => place.ail(ailment, &mut term).await,
     }
-    let house = Rc::clone(&serving.house);
-    let network = Network::new(house, Rc::clone(&root), links, handover.packet, handover.arp).await;
-    spawn_local(network.map_err(|error| format!("no network: {error}"))?.run());
-    spawn_local(keep_console(Rc::clone(&serving), Rc::clone(&root)));
-    if let Some(file) = provision {
-        spawn_local(wipe_passwords(Rc::clone(&serving), Rc::clone(&root), file));
+}
+
+/// What there is to serve with, besides the store.
+struct Place {
+    root: Rc<Root>,
+    links: watch::Receiver<Option<Link>>,
+    packets: (Option<PacketSocket>, Option<PacketSocket>),
+    listeners: Listeners,
+    settings: Option<Vec<u8>>,
+    clock_is_known: bool,
+    closing: Rc<Closing>,
+}
+
+impl Place {
+    async fn serve(
+        self,
+        (store, flash): (MailStore, Arc<Notify>),
+        reset_password: bool,
+        term: &mut Signal,
+    ) -> Result<(), String> {
+        let ground = Ground {
+            store,
+            flash,
+            listeners: self.listeners,
+            provision: self.settings.clone(),
+            site: Site { addresses: Vec::new(), network: NetworkView::Waiting, trust_loopback: false },
+            clock_is_known: self.clock_is_known,
+            closing: Rc::clone(&self.closing),
+        };
+        let serving = Rc::new(serving::open(ground).await?);
+        if reset_password {
+            forget_password(&serving, &self.root).await;
+        }
+        let house = Rc::clone(&serving.house);
+        join_network(house, &self.root, self.links, self.packets, &self.closing).await?;
+        let shown = Rc::clone(&serving);
+        let changes = serving.house.changes();
+        spawn_local(keep_console(Rc::clone(&self.root), changes, move || console_text(&shown)));
+        if let Some(file) = self.settings {
+            spawn_local(wipe_passwords(Rc::clone(&serving), self.root, file));
+        }
+        term.recv().await;
+        log::info!("closing");
+        serving.close().await;
+        Ok(())
     }
-    term.recv().await;
-    log::info!("closing");
-    serving.close().await;
+
+    /// Serves no mail, and says why, until the box is switched off. Ending would only have PID 1 start it all again.
+    async fn ail(self, ailment: Ailment, term: &mut Signal) -> Result<(), String> {
+        for line in ailment.lines(Language::English) {
+            log::error!("{line}");
+        }
+        let file = self.settings.as_deref();
+        let ailing = Ailing::new(ailment, file, self.clock_is_known, Rc::clone(&self.closing));
+        Door::new(Rc::clone(&ailing), Census::default(), Rc::clone(&self.closing)).open(self.listeners)?;
+        let resident = Rc::clone(&ailing);
+        join_network(resident, &self.root, self.links, self.packets, &self.closing).await?;
+        let changes = ailing.changes();
+        spawn_local(keep_console(self.root, changes, move || ailing.console_text()));
+        term.recv().await;
+        self.closing.run(SHUTDOWN_GRACE).await;
+        Ok(())
+    }
+}
+
+/// Has the network looked after until the box is switched off, its farewell included.
+async fn join_network(
+    resident: Rc<dyn Resident>,
+    root: &Rc<Root>,
+    links: watch::Receiver<Option<Link>>,
+    (packet, arp): (Option<PacketSocket>, Option<PacketSocket>),
+    closing: &Rc<Closing>,
+) -> Result<(), String> {
+    let network = Network::new(resident, Rc::clone(root), links, packet, arp).await;
+    let network = network.map_err(|error| format!("no network: {error}"))?;
+    let closing = Rc::clone(closing);
+    spawn_local(async move {
+        let _at_work = closing.enter();
+        tokio::select! {
+            () = network.run(closing.begun()) => {}
+            () = closing.over() => {}
+        }
+    });
     Ok(())
 }
 
-fn services(listeners: Vec<(u16, std::net::TcpListener)>) -> Vec<(Service, std::net::TcpListener)> {
+fn services(listeners: Vec<(u16, std::net::TcpListener)>) -> Listeners {
     listeners.into_iter().filter_map(|(port, listener)| Some((Service::of_port(port)?, listener))).collect()
 }
 
 /// Opens the flash. Only a flash that PID 1 calls fresh is formatted; what is anything else is left as it is.
-async fn open(handle: FlashHandle, flash: &Arc<Notify>, root: &Root) -> Result<MailStore, String> {
+async fn open(handle: FlashHandle, flash: &Arc<Notify>, root: &Root) -> Result<MailStore, Ailment> {
     let is_fresh = handle.is_fresh;
-    let disk = handle.open(&FlashSettings::default()).map_err(|error| error.to_string())?;
+    let disk =
+        handle.open(&FlashSettings::default()).map_err(|error| Ailment::Unreadable(error.to_string()))?;
     let bell = Arc::clone(flash);
     let queue = Threaded::new(disk, Options::default(), Box::new(move || bell.notify_one()))
-        .map_err(|error| format!("cannot start the thread that writes the flash: {error}"))?;
-    if !is_fresh {
-        return Store::mount(queue, MountOptions::default()).map_err(|error| error.to_string());
+        .map_err(|error| Ailment::Unreadable(error.to_string()))?;
+    if is_fresh {
+        format(queue, flash, root).await
+    } else {
+        Ok(Store::mount(queue, MountOptions::default())?)
     }
+}
+
+async fn format(queue: Threaded, flash: &Notify, root: &Root) -> Result<MailStore, Ailment> {
+    let not_made = |why: &str| Ailment::NotMade(why.to_owned());
     let mut uuid = [0; 16];
-    SystemRandom::new().fill(&mut uuid).map_err(|_| "there is no randomness")?;
-    let mut store = Store::format(queue, &FormatOptions { uuid, segment_bytes: None })
-        .map_err(|error| error.to_string())?;
+    SystemRandom::new().fill(&mut uuid).map_err(|_| not_made("there is no randomness"))?;
+    let mut store =
+        Store::format(queue, &FormatOptions { uuid, segment_bytes: None }).map_err(|error| match error {
+            MountError::Device(fault) => not_made(&fault.to_string()),
+            other => other.into(),
+        })?;
     while store.barrier_in_flight() {
         flash.notified().await;
         store.settle();
     }
-    root.ask(Request::FlashReady).await?;
+    if store.is_read_only() {
+        return Err(not_made("the flash takes no writes"));
+    }
+    root.ask(Request::FlashReady).await.map_err(Ailment::NotMade)?;
     log::info!("the flash is formatted");
     Ok(store)
 }
@@ -138,11 +231,11 @@ async fn wipe_passwords(serving: Rc<Serving>, root: Rc<Root>, file: Vec<u8>) {
     }
 }
 
-/// Shows on the console, and in a file on the card, where the box is and how it is claimed, whenever that changes.
-async fn keep_console(serving: Rc<Serving>, root: Rc<Root>) {
+/// Shows on the console, and in a file on the card, what `text` says, whenever that changes.
+async fn keep_console(root: Rc<Root>, mut changes: watch::Receiver<()>, text: impl Fn() -> String) {
     let mut shown = String::new();
     loop {
-        let text = console_text(&serving);
+        let text = text();
         if text != shown {
             for request in [
                 Request::Console(text.clone()),
@@ -154,10 +247,13 @@ async fn keep_console(serving: Rc<Serving>, root: Rc<Root>) {
             }
             shown = text;
         }
-        serving.house.changes().await;
+        if changes.changed().await.is_err() {
+            return;
+        }
     }
 }
 
+/// Where the box is and how it is claimed.
 fn console_text(serving: &Serving) -> String {
     let addresses = serving.house.addresses();
     let mut text = format!("\nTegami {}\n", env!("CARGO_PKG_VERSION"));

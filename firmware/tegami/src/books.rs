@@ -78,7 +78,7 @@ impl Office {
             match made {
                 Ok(ticket) => return Ok(ticket),
                 Err(Stop::Refused(refusal)) => return Err(refusal),
-                Err(Stop::Busy) => self.flash_room().await,
+                Err(Stop::Busy) => self.flash_room().changed().await,
             }
         }
     }

@@ -2,16 +2,20 @@
 //!
 //! No borrow of the store is held across a wait; only this file writes to clients.
 
-use std::{io, net::IpAddr, rc::Rc, time::Duration};
+use std::{io, net::IpAddr, pin::Pin, rc::Rc, time::Duration};
 
 use mail::AccountId;
 use proto::{Answer, Input, Io, Login, LoginRefusal, Output, Session, Want};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroize as _;
 
 use crate::{
-    limits::{CLOSE_MAX, HANDSHAKE_MAX, INPUT_PENDING_MAX, WRITE_STALL_MAX},
+    closing::Closing,
+    house::House,
+    limits::{
+        CLOSE_MAX, FAREWELL_MAX, HANDSHAKE_MAX, INPUT_PENDING_MAX, WRITE_BYTES_PER_S_MIN, WRITE_STALL_MAX,
+    },
     office::{Office, Watch},
     passwords::Authenticator,
     wire::Wire,
@@ -24,6 +28,8 @@ pub(crate) struct Connection {
     office: Rc<Office>,
     authenticator: Rc<Authenticator>,
     acceptor: TlsAcceptor,
+    /// Returns when the box is being switched off.
+    leaving: Pin<Box<dyn Future<Output = ()>>>,
     /// Bytes read and not yet taken by the session.
     input: Vec<u8>,
     output: Output,
@@ -34,11 +40,13 @@ pub(crate) struct Connection {
 enum End {
     /// The session closed.
     Closed,
+    /// The box is being switched off.
+    Left,
     /// The peer is gone or does not read.
     Gone(io::Error),
 }
 
-/// What a session wants, and the watch on the mailbox if it wants to hear of changes.
+/// What a session wants, and the watch on what it wants to hear of: the mailbox, or room in the write queue.
 struct Pending {
     want: Want,
     seen: Option<Watch>,
@@ -51,24 +59,26 @@ impl From<io::Error> for End {
 }
 
 impl Connection {
-    pub(crate) fn new(
-        wire: Wire,
-        peer: IpAddr,
-        office: Rc<Office>,
-        authenticator: Rc<Authenticator>,
-        acceptor: TlsAcceptor,
-    ) -> Self {
-        let (input, output) = (Vec::new(), Output::new());
-        Self { wire, peer, office, authenticator, acceptor, input, output, answer: None }
+    pub(crate) fn new(wire: Wire, peer: IpAddr, house: &House, closing: &Closing) -> Self {
+        Self {
+            wire,
+            peer,
+            office: Rc::clone(&house.office),
+            authenticator: Rc::clone(&house.authenticator),
+            acceptor: house.certificates.acceptor(),
+            leaving: Box::pin(closing.begun()),
+            input: Vec::new(),
+            output: Output::new(),
+            answer: None,
+        }
     }
 
     /// Drives `session` to its end and closes the connection.
     pub(crate) async fn drive(mut self, session: &mut dyn Session) {
         match self.run(session).await {
             Err(End::Gone(error)) => log::debug!("{}: {error}", self.peer),
-            Ok(()) | Err(End::Closed) => {
-                let _ = timeout(CLOSE_MAX, self.wire.shutdown()).await;
-            }
+            Ok(()) | Err(End::Closed) => drop(timeout(CLOSE_MAX, self.wire.close()).await),
+            Err(End::Left) => drop(timeout(FAREWELL_MAX, self.wire.close()).await),
         }
     }
 
@@ -93,18 +103,21 @@ impl Connection {
         };
         let want = session.step(&mut io, &mut *self.office.store_mut());
         let taken = input.taken();
-        // There may have been a password in it.
-        self.input.get_mut(..taken).unwrap_or_default().zeroize();
-        self.input.drain(..taken);
+        // There may have been a password in it: nothing of it stays in the buffer, not even behind its end.
+        let rest = self.input.len() - taken;
+        self.input.copy_within(taken.., 0);
+        self.input.get_mut(rest..).unwrap_or_default().zeroize();
+        self.input.truncate(rest);
         self.office.after_step();
         self.pending(want)
     }
 
-    /// What a session wants, with the state of the mailbox it watches as the session knew it: a change that comes
-    /// while output is being flushed must not be slept through.
+    /// What a session wants, with the state of what it watches as the session knew it: a change that comes while output
+    /// is being flushed must not be slept through.
     fn pending(&self, want: Want) -> Pending {
         let seen = match &want {
             Want::Change(mailbox) => Some(self.office.watch(*mailbox)),
+            Want::Flash => Some(self.office.flash_room()),
             _ => None,
         };
         Pending { want, seen }
@@ -114,7 +127,9 @@ impl Connection {
     async fn satisfy(&mut self, session: &mut dyn Session, pending: Pending) -> Result<Option<Pending>, End> {
         let Pending { want, seen } = pending;
         if !matches!(want, Want::Turn) || self.output.is_full() {
-            self.flush().await?;
+            // A session that waits for room says itself how long; the others have done their part.
+            let patience = matches!(want, Want::Room).then(|| self.deadline(session));
+            self.flush(patience).await?;
         }
         match want {
             Want::Room => {}
@@ -125,7 +140,7 @@ impl Connection {
             }
             Want::Durable(ticket) => self.office.durable(&ticket).await,
             Want::Warm(cold) => self.office.warm(cold).await,
-            Want::Flash => self.office.flash_room().await,
+            Want::Flash => changed(seen).await,
             Want::StartTls => self.start_tls().await?,
             Want::Close => return Err(End::Closed),
         }
@@ -142,17 +157,16 @@ impl Connection {
             // It was given all this, took none of it and wants more: a session never may.
             return Err(End::Gone(io::Error::other("the session does not take its input")));
         }
-        let deadline = Instant::from_std(self.office.instant(session.deadline()));
-        let change = async {
-            match seen {
-                Some(watch) => watch.changed().await,
-                None => std::future::pending().await,
-            }
-        };
+        let deadline = self.deadline(session);
         let read = tokio::select! {
             biased;
+            () = &mut self.leaving => {
+                session.farewell(&mut self.output);
+                self.flush(None).await?;
+                return Err(End::Left);
+            }
             read = self.wire.read(&mut self.input) => read?,
-            () = change => return Ok(None),
+            () = changed(seen) => return Ok(None),
             () = sleep_until(deadline) => {
                 let want = session.expire(self.office.now(), &mut self.output);
                 return Ok(Some(self.pending(want)));
@@ -161,16 +175,25 @@ impl Connection {
         if read == 0 { Err(End::Gone(io::ErrorKind::UnexpectedEof.into())) } else { Ok(None) }
     }
 
-    /// Sends all pending output. A peer that takes none for a while is given up.
-    async fn flush(&mut self) -> io::Result<()> {
-        while !self.output.pending().is_empty() {
-            let count = stalled(WRITE_STALL_MAX, self.wire.write(self.output.pending())).await?;
-            if count == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
+    fn deadline(&self, session: &dyn Session) -> Instant {
+        Instant::from_std(self.office.instant(session.deadline()))
+    }
+
+    /// Sends all pending output. A peer that takes it too slowly is given up, at the latest at `patience`.
+    async fn flush(&mut self, patience: Option<Instant>) -> io::Result<()> {
+        let due = Instant::now() + write_time_max(self.output.pending().len());
+        let sent = async {
+            while !self.output.pending().is_empty() {
+                let count = self.wire.write(self.output.pending()).await?;
+                if count == 0 {
+                    return Err(io::ErrorKind::WriteZero.into());
+                }
+                self.output.sent(count);
             }
-            self.output.sent(count);
-        }
-        stalled(WRITE_STALL_MAX, self.wire.flush()).await
+            self.wire.flush().await
+        };
+        let due = patience.map_or(due, |patience| patience.min(due));
+        timeout_at(due, sent).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
     async fn check(&self, login: &Login) -> Result<AccountId, LoginRefusal> {
@@ -190,3 +213,20 @@ impl Connection {
 async fn stalled<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     timeout(limit, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
+
+/// How long a peer may take to read so much. A whole limit for each write would let one that takes a byte now and then
+/// hold a connection for weeks.
+fn write_time_max(bytes: usize) -> Duration {
+    WRITE_STALL_MAX + Duration::from_secs(bytes as u64 / WRITE_BYTES_PER_S_MIN)
+}
+
+async fn changed(watch: Option<Watch>) {
+    match watch {
+        Some(watch) => watch.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+#[path = "drive_tests.rs"]
+mod tests;

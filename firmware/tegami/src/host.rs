@@ -4,6 +4,7 @@ use std::{
     fs,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
+    rc::Rc,
     sync::Arc,
 };
 
@@ -51,7 +52,8 @@ pub(crate) fn run(options: &Host) -> Result<(), String> {
         let site =
             Site { addresses: vec![options.listen], network: NetworkView::Hosted, trust_loopback: true };
         // A computer's own clock is right as a rule, and nobody but its owner can set it.
-        let ground = Ground { store, flash, listeners, provision, site, clock_is_known: true };
+        let ground =
+            Ground { store, flash, listeners, provision, site, clock_is_known: true, closing: Rc::default() };
         let serving = serving::open(ground).await?;
         if let Some(code) = serving.front.claim_code() {
             let fingerprint = serving.house.certificates.authority().fingerprint;
@@ -92,7 +94,7 @@ fn ready_line(options: &Host) -> String {
 
 /// Opens the flash, and makes it if there is none. A new one gets its name only when it is formatted: what has the
 /// name is a store, and nothing that is not one is ever written to.
-fn open(options: &Host, flash: &Arc<Notify>) -> Result<MailStore, String> {
+pub(crate) fn open(options: &Host, flash: &Arc<Notify>) -> Result<MailStore, String> {
     let path = &options.flash;
     if path.exists() {
         // As long as it is: a flash that lost its end is to be refused, not made whole with zeros.

@@ -7,12 +7,17 @@ use std::{
 };
 
 use proto::{imap, pop3, smtp};
-use tokio::{sync::Notify, time::sleep};
+use tokio::{
+    sync::{Notify, watch},
+    time::sleep,
+};
 
 use crate::{
     certs::{AuthorityView, Certificates, Moment, Names},
+    clock::Clock,
     http::{ClockView, Desk, FlashView, NetworkView, ProvisionView, StateView},
     limits::CERTIFICATE_CHECK,
+    network::Resident,
     office::Office,
     passwords::{Authenticator, Hasher},
     provision::{self, FileError, Keeper, PasswordTask, Settings},
@@ -38,6 +43,18 @@ pub(crate) struct Configs {
     pub pop3: Rc<pop3::Config>,
 }
 
+impl Configs {
+    /// For a box of that name, with the domain of `<postmaster>` if it has one, and its largest message in bytes.
+    pub(crate) fn new(hostname: String, postmaster_domain: Option<String>, message_bytes_max: u64) -> Self {
+        let postmaster_domain = postmaster_domain.unwrap_or_else(|| hostname.clone());
+        Self {
+            smtp: Rc::new(smtp::Config { hostname: hostname.clone(), postmaster_domain, message_bytes_max }),
+            imap: Rc::new(imap::Config { hostname: hostname.clone() }),
+            pop3: Rc::new(pop3::Config { hostname }),
+        }
+    }
+}
+
 /// The box.
 pub(crate) struct House {
     pub office: Rc<Office>,
@@ -48,13 +65,13 @@ pub(crate) struct House {
     provision: RefCell<Option<ProvisionView>>,
     services: Cell<&'static [Service]>,
     renew: Notify,
-    /// Rings for all when something changed that people are shown.
-    shown: Notify,
+    /// Has a new version whenever something changed that people are shown.
+    shown: watch::Sender<()>,
     hashed: Cell<bool>,
 }
 
 /// Host name of a box that has been given none.
-const HOSTNAME_DEFAULT: &str = "tegami.local";
+pub(crate) const HOSTNAME_DEFAULT: &str = "tegami.local";
 
 /// Why the house could not be opened.
 type Problem = String;
@@ -92,7 +109,7 @@ impl House {
             provision: RefCell::new(view),
             services: Cell::new(&Service::ALL),
             renew: Notify::new(),
-            shown: Notify::new(),
+            shown: watch::Sender::new(()),
             hashed: Cell::new(false),
         };
         Ok((Rc::new(house), tasks))
@@ -119,36 +136,23 @@ impl House {
             }
         }
         self.hashed.set(true);
-        self.shown.notify_waiters();
+        self.shown.send_replace(());
     }
 
     /// Returns once all passwords of the provision file are hashed.
     pub(crate) async fn passwords_hashed(&self) {
-        while !self.hashed.get() {
-            self.changes().await;
-        }
+        let mut changes = self.changes();
+        while !self.hashed.get() && changes.changed().await.is_ok() {}
     }
 
-    /// Returns when something has changed that people are shown.
-    pub(crate) async fn changes(&self) {
-        self.shown.notified().await;
+    /// Changes, from now on, of what people are shown. None is missed by somebody who is busy when it comes.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.shown.subscribe()
     }
 
     /// Addresses under which the box is reached.
     pub(crate) fn addresses(&self) -> Vec<IpAddr> {
         self.site.borrow().addresses.clone()
-    }
-
-    /// The box has other addresses now.
-    pub(crate) fn moved(&self, addresses: Vec<IpAddr>, network: NetworkView) {
-        let mut site = self.site.borrow_mut();
-        (site.addresses, site.network) = (addresses, network);
-        self.renew.notify_one();
-    }
-
-    /// The clock was set, or found to be right.
-    pub(crate) fn clock_changed(&self) {
-        self.renew.notify_one();
     }
 
     /// Keeps names, certificates and limits in step with settings, network and clock, for as long as it runs.
@@ -175,8 +179,32 @@ impl House {
             if fingerprint != before {
                 log::info!("there is a new CA; its fingerprint (SHA-256) is {fingerprint}");
             }
-            self.shown.notify_waiters();
+            self.shown.send_replace(());
         }
+    }
+}
+
+impl Resident for House {
+    fn settings(&self) -> Settings {
+        Settings::load(self.office.as_ref())
+    }
+
+    fn clock(&self) -> &Clock {
+        self.office.clock()
+    }
+
+    fn changes(&self) -> watch::Receiver<()> {
+        Self::changes(self)
+    }
+
+    fn moved(&self, addresses: Vec<IpAddr>, network: NetworkView) {
+        let mut site = self.site.borrow_mut();
+        (site.addresses, site.network) = (addresses, network);
+        self.renew.notify_one();
+    }
+
+    fn clock_changed(&self) {
+        self.renew.notify_one();
     }
 }
 
@@ -289,16 +317,8 @@ fn names(office: &Office, settings: &Settings, site: &Site) -> Names {
 
 fn configs(office: &Office, settings: &Settings) -> Configs {
     let hostname = settings.hostname.clone().unwrap_or_else(|| HOSTNAME_DEFAULT.into());
-    let postmaster_domain = office.store().domains().next().map_or_else(|| hostname.clone(), str::to_owned);
-    Configs {
-        smtp: Rc::new(smtp::Config {
-            hostname: hostname.clone(),
-            postmaster_domain,
-            message_bytes_max: message_limit(settings),
-        }),
-        imap: Rc::new(imap::Config { hostname: hostname.clone() }),
-        pop3: Rc::new(pop3::Config { hostname }),
-    }
+    let postmaster_domain = office.store().domains().next().map(str::to_owned);
+    Configs::new(hostname, postmaster_domain, message_limit(settings))
 }
 
 fn moment(office: &Office) -> Moment {

@@ -9,8 +9,15 @@ pub(crate) const HANDSHAKE_MAX: Duration = Duration::from_secs(30);
 /// middle of a download does not come back on the same connection.
 pub(crate) const WRITE_STALL_MAX: Duration = Duration::from_secs(120);
 
+/// Least rate at which a peer must read what is sent, in bytes per second, beyond [`WRITE_STALL_MAX`]: what a bad mobile
+/// network gives, and what sessions ask of a peer that sends.
+pub(crate) const WRITE_BYTES_PER_S_MIN: u64 = 1_000;
+
 /// How long closing may take: the last reply should get out, but nobody waits for a dead peer.
-pub(crate) const CLOSE_MAX: Duration = Duration::from_secs(5);
+pub(crate) const CLOSE_MAX: Duration = Duration::from_secs(2);
+
+/// The same when the box is switched off: peers that wait for nothing often do not close, and people wait.
+pub(crate) const FAREWELL_MAX: Duration = Duration::from_millis(500);
 
 /// Bytes of input that one connection may leave unread by its session. A session takes what it is given unless it
 /// waits for something; one read is all that can lie there, and a second one is not made.
@@ -22,8 +29,13 @@ pub(crate) const GATHER_MAX: Duration = Duration::from_millis(4);
 /// Changes nobody waits for (`\Seen` set by a FETCH) are durable within this time (STORE.md rule 1 allows 1 s).
 pub(crate) const LAZY_FLUSH: Duration = Duration::from_millis(500);
 
-/// How long open connections get to end by themselves when the box is switched off.
-pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
+/// How long switching off may take, once everything in it: people stand beside a box that they have switched off, and
+/// PID 1 waits for ten seconds (`board::limits::FAREWELL_S_MAX`).
+pub(crate) const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
+
+/// Of that, what open connections get to be told and to have their last barrier; the rest is the store's, which needs
+/// two more barriers.
+pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
 /// Pause after accepting failed for want of descriptors or memory.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -2,11 +2,15 @@
 //!
 //! One binary in three roles: PID 1 of the box, the mail process that PID 1 starts, and an ordinary process on a host.
 
+mod ailing;
+mod ailment;
 mod appliance;
 mod books;
 mod certs;
 mod cli;
 mod clock;
+mod closing;
+mod door;
 mod drive;
 mod gather;
 mod host;
@@ -23,6 +27,8 @@ mod root;
 mod serve;
 mod service;
 mod serving;
+#[cfg(test)]
+mod testing;
 mod wire;
 
 use std::process::ExitCode;

@@ -3,6 +3,8 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    os::fd::AsRawFd,
+    pin::pin,
     rc::Rc,
     time::Duration,
 };
@@ -16,11 +18,11 @@ use tokio::{
     io::{Interest, unix::AsyncFd},
     net::UdpSocket,
     sync::watch,
-    time::{sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 
 use crate::{
-    house::House,
+    clock::Clock,
     http::NetworkView,
     provision::Settings,
     root::{Root, readiness},
@@ -32,9 +34,31 @@ const PACKET_BYTES_MAX: usize = 1_500;
 /// How often the kernel's IPv6 addresses are looked at: routers announce theirs without being asked.
 const IPV6_PERIOD: Duration = Duration::from_secs(5);
 
+/// Who lives on the network: what it settles, and what it is told.
+pub(crate) trait Resident {
+    /// What the owner has settled.
+    fn settings(&self) -> Settings;
+
+    /// The box's clock, which time servers set.
+    fn clock(&self) -> &Clock;
+
+    /// Changes of settings, from now on.
+    fn changes(&self) -> watch::Receiver<()>;
+
+    /// The box has other addresses now.
+    fn moved(&self, addresses: Vec<IpAddr>, network: NetworkView);
+
+    /// The clock was set, or found to be right.
+    fn clock_changed(&self);
+}
+
 /// Keeps the box on the network.
 pub(crate) struct Network {
-    house: Rc<House>,
+    resident: Rc<dyn Resident>,
+    changes: watch::Receiver<()>,
+    /// The machine's times count from here.
+    started: Instant,
+    ipv6_due: Instant,
     root: Rc<Root>,
     links: watch::Receiver<Option<Link>>,
     machine: net::Network,
@@ -63,59 +87,73 @@ impl Network {
     /// # Errors
     /// A socket could not be had.
     pub(crate) async fn new(
-        house: Rc<House>,
+        resident: Rc<dyn Resident>,
         root: Rc<Root>,
         links: watch::Receiver<Option<Link>>,
         dhcp: Option<PacketSocket>,
         arp: Option<PacketSocket>,
     ) -> io::Result<Self> {
-        let machine = net::Network::new(settings(&house), seed());
+        let machine = net::Network::new(settings(resident.as_ref()), seed());
         let (dhcp, arp) = (dhcp.map(readiness).transpose()?, arp.map(readiness).transpose()?);
         let udp = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
-        Ok(Self { house, root, links, machine, dhcp, arp, arp_listens: false, udp, mdns: Vec::new() })
+        let (changes, started) = (resident.changes(), Instant::now());
+        let (arp_listens, mdns) = (false, Vec::new());
+        let ipv6_due = started;
+        Ok(Self {
+            resident,
+            changes,
+            started,
+            ipv6_due,
+            root,
+            links,
+            machine,
+            dhcp,
+            arp,
+            arp_listens,
+            udp,
+            mdns,
+        })
     }
 
-    /// Runs for as long as the box does.
-    pub(crate) async fn run(mut self) {
+    /// Runs until the box leaves, and says good-bye to the network then (RFC 6762 §10.1).
+    pub(crate) async fn run(mut self, leaving: impl Future<Output = ()>) {
+        let mut leaving = pin!(leaving);
         let link = self.links.borrow_and_update().clone();
         self.machine.set_link(self.now(), link);
         let mut buffer = [0; PACKET_BYTES_MAX];
         loop {
-            while let Some(action) = self.machine.poll_action() {
-                self.act(action).await;
-            }
-            let event = self.wait(&mut buffer).await;
+            self.act_all().await;
+            let event = tokio::select! {
+                event = self.wait(&mut buffer) => event,
+                () = &mut leaving => break,
+            };
             self.take(event, &buffer);
         }
+        self.machine.farewell(self.now());
+        self.act_all().await;
     }
 
     async fn wait(&mut self, buffer: &mut [u8]) -> Event {
-        let deadline = self.machine.deadline().map(|deadline| self.house.office.started() + deadline);
+        let deadline = self.machine.deadline().map(|deadline| self.started + deadline);
         let timeout = async {
             match deadline {
-                Some(deadline) => sleep_until(deadline.into()).await,
+                Some(deadline) => sleep_until(deadline).await,
                 None => std::future::pending().await,
             }
         };
-        let readable = tokio::select! {
-            changed = self.links.changed() => return if changed.is_ok() { Event::Link } else { Event::Timeout },
-            () = timeout => return Event::Timeout,
-            () = sleep(IPV6_PERIOD) => return Event::Ipv6,
-            () = self.house.changes() => return Event::Settings,
-            received = self.udp.recv_from(buffer) => return Event::Udp(received),
-            () = packet_waits(self.dhcp.as_ref()) => Event::Dhcp(Err(io::ErrorKind::WouldBlock.into())),
-            () = packet_waits(self.arp.as_ref().filter(|_| self.arp_listens)) => {
-                Event::Arp(Err(io::ErrorKind::WouldBlock.into()))
+        let (dhcp, arp) = (self.dhcp.as_ref(), self.arp.as_ref().filter(|_| self.arp_listens));
+        tokio::select! {
+            changed = self.links.changed() => if changed.is_ok() { Event::Link } else { Event::Timeout },
+            () = timeout => Event::Timeout,
+            () = sleep_until(self.ipv6_due) => Event::Ipv6,
+            _ = self.changes.changed() => Event::Settings,
+            received = self.udp.recv_from(buffer) => Event::Udp(received),
+            () = packet_waits(dhcp) => Event::Dhcp(read(dhcp, |socket| socket.receive(buffer))),
+            () = packet_waits(arp) => Event::Arp(read(arp, |socket| socket.receive(buffer))),
+            at = message_waits(&self.mdns) => {
+                let socket = self.mdns.get(at).ok_or_else(nothing);
+                Event::Mdns(socket.and_then(|socket| socket.try_recv_from(buffer)))
             }
-            at = message_waits(&self.mdns) => match self.mdns.get(at) {
-                Some(socket) => return Event::Mdns(socket.try_recv_from(buffer)),
-                None => return Event::Timeout,
-            },
-        };
-        match (readable, &self.dhcp, &self.arp) {
-            (Event::Dhcp(_), Some(socket), _) => Event::Dhcp(receive(socket, buffer).await),
-            (_, _, Some(socket)) => Event::Arp(receive(socket, buffer).await),
-            (other, _, None) => other,
         }
     }
 
@@ -128,8 +166,9 @@ impl Network {
                 self.machine.set_link(now, link);
             }
             Event::Timeout => self.machine.handle_timeout(now),
-            Event::Settings => self.machine.configure(now, settings(&self.house)),
+            Event::Settings => self.machine.configure(now, settings(self.resident.as_ref())),
             Event::Ipv6 => {
+                self.ipv6_due = Instant::now() + IPV6_PERIOD;
                 let link = self.machine.status().link.as_ref().map(|link| link.index);
                 self.machine.set_ipv6(now, link.map(mdns::ipv6_addresses).unwrap_or_default());
             }
@@ -147,6 +186,12 @@ impl Network {
         }
     }
 
+    async fn act_all(&mut self) {
+        while let Some(action) = self.machine.poll_action() {
+            self.act(action).await;
+        }
+    }
+
     async fn act(&mut self, action: Action) {
         let link = self.machine.status().link.as_ref().map_or(0, |link| link.index);
         let sent = match action {
@@ -156,9 +201,9 @@ impl Network {
             Action::Udp(to, packet) => self.udp.send_to(&packet, to).await.map(drop),
             Action::Mdns(transmit) => self.send_mdns(link, &transmit).await,
             Action::Time(sample) => {
-                let verdict = self.house.office.clock().judge(sample.unix_ns);
+                let verdict = self.resident.clock().judge(sample.unix_ns);
                 self.machine.judged(self.now(), &sample, verdict);
-                self.house.clock_changed();
+                self.resident.clock_changed();
                 Ok(())
             }
             Action::Changed => {
@@ -184,23 +229,22 @@ impl Network {
         if self.mdns.is_empty() {
             self.mdns = open_mdns(link);
         }
+        let mut result = Ok(());
         for socket in &self.mdns {
             let is_v4 = socket.local_addr()?.is_ipv4();
             let to = match transmit.to {
-                mdns::To::Everybody => {
-                    if is_v4 {
-                        mdns::GROUP_V4
-                    } else {
-                        mdns::GROUP_V6
-                    }
-                }
+                mdns::To::Everybody if is_v4 => mdns::GROUP_V4,
+                mdns::To::Everybody => mdns::GROUP_V6,
                 mdns::To::One(to) => to,
             };
-            if to.is_ipv4() == is_v4 {
-                socket.send_to(&transmit.message, to).await?;
+            // One of the two worlds may have no way out; the other hears us all the same.
+            if to.is_ipv4() == is_v4
+                && let Err(error) = socket.send_to(&transmit.message, to).await
+            {
+                result = Err(error);
             }
         }
-        Ok(())
+        result
     }
 
     /// Tells the rest of the program where the box is now.
@@ -219,11 +263,11 @@ impl Network {
             (Some(link), Some(_)) => open_mdns(link.index),
             _ => Vec::new(),
         };
-        self.house.moved(addresses, view);
+        self.resident.moved(addresses, view);
     }
 
     fn now(&self) -> Duration {
-        self.house.office.uptime()
+        self.started.elapsed()
     }
 }
 
@@ -232,8 +276,8 @@ fn open_mdns(link: u32) -> Vec<UdpSocket> {
     opened.into_iter().flatten().filter_map(|socket| UdpSocket::from_std(socket).ok()).collect()
 }
 
-fn settings(house: &House) -> net::Settings {
-    let settings = Settings::load(house.office.as_ref());
+fn settings(resident: &dyn Resident) -> net::Settings {
+    let settings = resident.settings();
     net::Settings {
         host_name: settings.hostname.unwrap_or_else(|| "tegami".into()),
         address: settings.network.fixed.map(|(address, gateway)| Ipv4Config {
@@ -246,7 +290,7 @@ fn settings(house: &House) -> net::Settings {
     }
 }
 
-async fn packet_waits(socket: Option<&AsyncFd<PacketSocket>>) {
+async fn packet_waits<T: AsRawFd>(socket: Option<&AsyncFd<T>>) {
     match socket {
         // An error shows itself when the packet is read.
         Some(socket) => drop(socket.ready(Interest::READABLE).await),
@@ -254,8 +298,17 @@ async fn packet_waits(socket: Option<&AsyncFd<PacketSocket>>) {
     }
 }
 
-async fn receive(socket: &AsyncFd<PacketSocket>, buffer: &mut [u8]) -> io::Result<Received> {
-    socket.async_io(Interest::READABLE, |socket| socket.receive(buffer)).await
+/// Reads a packet if there is one. Never waits: that a socket was ready does not say that it still is, and whoever waited
+/// here would hear of nothing else.
+fn read<T: AsRawFd, R>(
+    socket: Option<&AsyncFd<T>>,
+    receive: impl FnOnce(&T) -> io::Result<R>,
+) -> io::Result<R> {
+    socket.ok_or_else(nothing)?.try_io(Interest::READABLE, receive)
+}
+
+fn nothing() -> io::Error {
+    io::ErrorKind::WouldBlock.into()
 }
 
 /// Which socket has a message.
@@ -277,4 +330,39 @@ fn seed() -> u64 {
     // Without randomness there would be no certificates either; jitter alone does not stop the box.
     let _ = SystemRandom::new().fill(&mut bytes);
     u64::from_le_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::net::UnixDatagram, time::Duration};
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// tokio says that a socket is ready until somebody has found it empty. Waiting for a packet then must not keep the
+    /// box from everything else.
+    #[test]
+    fn a_socket_that_was_ready_and_is_empty_holds_nobody_up() {
+        crate::testing::block_on(async {
+            let (near, far) = UnixDatagram::pair().unwrap();
+            near.set_nonblocking(true).unwrap();
+            let near = readiness(near).unwrap();
+            let mut buffer = [0; 8];
+            far.send(b"a").unwrap();
+            packet_waits(Some(&near)).await;
+            assert_eq!(read(Some(&near), |socket| socket.recv(&mut buffer)).unwrap(), 1);
+            let wait = async {
+                packet_waits(Some(&near)).await;
+                read(Some(&near), |socket| socket.recv(&mut buffer))
+            };
+            match timeout(Duration::from_millis(50), wait).await {
+                Ok(Err(error)) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+                Ok(Ok(_)) => panic!("nothing was sent"),
+                Err(_) => panic!("it waits for the next packet"),
+            }
+            // From now on it is known to be empty.
+            assert!(timeout(Duration::from_millis(50), packet_waits(Some(&near))).await.is_err());
+        });
+    }
 }

@@ -34,25 +34,37 @@ pub(crate) struct Office {
     /// Rings for all when a barrier has ended.
     settled: Notify,
     /// Rings for all when the write queue has room again.
-    room: Notify,
+    room: Rc<Bell>,
     watches: RefCell<BTreeMap<MailboxId, Weak<Bell>>>,
 }
 
-/// Counts the changes of one mailbox and rings at each.
+/// Counts changes, of one mailbox or of the room in the write queue, and rings at each.
 #[derive(Default)]
 struct Bell {
     changes: Cell<u64>,
     rings: Notify,
 }
 
-/// A mailbox as it was when the watch was set.
+/// What a bell is for, as it was when the watch was set.
 pub(crate) struct Watch {
     bell: Rc<Bell>,
     seen: u64,
 }
 
+impl Bell {
+    fn ring(&self) {
+        self.changes.set(self.changes.get() + 1);
+        self.rings.notify_waiters();
+    }
+
+    fn watch(self: Rc<Self>) -> Watch {
+        let seen = self.changes.get();
+        Watch { bell: self, seen }
+    }
+}
+
 impl Watch {
-    /// Returns once the mailbox has changed since the watch was set.
+    /// Returns once something has changed since the watch was set.
     pub(crate) async fn changed(&self) {
         while self.bell.changes.get() == self.seen {
             self.bell.rings.notified().await;
@@ -69,7 +81,7 @@ impl Office {
             started: Instant::now(),
             changes: Notify::new(),
             settled: Notify::new(),
-            room: Notify::new(),
+            room: Rc::default(),
             watches: RefCell::default(),
         })
     }
@@ -101,11 +113,6 @@ impl Office {
         self.started.elapsed()
     }
 
-    /// When the program was started.
-    pub(crate) const fn started(&self) -> Instant {
-        self.started
-    }
-
     /// The moment that a session means by `ticks`.
     pub(crate) fn instant(&self, ticks: Ticks) -> Instant {
         self.started + Duration::from_millis(ticks.0)
@@ -128,8 +135,7 @@ impl Office {
             watches.insert(mailbox, Rc::downgrade(&bell));
             bell
         });
-        let seen = bell.changes.get();
-        Watch { bell, seen }
+        bell.watch()
     }
 
     /// Returns once the ticket is settled.
@@ -139,11 +145,12 @@ impl Office {
         }
     }
 
-    /// Returns once the write queue may have room again.
-    pub(crate) async fn flash_room(&self) {
-        // Whatever fills the queue is waited for by a barrier or written by itself; both ring.
+    /// Watches the write queue from now on: it changes when there may be room again. To be called right after something
+    /// was not taken, before any wait. Whatever fills the queue is waited for by a barrier or written by itself; both
+    /// ring.
+    pub(crate) fn flash_room(&self) -> Watch {
         self.after_step();
-        self.room.notified().await;
+        Rc::clone(&self.room).watch()
     }
 
     /// Brings a stretch of flash into memory, off the loop.
@@ -225,11 +232,10 @@ impl Office {
         let settled = self.store.borrow_mut().settle();
         for mailbox in &settled.changed {
             if let Some(bell) = self.watches.borrow().get(mailbox).and_then(Weak::upgrade) {
-                bell.changes.set(bell.changes.get() + 1);
-                bell.rings.notify_waiters();
+                bell.ring();
             }
         }
-        self.room.notify_waiters();
+        self.room.ring();
         if settled.barrier_ended {
             self.settled.notify_waiters();
         }
@@ -241,5 +247,24 @@ async fn until(advice: Advice) {
     match advice {
         Advice::Until(due) => tokio::time::sleep_until(due.into()).await,
         Advice::Flush | Advice::Rest => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Flash, Rig, block_on};
+
+    /// Room may come while a session's last words are still being sent, and then nothing else for a long time.
+    #[test]
+    fn room_in_the_write_queue_is_not_slept_through() {
+        block_on(async {
+            let rig = Rig::start(Flash::new("room", Duration::ZERO)).await;
+            let office = &rig.serving.house.office;
+            let room = office.flash_room();
+            office.settle();
+            let told = tokio::time::timeout(Duration::from_secs(5), room.changed()).await;
+            assert!(told.is_ok(), "nobody says that there is room");
+        });
     }
 }

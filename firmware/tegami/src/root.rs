@@ -6,7 +6,7 @@ use board::control::{Client, Event, Link, Message, Refusal, Request, RequestId};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     sync::{oneshot, watch},
-    time::sleep,
+    time::{sleep, timeout},
 };
 
 /// Puts a descriptor under the network loop.
@@ -20,6 +20,10 @@ use tokio::{
 pub(crate) fn readiness<T: AsRawFd>(owner: T) -> io::Result<AsyncFd<T>> {
     AsyncFd::new(owner)
 }
+
+/// PID 1 answers at once, but for writes to a card, which may take seconds. An answer that is lost (it drops what finds
+/// our end of the socket full) must not hold up the network for good.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 type Reply = Result<(), Refusal>;
 
@@ -43,7 +47,10 @@ impl Root {
         let id = sent.map_err(|error| format!("PID 1 cannot be asked: {error}"))?;
         let (sender, answer) = oneshot::channel();
         self.waiting.borrow_mut().insert(id, sender);
-        let reply = answer.await.map_err(|_| "PID 1 does not answer".to_owned())?;
+        let Ok(Ok(reply)) = timeout(ANSWER_MAX, answer).await else {
+            self.waiting.borrow_mut().remove(&id);
+            return Err("PID 1 does not answer".to_owned());
+        };
         reply.map_err(|refusal| format!("PID 1 refuses: {refusal:?}"))
     }
 

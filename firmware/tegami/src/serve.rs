@@ -1,11 +1,8 @@
-//! Listening: every accepted connection is counted, given its session and driven in a task of its own.
+//! The reception of a box that serves: every connection gets its session, or the page, and is driven to its end.
 
 use std::{
-    cell::Cell,
-    io,
     net::{IpAddr, SocketAddr},
     rc::Rc,
-    time::Duration,
 };
 
 use proto::{
@@ -14,136 +11,80 @@ use proto::{
     pop3::{self, Pop3Session},
     smtp::{self, SmtpSession},
 };
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Notify,
-    task::spawn_local,
-    time::{sleep, timeout},
-};
+use tokio::{net::TcpStream, time::timeout};
 
 use crate::{
+    closing::Closing,
+    door::{Reception, say_and_close},
     drive::Connection,
     house::{Configs, House},
     http::Front,
-    limits::{ACCEPT_PAUSE, CLOSE_MAX, HANDSHAKE_MAX},
-    service::{Census, Service},
+    limits::HANDSHAKE_MAX,
+    service::Service,
     wire::Wire,
 };
 
-/// What every listener shares.
-pub(crate) struct Reception {
+/// Receives those who come to a box that serves.
+pub(crate) struct Serve {
     pub house: Rc<House>,
     pub front: Rc<Front>,
-    pub census: Rc<Census>,
     pub closing: Rc<Closing>,
 }
 
-/// Tells everyone that the box is being switched off, and counts who is still at work.
-#[derive(Default)]
-pub(crate) struct Closing {
-    begun: Cell<bool>,
-    bell: Notify,
-    open: Cell<usize>,
-    emptied: Notify,
-}
-
-impl Closing {
-    /// Asks everyone to stop.
-    pub(crate) fn begin(&self) {
-        self.begun.set(true);
-        self.bell.notify_waiters();
-    }
-
-    /// Returns once everyone was asked to stop.
-    pub(crate) async fn begun(&self) {
-        while !self.begun.get() {
-            self.bell.notified().await;
-        }
-    }
-
-    /// Returns once no connection is open, or after `limit`.
-    pub(crate) async fn wait_until_empty(&self, limit: Duration) {
-        let empty = async {
-            while self.open.get() > 0 {
-                self.emptied.notified().await;
-            }
-        };
-        let _ = timeout(limit, empty).await;
-    }
-}
-
-impl Reception {
-    /// Accepts connections until the box is switched off.
-    pub(crate) async fn listen(self: Rc<Self>, service: Service, listener: TcpListener) {
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = self.closing.begun() => return,
-            };
-            match accepted {
-                Ok((stream, from)) => self.admit(service, stream, from),
-                Err(error) => {
-                    // Out of descriptors or memory: those open go on, and a pause lets some of them end.
-                    log::warn!("accepting on port {}: {error}", service.port());
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    }
-
-    fn admit(self: &Rc<Self>, service: Service, stream: TcpStream, from: SocketAddr) {
-        let Some(counted) = self.census.admit(service, from.ip()) else {
-            self.turn_away(service, &stream, Reason::TooManyConnections);
-            return;
-        };
-        let reception = Rc::clone(self);
-        spawn_local(async move {
-            let closing = Rc::clone(&reception.closing);
-            closing.open.set(closing.open.get() + 1);
-            tokio::select! {
-                () = reception.serve(service, stream, from) => {}
-                () = closing.begun() => {}
-            }
-            drop(counted);
-            closing.open.set(closing.open.get() - 1);
-            closing.emptied.notify_waiters();
-        });
-    }
-
-    async fn serve(&self, service: Service, stream: TcpStream, from: SocketAddr) {
+impl Reception for Serve {
+    async fn receive(&self, service: Service, stream: TcpStream, from: SocketAddr) {
         // Replies are written whole; waiting for more to send with them would only delay them.
         let _ = stream.set_nodelay(true);
         let mut wire = Wire::Plain(stream);
-        let acceptor = self.house.certificates.acceptor();
-        if service.is_tls() {
-            match timeout(HANDSHAKE_MAX, wire.start_tls(&acceptor)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return log::debug!("{from}: TLS handshake: {error}"),
-                Err(_) => return log::debug!("{from}: TLS handshake: no answer"),
-            }
+        if service.is_tls() && !self.shake_hands(&mut wire, from).await {
+            return;
         }
         if matches!(service, Service::Http | Service::Https) {
             return self.serve_page(wire, from.ip().to_canonical()).await;
         }
         if !self.front.is_claimed() {
-            return self.say_and_close(service, wire, Reason::Unclaimed).await;
+            return say_and_close(wire, &self.refusal(service, Reason::Unclaimed)).await;
         }
-        let peer = Peer {
-            ip: from.ip().to_canonical(),
-            tls: service.is_tls(),
-            trusted_path: self.house.trusts_loopback() && from.ip().is_loopback(),
+        self.serve_mail(service, wire, from.ip()).await;
+    }
+
+    fn refusal(&self, service: Service, reason: Reason) -> Output {
+        self.house.configs().refusal(service, reason)
+    }
+}
+
+impl Serve {
+    async fn shake_hands(&self, wire: &mut Wire, from: SocketAddr) -> bool {
+        let acceptor = self.house.certificates.acceptor();
+        let shaken = tokio::select! {
+            shaken = timeout(HANDSHAKE_MAX, wire.start_tls(&acceptor)) => shaken,
+            () = self.closing.begun() => return false,
         };
-        let mut session = self.session(service, peer);
-        let (office, authenticator) = (Rc::clone(&self.house.office), Rc::clone(&self.house.authenticator));
-        Connection::new(wire, peer.ip, office, authenticator, acceptor).drive(session.as_mut()).await;
+        match shaken {
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => log::debug!("{from}: TLS handshake: {error}"),
+            Err(_) => log::debug!("{from}: TLS handshake: no answer"),
+        }
+        false
     }
 
     async fn serve_page(&self, wire: Wire, peer: IpAddr) {
+        let leaving = self.closing.begun();
         match wire {
-            Wire::Plain(stream) => self.front.serve(stream, peer, false).await,
-            Wire::Tls(stream) => self.front.serve(stream, peer, true).await,
+            Wire::Plain(stream) => self.front.serve(stream, peer, false, leaving).await,
+            Wire::Tls(stream) => self.front.serve(stream, peer, true, leaving).await,
             Wire::Gone => {}
         }
+    }
+
+    async fn serve_mail(&self, service: Service, wire: Wire, from: IpAddr) {
+        let peer = Peer {
+            ip: from.to_canonical(),
+            tls: service.is_tls(),
+            trusted_path: self.house.trusts_loopback() && from.is_loopback(),
+        };
+        let mut session = self.session(service, peer);
+        Connection::new(wire, peer.ip, &self.house, &self.closing).drive(session.as_mut()).await;
     }
 
     fn session(&self, service: Service, peer: Peer) -> Box<dyn Session> {
@@ -158,34 +99,18 @@ impl Reception {
             Service::Pop3 | Service::Pop3s => Box::new(Pop3Session::new(pop3, peer, now)),
         }
     }
+}
 
-    /// Greets with the reason and closes.
-    async fn say_and_close(&self, service: Service, mut wire: Wire, reason: Reason) {
-        let output = self.refusal(service, reason);
-        let said = async {
-            let _ = wire.write(output.pending()).await;
-            wire.shutdown().await;
-        };
-        let _ = timeout(CLOSE_MAX, said).await;
-    }
-
-    /// The same without waiting for anything: whoever opens a thousand connections gets no task for each.
-    fn turn_away(&self, service: Service, stream: &TcpStream, reason: Reason) {
-        if !service.is_tls() {
-            // A new connection's buffer has room for a line; if not, it is closed without one.
-            let _: io::Result<usize> = stream.try_write(self.refusal(service, reason).pending());
-        }
-    }
-
-    fn refusal(&self, service: Service, reason: Reason) -> Output {
+impl Configs {
+    /// What a service says in place of its greeting; the page has none.
+    pub(crate) fn refusal(&self, service: Service, reason: Reason) -> Output {
         let mut output = Output::new();
-        let configs = self.house.configs();
         match service {
             Service::Smtp | Service::Submission | Service::Submissions => {
-                smtp::refuse(&mut output, &configs.smtp, reason)
+                smtp::refuse(&mut output, &self.smtp, reason);
             }
-            Service::Imap | Service::Imaps => imap::refuse(&mut output, &configs.imap.hostname, reason),
-            Service::Pop3 | Service::Pop3s => pop3::refuse(&mut output, &configs.pop3, reason),
+            Service::Imap | Service::Imaps => imap::refuse(&mut output, &self.imap.hostname, reason),
+            Service::Pop3 | Service::Pop3s => pop3::refuse(&mut output, &self.pop3, reason),
             Service::Http | Service::Https => {}
         }
         output

@@ -1,17 +1,23 @@
 //! From a mounted flash and open ports to a box that serves, and back down again.
 
-use std::{net::TcpListener, rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc};
 
-use tokio::{sync::Notify, task::spawn_local};
+use tokio::{
+    sync::Notify,
+    task::spawn_local,
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     clock::Clock,
+    closing::Closing,
+    door::{Door, Listeners},
     house::{House, Site},
     http::Front,
-    limits::SHUTDOWN_GRACE,
+    limits::{SHUTDOWN_GRACE, SHUTDOWN_MAX},
     office::{MailStore, Office},
-    serve::{Closing, Reception},
-    service::{Census, Service},
+    serve::Serve,
+    service::Census,
 };
 
 /// Threads that bring cold flash into memory. A card serves one read at a time; a second one keeps it busy.
@@ -24,13 +30,15 @@ pub(crate) struct Ground {
     /// Rung by the thread that writes the flash.
     pub flash: Arc<Notify>,
     /// Open ports, non-blocking.
-    pub listeners: Vec<(Service, TcpListener)>,
+    pub listeners: Listeners,
     /// Content of the provision file.
     pub provision: Option<Vec<u8>>,
     /// Where this is.
     pub site: Site,
     /// Whether the system's clock can be trusted.
     pub clock_is_known: bool,
+    /// How all of it ends.
+    pub closing: Rc<Closing>,
 }
 
 /// A box that serves.
@@ -45,7 +53,7 @@ pub(crate) struct Serving {
 /// # Errors
 /// A sentence for whoever looks at the console.
 pub(crate) async fn open(ground: Ground) -> Result<Serving, String> {
-    let Ground { mut store, flash, listeners, provision, site, clock_is_known } = ground;
+    let Ground { mut store, flash, listeners, provision, site, clock_is_known, closing } = ground;
     let report = *store.mount_report();
     if report.records > 0 {
         let end = if report.clean { "the last run ended in order" } else { "the last run was cut off" };
@@ -61,18 +69,8 @@ pub(crate) async fn open(ground: Ground) -> Result<Serving, String> {
     office.ready().await;
     let (house, passwords) = House::open(office, site, provision.as_deref()).await?;
     let front = Front::new(Rc::clone(&house) as Rc<dyn crate::http::Desk>).ok_or("there is no randomness")?;
-    let closing = Rc::new(Closing::default());
-    let reception = Rc::new(Reception {
-        house: Rc::clone(&house),
-        front: Rc::clone(&front),
-        census: Rc::new(Census::default()),
-        closing: Rc::clone(&closing),
-    });
-    for (service, listener) in listeners {
-        let listener = tokio::net::TcpListener::from_std(listener)
-            .map_err(|error| format!("cannot listen for {}: {error}", service.name()))?;
-        spawn_local(Rc::clone(&reception).listen(service, listener));
-    }
+    let serve = Serve { house: Rc::clone(&house), front: Rc::clone(&front), closing: Rc::clone(&closing) };
+    Door::new(serve, Census::default(), Rc::clone(&closing)).open(listeners)?;
     spawn_local(Rc::clone(&house).keep_in_step());
     let hashing = Rc::clone(&house);
     spawn_local(async move { hashing.hash_passwords(passwords).await });
@@ -80,10 +78,17 @@ pub(crate) async fn open(ground: Ground) -> Result<Serving, String> {
 }
 
 impl Serving {
-    /// Ends every connection and closes the store.
+    /// Ends every connection and closes the store. What was acknowledged is durable already: if the store takes too long,
+    /// the next start has to read more, and nothing is lost.
     pub(crate) async fn close(&self) {
-        self.closing.begin();
-        self.closing.wait_until_empty(SHUTDOWN_GRACE).await;
-        self.house.office.close().await;
+        let end = Instant::now() + SHUTDOWN_MAX;
+        self.closing.run(SHUTDOWN_GRACE).await;
+        if timeout_at(end, self.house.office.close()).await.is_err() {
+            log::warn!("the flash takes too long: the store was not closed");
+        }
     }
 }
+
+#[cfg(test)]
+#[path = "serving_tests.rs"]
+mod tests;

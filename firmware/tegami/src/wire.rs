@@ -61,7 +61,10 @@ impl Wire {
                 Self::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
             })?;
             input.extend_from_slice(buffer.filled());
-            Poll::Ready(Ok(buffer.filled().len()))
+            let count = buffer.filled().len();
+            // There may be a password in it. The buffer stays, so that no compiler takes this for a useless write.
+            buffer.filled_mut().fill(0);
+            Poll::Ready(Ok(count))
         })
     }
 
@@ -89,15 +92,37 @@ impl Wire {
         }
     }
 
-    /// Says good-bye: close_notify under TLS, then the end of the stream.
-    pub(crate) async fn shutdown(&mut self) {
-        let ended = match self {
-            Self::Plain(stream) => stream.shutdown().await,
-            Self::Tls(stream) => stream.shutdown().await,
-            Self::Gone => Ok(()),
+    /// Says good-bye (close_notify under TLS, then the end of the stream) and waits for the peer's, throwing away what it
+    /// still sends: closed with input unread, a connection is reset (RFC 1122 §4.2.2.13), and the reset overtakes the
+    /// last reply. How long that may take is the caller's to decide.
+    pub(crate) async fn close(self) {
+        let (mut stream, ended) = match self {
+            Self::Plain(mut stream) => {
+                let ended = stream.shutdown().await;
+                (stream, ended)
+            }
+            Self::Tls(mut stream) => {
+                let ended = stream.shutdown().await;
+                (stream.into_inner().0, ended)
+            }
+            Self::Gone => return,
         };
         if let Err(error) = ended {
-            log::debug!("closing a connection: {error}");
+            return log::debug!("closing a connection: {error}");
         }
+        while matches!(discard(&mut stream).await, Ok(1..)) {}
     }
+}
+
+/// Reads and forgets; returns how many bytes, 0 at the end of the stream.
+async fn discard(stream: &mut TcpStream) -> io::Result<usize> {
+    std::future::poll_fn(|context| {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer))?;
+            buffer.filled_mut().fill(0);
+            Poll::Ready(Ok(buffer.filled().len()))
+        })
+    })
+    .await
 }

@@ -94,7 +94,7 @@ impl Front {
         }
     }
 
-    /// Whether hyper may put a date on answers: a box that does not know the time must not (RFC 9110 §6.6.1).
+    /// Whether answers may be dated.
     pub(super) fn knows_the_time(&self) -> bool {
         self.desk.state().clock.is_known
     }
@@ -108,7 +108,7 @@ impl Front {
         let (parts, body) = request.into_parts();
         let query = Form::read(parts.uri.query().unwrap_or_default().as_bytes());
         let path = Path::of(parts.uri.path());
-        let reader = Reader { language: language(&parts.headers, &query), path };
+        let reader = Reader { language: language(&parts.headers, &query).unwrap_or_default(), path };
         if !is_private(ip) {
             return plain(&reader, StatusCode::FORBIDDEN, Text::PlainNotHere);
         }
@@ -172,9 +172,9 @@ pub(super) fn plain(reader: &Reader, status: StatusCode, sentence: Text) -> Repl
     reply::html(status, pages::plain::render(reader, reader.say(sentence)))
 }
 
-/// What was chosen now, what was chosen before, what the browser prefers, English.
-fn language(headers: &HeaderMap, query: &Form) -> Language {
+/// What was chosen now, what was chosen before, what the browser prefers.
+pub(super) fn language(headers: &HeaderMap, query: &Form) -> Option<Language> {
     let cookie = || form::cookie(headers, LANGUAGE_COOKIE).and_then(Language::from_code);
     let header = || headers.get(ACCEPT_LANGUAGE)?.to_str().ok().and_then(Language::accepted);
-    Language::from_code(query.get("lang")).or_else(cookie).or_else(header).unwrap_or_default()
+    Language::from_code(query.get("lang")).or_else(cookie).or_else(header)
 }

@@ -18,6 +18,7 @@ use crate::passwords::{Authenticator, Hasher};
 use crate::provision::fake::Box_;
 use crate::provision::{Change, Keeper, Records, key};
 use crate::service::Service;
+use crate::testing::block_on;
 
 const LAN: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 7));
 
@@ -176,11 +177,6 @@ impl Answer {
     fn header(&self, name: HeaderName) -> String {
         self.headers.get(name).map_or(String::new(), |value| value.to_str().unwrap().to_owned())
     }
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    tokio::task::LocalSet::new().block_on(&runtime, future)
 }
 
 #[test]
@@ -466,7 +462,10 @@ fn the_authority_is_given_in_both_forms() {
 async fn talk(house: &House, bytes: &[u8]) -> String {
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
     let front = Rc::clone(&house.front);
-    let serving = tokio::task::spawn_local(async move { front.serve(theirs, LAN, false).await });
+    let serving =
+        tokio::task::spawn_local(
+            async move { front.serve(theirs, LAN, false, std::future::pending()).await },
+        );
     let (mut read, mut write) = tokio::io::split(ours);
     write.write_all(bytes).await.unwrap();
     let mut answer = Vec::new();
@@ -519,7 +518,7 @@ fn what_is_no_http_or_too_much_of_it_is_refused() {
 async fn talk_and_close(house: &House, bytes: &[u8]) -> String {
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
     let front = Rc::clone(&house.front);
-    tokio::task::spawn_local(async move { front.serve(theirs, LAN, false).await });
+    tokio::task::spawn_local(async move { front.serve(theirs, LAN, false, std::future::pending()).await });
     let (mut read, mut write) = tokio::io::split(ours);
     let _ = write.write_all(bytes).await;
     let _ = write.shutdown().await;

@@ -191,6 +191,41 @@ texts! {
     StateDownloadCrt: "Certificate (.crt)", "証明書（.crt）";
     StateDownloadPem: "Certificate (.pem)", "証明書（.pem）";
 
+    // ---- A flash that cannot be used ---------------------------------------------------------------------------
+    AilingTitle: "No mail is served: the flash cannot be used", "フラッシュを使えないため、メールは止まっています";
+    AilingNotAStore: "What is on the flash is not a mail store of Tegami, or its beginning is damaged.",
+        "フラッシュにあるものは Tegami のメールの保管場所ではないか、先頭が壊れています。";
+    AilingNewer: "The mail on the flash was stored by a newer version of Tegami (in format {0}).",
+        "フラッシュのメールは、もっと新しい版の Tegami が保存したものです（形式 {0}）。";
+    AilingCutShort: "Part of the flash is missing: the mail store takes {0}, and there are only {1}.",
+        "フラッシュの一部がありません。メールの保管場所は {0} ですが、{1} しかありません。";
+    AilingGeometry: "The mail store on the flash was made for another kind of flash.",
+        "フラッシュのメールの保管場所は、別の種類のフラッシュのために作られたものです。";
+    AilingTooSmall: "The flash is too small to keep mail.", "フラッシュが小さすぎて、メールを保管できません。";
+    AilingUnreadable: "The flash could not be read: {0}.", "フラッシュを読み取れませんでした（{0}）。";
+    AilingNotMade: "The new flash could not be prepared: {0}.", "新しいフラッシュを準備できませんでした（{0}）。";
+    AilingNoMail: "Until that is settled no mail is served; other servers keep what they have for it and try again.",
+        "解決するまでメールは使えません。ほかのサーバーは宛てたメールを預かり、後でもう一度送ってきます。";
+    AilingUntouched: "Nothing on it has been changed. Until that is settled no mail is served; other servers keep what \
+        they have for it and try again.",
+        "フラッシュには何も書き込んでいません。解決するまでメールは使えません。ほかのサーバーは宛てたメールを預かり、後でもう一度送ってきます。";
+    AilingNextNotAStore: "Is the right card or disk in the box? Then switch the box off, and copy the whole card with a \
+        computer if there was mail on it. To begin anew, write the Tegami image to the card; that erases it.",
+        "正しいカードやディスクが入っていますか。入っていれば電源を切り、メールがあったカードなら、まず全体をパソコンで複製してください。\
+        最初から始めるには Tegami のイメージをカードに書き込みます（カードの内容は消えます）。";
+    AilingNextNewer: "Start the box with that version of Tegami or a later one. Do not write a card image to this card: \
+        that would erase the mail.",
+        "その版か、それより新しい Tegami で起動してください。このカードにイメージを書き込むとメールが消えます。";
+    AilingNextCutShort: "Was the card copied? Copy it again, all of it, to a card that is at least as large.",
+        "カードを複製しましたか。同じ大きさ以上のカードに、全体をもう一度複製してください。";
+    AilingNextGeometry: "Put the card back into the box in which it was used.", "使っていた機器にカードを戻してください。";
+    AilingNextTooSmall: "Use a larger card or disk.", "もっと大きなカードかディスクを使ってください。";
+    AilingNextUnreadable: "Switch the box off, push card and plugs in firmly, and switch it on again. If that does not \
+        help, copy the card to a new one with a computer.",
+        "電源を切り、カードやコネクターをしっかり差し直してから、もう一度電源を入れてください。直らなければ、パソコンで新しいカードに複製してください。";
+    AilingNextNotMade: "Switch the box off and on again. If that does not help, write the Tegami image to another card.",
+        "電源を入れ直してください。直らなければ、Tegami のイメージを別のカードに書き込んでください。";
+
     // ---- Claiming ----------------------------------------------------------------------------------------------
     ClaimTitle: "Set up this mail server", "メールサーバーの設定";
     ClaimIntro: "This takes a minute. What you choose here can be changed and added to later.",

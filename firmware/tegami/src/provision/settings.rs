@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::changes::{Change, Records};
 use super::limits::SETTING_KEY_BYTES_MAX;
 use super::values::Cidr;
-use super::wanted::{AliasName, Device, Network, NextHop, Tls};
+use super::wanted::{AliasName, Device, Network, NextHop, Tls, Wanted};
 use crate::language::Language;
 
 /// Keys of settings.
@@ -73,6 +73,14 @@ pub(crate) struct Settings {
     pub(crate) dns: Vec<SocketAddr>,
     /// Largest message in bytes.
     pub(crate) message_bytes_max: Option<u64>,
+}
+
+/// What a file asks for, on a box whose store cannot be asked.
+impl From<Wanted> for Settings {
+    fn from(wanted: Wanted) -> Self {
+        let Wanted { hostname, language, timezone, network, dns, message_bytes_max, .. } = wanted;
+        Self { hostname, language, timezone, network, dns, message_bytes_max }
+    }
 }
 
 impl Settings {

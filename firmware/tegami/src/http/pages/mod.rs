@@ -1,5 +1,6 @@
 //! The pages: what every one of them has, and small pieces that several use. Data in, HTML out.
 
+pub(super) mod ailing;
 pub(super) mod claim;
 pub(super) mod mail;
 pub(super) mod plain;

@@ -95,7 +95,7 @@ fn remarks(reader: &Reader, state: &StateView) -> Vec<(Weight, String)> {
     remarks
 }
 
-fn services(reader: &Reader, state: &StateView, missing: Missing, found: &Found) -> Markup {
+pub(super) fn services(reader: &Reader, state: &StateView, missing: Missing, found: &Found) -> Markup {
     html! {
         section {
             h2 { (reader.say(Text::StateServices)) }
@@ -172,7 +172,7 @@ const fn percent(flash: &FlashView) -> u64 {
     }
 }
 
-fn network(reader: &Reader, state: &StateView) -> Markup {
+pub(super) fn network(reader: &Reader, state: &StateView) -> Markup {
     let (how, gateway) = match state.network {
         NetworkView::Hosted => (Text::NetworkHosted, None),
         NetworkView::Waiting => (Text::NetworkWaiting, None),

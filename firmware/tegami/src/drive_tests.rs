@@ -1,0 +1,106 @@
+//! Tests of the loop with sessions that do one odd thing each, over real connections.
+
+use mail::{Mail, Now, Ticks};
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::spawn_local};
+
+use super::*;
+use crate::{
+    service::Service,
+    testing::{Flash, Rig, block_on, rest},
+};
+
+/// Says much more than sockets hold, and gives its peer until `deadline` to read it.
+struct Talker {
+    deadline: Ticks,
+}
+
+impl Session for Talker {
+    fn step(&mut self, io: &mut Io<'_, '_>, _: &mut dyn Mail) -> Want {
+        io.output.push(&vec![b'x'; 32 << 20]);
+        Want::Room
+    }
+
+    fn deadline(&self) -> Ticks {
+        self.deadline
+    }
+
+    fn expire(&mut self, _: Now, _: &mut Output) -> Want {
+        Want::Close
+    }
+
+    fn farewell(&mut self, _: &mut Output) {}
+}
+
+/// Says something and closes, whatever it is sent.
+struct Closer;
+
+impl Session for Closer {
+    fn step(&mut self, io: &mut Io<'_, '_>, _: &mut dyn Mail) -> Want {
+        io.output.push(b"552 too much\r\n");
+        Want::Close
+    }
+
+    fn deadline(&self) -> Ticks {
+        Ticks(u64::MAX)
+    }
+
+    fn expire(&mut self, _: Now, _: &mut Output) -> Want {
+        Want::Close
+    }
+
+    fn farewell(&mut self, _: &mut Output) {}
+}
+
+/// Both ends of a connection.
+async fn pair() -> (Wire, TcpStream) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let far = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    (Wire::Plain(listener.accept().await.unwrap().0), far)
+}
+
+fn connection(rig: &Rig, wire: Wire) -> Connection {
+    Connection::new(wire, [127, 0, 0, 1].into(), &rig.serving.house, &Closing::default())
+}
+
+#[test]
+fn a_session_that_waits_for_room_is_kept_to_its_deadline() {
+    block_on(async {
+        let rig = Rig::start(Flash::new("talker", Duration::ZERO)).await;
+        let deadline = rig.serving.house.office.now().ticks.after_ms(100);
+        let mut talker = Talker { deadline };
+        let (near, _far) = pair().await;
+        let driven = timeout(Duration::from_secs(5), connection(&rig, near).drive(&mut talker)).await;
+        assert!(driven.is_ok(), "a peer that does not read is waited for");
+    });
+}
+
+#[test]
+fn slow_readers_get_less_than_an_hour_for_what_a_session_may_have_pending() {
+    let most = write_time_max(proto::limits::OUTPUT_BYTES_SOFT_MAX);
+    assert!(most > WRITE_STALL_MAX && most < Duration::from_secs(3_600), "{most:?}");
+}
+
+/// A connection that is closed with input unread is reset, and the reset overtakes the last reply.
+#[test]
+fn the_last_reply_arrives_though_the_peer_is_still_sending() {
+    block_on(async {
+        let rig = Rig::start(Flash::new("closer", Duration::ZERO)).await;
+        for _ in 0..10 {
+            let (near, mut far) = pair().await;
+            let connection = connection(&rig, near);
+            let driven = spawn_local(async move { connection.drive(&mut Closer).await });
+            far.write_all(&vec![b'x'; 16 << 20]).await.expect("nobody resets the connection");
+            assert_eq!(rest(&mut far).await, "552 too much\r\n");
+            drop(far);
+            driven.await.unwrap();
+        }
+        // The same of a greeting that refuses.
+        let (near, mut far) = pair().await;
+        let configs = rig.serving.house.configs();
+        let refusal = configs.refusal(Service::Smtp, proto::Reason::Unclaimed);
+        let said = spawn_local(async move { crate::door::say_and_close(near, &refusal).await });
+        far.write_all(&vec![b'x'; 16 << 20]).await.expect("nobody resets the connection");
+        assert!(rest(&mut far).await.starts_with("421 "));
+        said.await.unwrap();
+    });
+}
