@@ -114,16 +114,18 @@ impl Disk {
     /// [`OpenError`].
     pub fn file(path: &Path, size: u64, settings: &Settings) -> Result<Self, OpenError> {
         settings.check(path)?;
+        let size = size.checked_next_multiple_of(u64::from(settings.erase_size));
+        let size = size.ok_or_else(|| OpenError::unfit(path, "no file can be as large as that"))?;
         let flags = OFlags::RDWR | OFlags::CREATE;
         let writer = open(path, flags)?;
         locked(path, &writer)?;
-        let size = size.next_multiple_of(u64::from(settings.erase_size));
         let stat = fstat(&writer).map_err(|errno| OpenError::io("look at", path, errno))?;
         let len = u64::try_from(stat.st_size).unwrap_or(0);
         if len < size {
             ftruncate(&writer, size).map_err(|errno| OpenError::io("extend", path, errno))?;
             // The new length is what the first barrier must not have to think of.
             rustix::fs::fsync(&writer).map_err(|errno| OpenError::io("extend", path, errno))?;
+            sync_name(path);
         }
         let cached = open(path, OFlags::RDONLY)?;
         let direct = make_direct(&writer, settings.write_size);
@@ -219,6 +221,16 @@ fn geometry(path: &Path, len: u64, settings: &Settings) -> Result<Geometry, Open
         return Err(OpenError::unfit(path, format!("it is smaller than one erase block of {erase} bytes")));
     }
     Ok(Geometry { capacity, write_size: settings.write_size, erase_size: settings.erase_size })
+}
+
+/// Brings the name of a new file to the medium: a barrier of the file need not (fsync(2)). There are file systems that
+/// sync no folders; they are told of and used.
+fn sync_name(path: &Path) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let result = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+    if let Err(error) = result {
+        log::warn!("{} may lose its name in a power cut: {error}", path.display());
+    }
 }
 
 /// Turns on `O_DIRECT` and tries whether it works for units of this size; file systems differ, and some only say so

@@ -141,6 +141,9 @@ fn what_cannot_be_flash_is_refused_in_words() {
     let error = Disk::file(&small, 0, &SETTINGS).unwrap_err();
     assert!(error.to_string().contains("smaller than one erase block"), "{error}");
     fs::remove_file(small).unwrap();
+    let endless = on_disk("endless");
+    let error = Disk::file(&endless, u64::MAX, &SETTINGS).unwrap_err();
+    assert!(matches!(error, OpenError::Unfit { .. }) && !endless.exists(), "{error}");
     let odd = Settings { write_size: 1000, erase_size: 4000 };
     assert!(matches!(Disk::file(&on_disk("odd"), 0, &odd), Err(OpenError::Unfit { .. })));
     let gone = Disk::block("/dev/no-such-disk".as_ref(), &SETTINGS).unwrap_err();
