@@ -49,7 +49,8 @@ pub(super) fn mount_boot(device: &Path) -> Result<(), Errno> {
 /// Runs `work` while the boot partition can be written.
 pub(super) fn with_boot_writable<T>(work: impl FnOnce() -> std::io::Result<T>) -> std::io::Result<T> {
     let flags = HARMLESS.union(MountFlags::NOATIME);
-    mount_remount(BOOT, flags, c"")?;
+    // SYNCHRONOUS has FAT and names written in an order in which a cut loses space at worst.
+    mount_remount(BOOT, flags.union(MountFlags::SYNCHRONOUS), c"")?;
     let result = work();
     if let Err(errno) = mount_remount(BOOT, flags.union(MountFlags::RDONLY), c"") {
         log::warn!("the boot partition stays writable: {errno}");
