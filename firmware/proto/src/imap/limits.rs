@@ -38,9 +38,13 @@ pub const FIELD_NAMES_MAX: usize = 256;
 /// Levels in the part number of a BODY section. Parts nest no deeper in a structure that `mime` has read.
 pub const PART_LEVELS_MAX: usize = 64;
 
-/// Bytes of a header block that is longer than what the metadata keeps (`mail::limits::HEAD_BYTES_MAX`) which are
-/// looked through for fields. Real header blocks end at 60 KiB; it is held in memory while one message is looked at.
+/// Bytes of a header block that is longer than what the metadata keeps (`mail::limits::HEAD_BYTES_MAX`) in which SEARCH
+/// looks. Real header blocks end at 60 KiB; it is held in memory while one message is looked at. FETCH has no such limit.
 pub const LONG_HEAD_BYTES_MAX: u64 = 128 * 1024;
+
+/// Bytes of a header block that are read at once where it is too long to be at hand. As an ENVELOPE they may become
+/// some twenty times as many.
+pub const LONG_HEAD_CHUNK_BYTES: usize = 2 * 1024;
 
 /// Work that a session does before it lets others have their turn, in units of roughly 50 ns: about 1 ms.
 pub const WORK_PER_STEP: u32 = 20_000;

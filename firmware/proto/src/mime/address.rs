@@ -13,13 +13,38 @@ use super::{
 ///
 /// An address without a domain has the host `""`: NIL would make it a group marker.
 pub(super) fn render(field: &[u8], out: &mut Vec<u8>, max: usize) -> bool {
-    let mut list = List { lexer: Lexer::new(field), out, max, in_group: false };
+    let mut list = List::new(field, out, max, false);
     let whole = list.run();
     if list.in_group {
         // The marker is short; `max` is kept by what comes before it.
         list.out.extend_from_slice(GROUP_END);
     }
     whole
+}
+
+/// The same of a piece of a field that holds whole addresses, with no bound. `in_group` says whether it begins inside
+/// a group; with `is_last` a group that is still open ends here.
+pub(super) fn render_piece(field: &[u8], out: &mut Vec<u8>, in_group: bool, is_last: bool) {
+    let mut list = List::new(field, out, usize::MAX, in_group);
+    list.run();
+    if list.in_group && is_last {
+        list.out.extend_from_slice(GROUP_END);
+    }
+}
+
+/// How much of the beginning of a field is whole addresses, whatever follows; and whether it ends inside a group.
+pub(super) fn whole_addresses(field: &[u8], in_group: bool) -> (usize, bool) {
+    let mut scratch = Vec::new();
+    let mut list = List::new(field, &mut scratch, usize::MAX, in_group);
+    let mut whole = (0, in_group);
+    loop {
+        list.one();
+        if list.looked_beyond || list.lexer.is_at_end() {
+            return whole;
+        }
+        whole = (field.len() - list.lexer.rest_len(), list.in_group);
+        list.out.clear();
+    }
 }
 
 const GROUP_END: &[u8] = b"(NIL NIL NIL NIL)";
@@ -29,6 +54,8 @@ struct List<'a, 'o> {
     out: &'o mut Vec<u8>,
     max: usize,
     in_group: bool,
+    /// What follows the field's end could have changed what was read.
+    looked_beyond: bool,
 }
 
 /// What is known of an address while it is being read.
@@ -42,7 +69,11 @@ struct Words {
     comment: Vec<u8>,
 }
 
-impl List<'_, '_> {
+impl<'a, 'o> List<'a, 'o> {
+    fn new(field: &'a [u8], out: &'o mut Vec<u8>, max: usize, in_group: bool) -> Self {
+        Self { lexer: Lexer::new(field), out, max, in_group, looked_beyond: false }
+    }
+
     fn run(&mut self) -> bool {
         while !self.lexer.is_at_end() {
             if !self.one() {
@@ -136,6 +167,7 @@ impl List<'_, '_> {
         }
         let route = ahead.run(|byte| !matches!(byte, b':' | b'>' | b'<' | b'"' | b';')).to_vec();
         if !ahead.eat(b':') {
+            self.looked_beyond |= ahead.is_at_end();
             return None;
         }
         self.lexer = ahead;
@@ -284,6 +316,29 @@ mod tests {
         assert_eq!(rendered("手紙 <a@x.test>".as_bytes()), "({6}\r\n手紙 NIL \"a\" \"x.test\")");
         // ISO-2022-JP whose bytes include `,` and `<`.
         assert_eq!(rendered(b"\x1b$B%,%<\x1b(B <a@x.test>"), "(\"\x1b$B%,%<\x1b(B\" NIL \"a\" \"x.test\")");
+    }
+
+    #[test]
+    fn a_field_can_be_rendered_in_pieces() {
+        for field in [
+            &br#"a@x.test, "B, C" <b@y.test> (c, d), Friends: e@x.test, <@one.test,@two.test:f@x.test>; g@z.test,"#[..],
+            b"open: a@x.test, b@x.test",
+            "手紙 <a@x.test>, 手紙 <b@x.test>; , c@x.test".as_bytes(),
+            b"\x1b$B%,%<\x1b(B <a@x.test>, \x83\x5c <b@x.test>, \"never closed, c@x.test",
+        ] {
+            let mut whole = Vec::new();
+            render(field, &mut whole, usize::MAX);
+            for cut in 0..field.len() {
+                let (len, in_group) = whole_addresses(&field[..cut], false);
+                let mut pieces = Vec::new();
+                render_piece(&field[..len], &mut pieces, false, false);
+                render_piece(&field[len..], &mut pieces, in_group, true);
+                assert!(pieces == whole, "{} cut at {cut}", field.escape_ascii());
+            }
+        }
+        assert_eq!(whole_addresses(b"a@x.test, b@x.test", false), (9, false));
+        assert_eq!(whole_addresses(b"g: a@x.test, b@x.test", false), (12, true));
+        assert_eq!(whole_addresses(b"only@one.test", false).0, 0);
     }
 
     #[test]

@@ -5,7 +5,10 @@ use alloc::vec::Vec;
 use super::{
     address,
     fields::{Field, Found},
-    limits::{AUTHORS_BYTES_MAX, IDENTIFIER_BYTES_MAX, RECIPIENTS_BYTES_MAX, SUBJECT_BYTES_MAX},
+    limits::{
+        AUTHORS_BYTES_MAX, FIELD_BYTES_MAX, IDENTIFIER_BYTES_MAX, LONG_AUTHORS_BYTES_MAX,
+        RECIPIENTS_BYTES_MAX, SUBJECT_BYTES_MAX,
+    },
     string::push_string,
 };
 
@@ -15,6 +18,7 @@ pub(super) const EMPTY: &[u8] = b"(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)";
 /// Fields of an ENVELOPE, each rendered as it came. Empty means that there was none.
 #[derive(Debug, Default)]
 pub(super) struct Envelope {
+    room: Room,
     date: Vec<u8>,
     subject: Vec<u8>,
     from: Vec<u8>,
@@ -28,18 +32,40 @@ pub(super) struct Envelope {
     is_cut: bool,
 }
 
+/// How much of each field there is room for, in bytes as rendered.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    subject: usize,
+    identifier: usize,
+    authors: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { subject: SUBJECT_BYTES_MAX, identifier: IDENTIFIER_BYTES_MAX, authors: AUTHORS_BYTES_MAX }
+    }
+}
+
 impl Envelope {
+    /// With room for texts as long as they come from `fields`, and for long lists of authors.
+    pub(super) fn roomy() -> Self {
+        let text = 2 * FIELD_BYTES_MAX + 16;
+        let room = Room { subject: text, identifier: text, authors: LONG_AUTHORS_BYTES_MAX };
+        Self { room, ..Self::default() }
+    }
+
     /// Takes a field; those that do not belong here are ignored.
     ///
     /// Of several Subjects, Froms and so on the first counts, as in other servers. To, Cc and Bcc add up: some
     /// programs write one field for each recipient.
     pub(super) fn note(&mut self, found: Found<'_>) {
         self.is_cut |= found.cut && self.shows(found.field);
+        let room = self.room;
         match found.field {
-            Field::Date => self.text(found, IDENTIFIER_BYTES_MAX, |envelope| &mut envelope.date),
-            Field::Subject => self.text(found, SUBJECT_BYTES_MAX, |envelope| &mut envelope.subject),
-            Field::InReplyTo => self.text(found, IDENTIFIER_BYTES_MAX, |envelope| &mut envelope.in_reply_to),
-            Field::MessageId => self.text(found, IDENTIFIER_BYTES_MAX, |envelope| &mut envelope.message_id),
+            Field::Date => self.text(found, room.identifier, |envelope| &mut envelope.date),
+            Field::Subject => self.text(found, room.subject, |envelope| &mut envelope.subject),
+            Field::InReplyTo => self.text(found, room.identifier, |envelope| &mut envelope.in_reply_to),
+            Field::MessageId => self.text(found, room.identifier, |envelope| &mut envelope.message_id),
             Field::From => self.authors(found, |envelope| &mut envelope.from),
             Field::Sender => self.authors(found, |envelope| &mut envelope.sender),
             Field::ReplyTo => self.authors(found, |envelope| &mut envelope.reply_to),
@@ -55,26 +81,38 @@ impl Envelope {
         self.is_cut
     }
 
-    /// The text of it. Sender and Reply-To are From where they are absent or empty.
+    /// The text of it.
     pub(super) fn render(&self) -> Vec<u8> {
-        let or_from = |list: &Vec<u8>| if list.is_empty() { self.from.clone() } else { list.clone() };
         let mut out = Vec::with_capacity(512);
-        out.push(b'(');
-        push_ready(&mut out, &self.date);
-        out.push(b' ');
-        push_ready(&mut out, &self.subject);
-        for list in
-            [&self.from, &or_from(&self.sender), &or_from(&self.reply_to), &self.to, &self.cc, &self.bcc]
-        {
+        self.render_beginning(&mut out);
+        for list in [&self.to, &self.cc, &self.bcc] {
             out.push(b' ');
             push_list(&mut out, list);
         }
-        out.push(b' ');
-        push_ready(&mut out, &self.in_reply_to);
-        out.push(b' ');
-        push_ready(&mut out, &self.message_id);
-        out.push(b')');
+        self.render_end(&mut out);
         out
+    }
+
+    /// What stands before the recipients. Sender and Reply-To are From where they are absent or empty.
+    pub(super) fn render_beginning(&self, out: &mut Vec<u8>) {
+        let or_from = |list| if Vec::is_empty(list) { &self.from } else { list };
+        out.push(b'(');
+        push_ready(out, &self.date);
+        out.push(b' ');
+        push_ready(out, &self.subject);
+        for list in [&self.from, or_from(&self.sender), or_from(&self.reply_to)] {
+            out.push(b' ');
+            push_list(out, list);
+        }
+    }
+
+    /// What stands behind the recipients.
+    pub(super) fn render_end(&self, out: &mut Vec<u8>) {
+        out.push(b' ');
+        push_ready(out, &self.in_reply_to);
+        out.push(b' ');
+        push_ready(out, &self.message_id);
+        out.push(b')');
     }
 
     const fn shows(&self, field: Field) -> bool {
@@ -107,8 +145,9 @@ impl Envelope {
     }
 
     fn authors(&mut self, found: Found<'_>, slot: impl Fn(&mut Self) -> &mut Vec<u8>) {
+        let max = self.room.authors;
         if slot(self).is_empty() {
-            let whole = address::render(found.value, slot(self), AUTHORS_BYTES_MAX);
+            let whole = address::render(found.value, slot(self), max);
             self.is_cut |= !whole;
         }
     }
@@ -151,7 +190,7 @@ mod tests {
     fn envelope(fields: &[(Field, &[u8])]) -> Envelope {
         let mut envelope = Envelope::default();
         for (field, value) in fields {
-            envelope.note(Found { field: *field, value, cut: false });
+            envelope.note(Found { field: *field, value, cut: false, more: false, in_group: false });
         }
         envelope
     }

@@ -3,7 +3,10 @@
 use alloc::vec::Vec;
 use core::mem;
 
-use super::limits::{FIELD_BYTES_MAX, FIELD_NAME_BYTES_MAX};
+use super::{
+    address,
+    limits::{FIELD_BYTES_MAX, FIELD_NAME_BYTES_MAX, LIST_PIECE_BYTES},
+};
 
 /// A header field that ENVELOPE or BODYSTRUCTURE shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +63,12 @@ impl Field {
 pub(super) struct Found<'a> {
     pub(super) field: Field,
     pub(super) value: &'a [u8],
-    /// Whether the value is only the beginning of a longer one.
+    /// Whether the value is only the beginning of a longer one, whose rest is lost.
     pub(super) cut: bool,
+    /// Whether it is a piece of a list of addresses, of which more follows; see [`Fields::in_pieces`].
+    pub(super) more: bool,
+    /// Whether the piece begins inside a group of addresses.
+    pub(super) in_group: bool,
 }
 
 /// What a line of a header block turned out to be.
@@ -81,6 +88,9 @@ pub(super) struct Fields {
     field: Option<Field>,
     value: Vec<u8>,
     cut: bool,
+    /// Lists of recipients come in pieces: from this length on, one is looked for.
+    piece: Option<usize>,
+    in_group: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +113,14 @@ impl Fields {
             field: None,
             value: Vec::new(),
             cut: false,
+            piece: None,
+            in_group: false,
         }
+    }
+
+    /// The same, but To, Cc and Bcc are given in pieces of whole addresses, so that they may have any length.
+    pub(super) fn in_pieces() -> Self {
+        Self { piece: Some(LIST_PIECE_BYTES), ..Self::new() }
     }
 
     /// Takes bytes of one line, without its LF.
@@ -116,8 +133,8 @@ impl Fields {
                 self.end_field(found);
                 self.place = Place::Skip;
             }
-            Place::Name => self.push_name(bytes),
-            Place::Value => self.push_value(bytes),
+            Place::Name => self.push_name(bytes, found),
+            Place::Value => self.push_value(bytes, found),
             Place::Skip => {}
         }
     }
@@ -147,20 +164,20 @@ impl Fields {
             b' ' | b'\t' => {
                 self.place = if self.field.is_some() { Place::Value } else { Place::Skip };
                 if self.field.is_some() {
-                    self.push_value(b" ");
+                    self.push_value(b" ", found);
                 }
             }
             b'\r' => self.place = Place::CrOnly,
             _ => {
                 self.end_field(found);
                 self.place = Place::Name;
-                self.push_name(&[first]);
+                self.push_name(&[first], found);
             }
         }
         self.push(rest, found);
     }
 
-    fn push_name(&mut self, bytes: &[u8]) {
+    fn push_name(&mut self, bytes: &[u8], found: &mut impl FnMut(Found<'_>)) {
         let colon = bytes.iter().position(|byte| *byte == b':');
         let name = bytes.get(..colon.unwrap_or(bytes.len())).unwrap_or_default();
         if self.name.extend_from_slice(name).is_err() {
@@ -172,24 +189,56 @@ impl Fields {
             self.field = Field::named(self.name.trim_ascii_end());
             self.place = if self.field.is_some() { Place::Value } else { Place::Skip };
             if self.field.is_some() {
-                self.push_value(bytes.get(colon + 1..).unwrap_or_default());
+                self.push_value(bytes.get(colon + 1..).unwrap_or_default(), found);
             }
         }
     }
 
-    fn push_value(&mut self, bytes: &[u8]) {
+    fn push_value(&mut self, bytes: &[u8], found: &mut impl FnMut(Found<'_>)) {
+        let mut rest = bytes;
+        while let Some(piece) = self.piece.filter(|_| self.is_list())
+            && self.value.len() + rest.len() > piece
+        {
+            let (now, behind) = rest.split_at(piece.saturating_sub(self.value.len()).min(rest.len()));
+            self.value.extend_from_slice(now);
+            rest = behind;
+            self.piece = match self.give_piece(found) {
+                true => Some(LIST_PIECE_BYTES),
+                false if piece < FIELD_BYTES_MAX => Some((2 * piece).min(FIELD_BYTES_MAX)),
+                false => break,
+            };
+        }
         let room = FIELD_BYTES_MAX - self.value.len().min(FIELD_BYTES_MAX);
-        self.cut |= bytes.len() > room;
-        self.value.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        self.cut |= rest.len() > room;
+        self.value.extend_from_slice(rest.get(..room).unwrap_or(rest));
+    }
+
+    const fn is_list(&self) -> bool {
+        matches!(self.field, Some(Field::To | Field::Cc | Field::Bcc))
+    }
+
+    /// Gives the whole addresses that are there; says whether there are any.
+    fn give_piece(&mut self, found: &mut impl FnMut(Found<'_>)) -> bool {
+        let (len, in_group) = address::whole_addresses(&self.value, self.in_group);
+        let (Some(field), Some(value)) = (self.field, self.value.get(..len).filter(|_| len > 0)) else {
+            return false;
+        };
+        found(Found { field, value, cut: false, more: true, in_group: self.in_group });
+        self.value.drain(..len);
+        self.in_group = in_group;
+        true
     }
 
     fn end_field(&mut self, found: &mut impl FnMut(Found<'_>)) {
         self.name.clear();
         if let Some(field) = self.field.take() {
-            found(Found { field, value: self.value.trim_ascii(), cut: self.cut });
+            let value = self.value.trim_ascii();
+            found(Found { field, value, cut: self.cut, more: false, in_group: self.in_group });
         }
         self.value.clear();
         self.cut = false;
+        self.in_group = false;
+        self.piece = self.piece.map(|_| LIST_PIECE_BYTES);
     }
 }
 

@@ -100,12 +100,10 @@ pub enum Keep {
 }
 
 /// Copies some fields of a header block byte for byte, however the block is cut, and the empty line behind it
-/// (RFC 3501 §6.4.5). Memory is bounded by the longest of the names.
+/// (RFC 3501 §6.4.5). Memory is bounded by the longest of the names, which are given with each call.
 #[derive(Clone, Debug)]
-pub struct Filter<'n, N> {
-    names: &'n [N],
+pub struct Filter {
     keep: Keep,
-    longest: usize,
     place: Place,
     /// The beginning of a line: its name, or what may be the empty line.
     held: Vec<u8>,
@@ -120,21 +118,21 @@ enum Place {
     Done,
 }
 
-impl<'n, N: AsRef<[u8]>> Filter<'n, N> {
-    /// Keeps fields by `names`; ASCII case does not count.
+impl Filter {
+    /// Keeps fields by their names; ASCII case does not count.
     #[must_use]
-    pub fn new(names: &'n [N], keep: Keep) -> Self {
-        let longest = names.iter().map(|name| name.as_ref().len()).max().unwrap_or(0);
-        Self { names, keep, longest, place: Place::LineStart, held: Vec::new(), keeps: false }
+    pub const fn new(keep: Keep) -> Self {
+        Self { keep, place: Place::LineStart, held: Vec::new(), keeps: false }
     }
 
     /// Takes bytes of the header block, appends to `out` those that are wanted.
-    pub fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+    pub fn feed<N: AsRef<[u8]>>(&mut self, names: &[N], bytes: &[u8], out: &mut Vec<u8>) {
+        let longest = names.iter().map(|name| name.as_ref().len()).max().unwrap_or(0);
         let mut rest = bytes;
         while let Some(first) = rest.first() {
             let used = match self.place {
                 Place::LineStart => self.begin(*first, out),
-                Place::Name => self.name(*first, out),
+                Place::Name => self.name(*first, (names, longest), out),
                 Place::Rest => self.rest(rest, out),
                 Place::Done => return,
             };
@@ -143,11 +141,11 @@ impl<'n, N: AsRef<[u8]>> Filter<'n, N> {
     }
 
     /// The header block has ended: appends what was held back, and the empty line if the block had none.
-    pub fn finish(mut self, out: &mut Vec<u8>) {
+    pub fn finish<N: AsRef<[u8]>>(mut self, names: &[N], out: &mut Vec<u8>) {
         if self.place == Place::Done {
             return;
         }
-        self.decide(false, out);
+        self.decide(names, false, out);
         if self.keeps && self.place != Place::LineStart {
             out.extend_from_slice(b"\r\n");
         }
@@ -168,7 +166,12 @@ impl<'n, N: AsRef<[u8]>> Filter<'n, N> {
     }
 
     /// One byte of a name. What is longer than all names asked for is none of them.
-    fn name(&mut self, byte: u8, out: &mut Vec<u8>) -> usize {
+    fn name<N: AsRef<[u8]>>(
+        &mut self,
+        byte: u8,
+        (names, longest): (&[N], usize),
+        out: &mut Vec<u8>,
+    ) -> usize {
         if byte == b'\n' && self.held == b"\r" {
             self.held.clear();
             out.extend_from_slice(b"\r\n");
@@ -176,8 +179,8 @@ impl<'n, N: AsRef<[u8]>> Filter<'n, N> {
             return 1;
         }
         // Blanks may stand before the colon (RFC 5322 §4.5).
-        if byte == b':' || byte == b'\n' || self.held.len() > self.longest + 8 {
-            self.decide(byte == b':', out);
+        if byte == b':' || byte == b'\n' || self.held.len() > longest + 8 {
+            self.decide(names, byte == b':', out);
             self.place = Place::Rest;
             return 0;
         }
@@ -185,10 +188,10 @@ impl<'n, N: AsRef<[u8]>> Filter<'n, N> {
         1
     }
 
-    fn decide(&mut self, is_field: bool, out: &mut Vec<u8>) {
+    fn decide<N: AsRef<[u8]>>(&mut self, names: &[N], is_field: bool, out: &mut Vec<u8>) {
         if self.place == Place::Name {
             let name = self.held.trim_ascii_end();
-            let named = is_field && self.names.iter().any(|known| name.eq_ignore_ascii_case(known.as_ref()));
+            let named = is_field && names.iter().any(|known| name.eq_ignore_ascii_case(known.as_ref()));
             self.keeps = named == (self.keep == Keep::Named);
             if self.keeps {
                 out.extend_from_slice(&self.held);
@@ -212,9 +215,9 @@ impl<'n, N: AsRef<[u8]>> Filter<'n, N> {
 
 /// The fields of a whole header block that `keep` and `names` say, byte for byte, and the empty line.
 pub fn write_fields<N: AsRef<[u8]>>(block: &[u8], names: &[N], keep: Keep, out: &mut Vec<u8>) {
-    let mut filter = Filter::new(names, keep);
-    filter.feed(block, out);
-    filter.finish(out);
+    let mut filter = Filter::new(keep);
+    filter.feed(names, block, out);
+    filter.finish(names, out);
 }
 
 #[cfg(test)]
@@ -245,9 +248,9 @@ mod tests {
         let mut whole = Vec::new();
         write_fields(block, names, keep, &mut whole);
         for chunk in [1, 2, 3, 7] {
-            let (mut filter, mut out) = (Filter::new(names, keep), Vec::new());
-            block.chunks(chunk).for_each(|bytes| filter.feed(bytes, &mut out));
-            filter.finish(&mut out);
+            let (mut filter, mut out) = (Filter::new(keep), Vec::new());
+            block.chunks(chunk).for_each(|bytes| filter.feed(names, bytes, &mut out));
+            filter.finish(names, &mut out);
             assert!(out == whole, "in pieces of {chunk}");
         }
         String::from_utf8(whole).unwrap()

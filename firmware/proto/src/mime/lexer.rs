@@ -18,11 +18,18 @@ const ESC: u8 = 0x1b;
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(field: &'a [u8]) -> Self {
-        Self { rest: field, double_bytes: core::str::from_utf8(field).is_err() }
+        // A character that is cut at the end is no sign of another charset.
+        let double_bytes = core::str::from_utf8(field).is_err_and(|error| error.error_len().is_some());
+        Self { rest: field, double_bytes }
     }
 
     pub(super) fn peek(&self) -> Option<u8> {
         self.rest.first().copied()
+    }
+
+    /// Bytes that have not been read.
+    pub(super) const fn rest_len(&self) -> usize {
+        self.rest.len()
     }
 
     pub(super) fn is_at_end(&self) -> bool {

@@ -14,6 +14,10 @@ pub const BOUNDARY_BYTES_MAX: usize = 200;
 /// Bytes kept of one header field's value that matters here, unfolded. What is longer is cut.
 pub const FIELD_BYTES_MAX: usize = 12 * 1024;
 
+/// Where a list of recipients of any length is taken in pieces, a piece is given from this many bytes on, or as soon as
+/// the address that is longer ends. Rendered, the worst piece is 16 times as long.
+pub const LIST_PIECE_BYTES: usize = 2 * 1024;
+
 /// Longest header field name that matters here, in bytes: `content-transfer-encoding` and some blanks behind it.
 pub const FIELD_NAME_BYTES_MAX: usize = 32;
 
@@ -26,9 +30,14 @@ pub const IDENTIFIER_BYTES_MAX: usize = 1024;
 /// Longest list of From, Sender and Reply-To in an ENVELOPE in bytes. From may stand there three times.
 pub const AUTHORS_BYTES_MAX: usize = 1024;
 
-/// Longest lists of To, Cc and Bcc together in an ENVELOPE in bytes: some 150 addresses with names. What does not
-/// fit is left out, and `Summary::envelope_is_whole` says so.
+/// Longest lists of To, Cc and Bcc together in the ENVELOPE that a summary holds, in bytes: some 150 addresses with
+/// names. What does not fit is left out, and `Summary::envelope_is_whole` says so; then [`super::LongEnvelope`] makes
+/// the ENVELOPE from the header block. Letters enclosed in others are shown with what fits.
 pub const RECIPIENTS_BYTES_MAX: usize = 8 * 1024;
+
+/// Longest list of From, Sender and Reply-To in an ENVELOPE that is made from the header block: some 300 addresses. Of
+/// what else is not a recipient, [`FIELD_BYTES_MAX`] is shown.
+pub const LONG_AUTHORS_BYTES_MAX: usize = 16 * 1024;
 
 /// Parameters of one header field. Senders use four.
 pub const PARAMETERS_MAX: usize = 32;

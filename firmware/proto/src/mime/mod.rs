@@ -20,6 +20,7 @@ mod fields;
 mod guess;
 mod jis;
 mod lexer;
+mod long_envelope;
 mod params;
 mod part;
 mod preview;
@@ -38,6 +39,7 @@ mod property_tests;
 #[cfg(test)]
 mod tests;
 
+pub use long_envelope::{LongEnvelope, Next};
 pub use part::{Encoding, Message, Part};
 pub use scanner::Scanner;
 pub use summary::Summary;

@@ -2,6 +2,7 @@
 //! here: two sessions at one mailbox, what is seen before it is durable, hostile input, large mailboxes.
 
 mod bounds;
+mod long_headers;
 mod oracle;
 mod reports;
 mod speed;

@@ -27,6 +27,7 @@ use crate::{
     mime::Summary,
 };
 
+mod long;
 mod plan;
 mod stream;
 
@@ -122,20 +123,18 @@ impl Fetch {
                     None => return self.end().into(),
                 },
                 Place::Rescan(rescan) => self.rescan(rescan, turn),
-                Place::Streams(message, mut streams) => {
-                    match streams.step(&self.plan, &mut self.scratch, turn) {
-                        Streamed::Done { damaged } => {
-                            self.some_damaged |= damaged;
-                            self.finish(&message, !damaged, turn);
-                            Ok(())
-                        }
-                        Streamed::Wait(want) => {
-                            self.place = Place::Streams(message, streams);
-                            Err(Halt::Wait(want))
-                        }
-                        Streamed::Broken => return Step::Drop,
+                Place::Streams(message, mut streams) => match streams.step(&self.plan, turn) {
+                    Streamed::Done { damaged } => {
+                        self.some_damaged |= damaged;
+                        self.finish(&message, !damaged, turn);
+                        Ok(())
                     }
-                }
+                    Streamed::Wait(want) => {
+                        self.place = Place::Streams(message, streams);
+                        Err(Halt::Wait(want))
+                    }
+                    Streamed::Broken => return Step::Drop,
+                },
             };
             match halt {
                 Ok(()) => {}
@@ -190,6 +189,9 @@ impl Fetch {
             };
             let out = turn.output.buffer();
             write_summary(plan, &summary, start, out);
+            if plan.envelope && !summary.envelope_is_whole() {
+                streams.push_envelope(0..summary.header_len().min(message.size));
+            }
             for (index, piece) in plan.pieces.iter().enumerate() {
                 let source = piece.source(message.size, Some(&summary));
                 let is_first = out.len() == start;
@@ -298,7 +300,7 @@ fn write_line(plan: &Plan, message: &Message, turn: &mut Turn<'_, '_>) -> usize 
 
 /// Appends what the summary knows.
 fn write_summary(plan: &Plan, summary: &Summary<'_>, start: usize, out: &mut Vec<u8>) {
-    if plan.envelope {
+    if plan.envelope && summary.envelope_is_whole() {
         emit::word("ENVELOPE ", start, out);
         out.extend_from_slice(summary.envelope());
     }

@@ -1,15 +1,18 @@
 //! Pieces of a letter in a FETCH response: from the header block at hand, or streamed from flash.
 
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use core::ops::Range;
 
 use mail::{Content, Unready};
 
-use super::plan::{Piece, Plan, Source};
+use super::{
+    long::{LongHeader, Went, fields_of},
+    plan::{Piece, Plan, Source},
+};
 use crate::{
     Want,
-    imap::{ast::SectionText, emit, limits::LONG_HEAD_BYTES_MAX, turn::Turn},
-    mime::header::{self, Keep},
+    imap::{emit, turn::Turn},
+    mime::header,
 };
 
 /// Pieces that need the letter.
@@ -17,13 +20,23 @@ use crate::{
 pub(super) struct Streams {
     /// `None` if the letter cannot be read.
     content: Option<Content>,
-    /// Pieces by their index in the plan.
-    waiting: VecDeque<(usize, Source)>,
+    waiting: VecDeque<Item>,
     /// What is still to be sent of a literal that has been announced.
     open: Option<Range<u64>>,
+    /// The first item that waits, where it is made of a long header block.
+    long: Option<Box<LongHeader>>,
     /// Whether the next piece is the first item of its response.
     is_first: bool,
     damaged: bool,
+}
+
+/// What is still to be sent.
+#[derive(Clone, Debug)]
+enum Item {
+    /// ENVELOPE, of this header block.
+    Envelope(Range<u64>),
+    /// A piece by its index in the plan.
+    Piece(usize, Source),
 }
 
 /// How far streaming came.
@@ -39,7 +52,12 @@ pub(super) enum Streamed {
 
 impl Streams {
     pub(super) fn push(&mut self, index: usize, source: Source) {
-        self.waiting.push_back((index, source));
+        self.waiting.push_back(Item::Piece(index, source));
+    }
+
+    /// The ENVELOPE is to be made of the header block that stands there.
+    pub(super) fn push_envelope(&mut self, block: Range<u64>) {
+        self.waiting.push_back(Item::Envelope(block));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -53,10 +71,13 @@ impl Streams {
     }
 
     /// Goes on until the output is full.
-    pub(super) fn step(&mut self, plan: &Plan, scratch: &mut Vec<u8>, turn: &mut Turn<'_, '_>) -> Streamed {
+    pub(super) fn step(&mut self, plan: &Plan, turn: &mut Turn<'_, '_>) -> Streamed {
         loop {
             if turn.output.is_full() {
                 return Streamed::Wait(Want::Room);
+            }
+            if turn.work.is_spent() {
+                return Streamed::Wait(Want::Turn);
             }
             if let Some(range) = self.open.take() {
                 match self.go_on(range, turn) {
@@ -65,67 +86,111 @@ impl Streams {
                     Err(Unready::Gone | Unready::Damaged) => return Streamed::Broken,
                 }
             }
-            let Some((index, source)) = self.waiting.front().cloned() else {
-                return Streamed::Done { damaged: self.damaged };
+            let (piece, source) = match self.waiting.front() {
+                None => return Streamed::Done { damaged: self.damaged },
+                Some(Item::Envelope(block)) => (None, Source::Bytes(block.clone())),
+                Some(Item::Piece(index, source)) => match plan.pieces.get(*index) {
+                    Some(piece) => (Some(piece), source.clone()),
+                    None => return Streamed::Broken,
+                },
             };
-            let Some(piece) = plan.pieces.get(index) else { return Streamed::Broken };
-            let start = turn.output.buffer().len();
-            match self.begin(piece, source, scratch, turn) {
-                Ok(()) => {}
-                Err(unready) => {
-                    turn.output.buffer().truncate(start);
-                    self.open = None;
-                    if let Unready::Cold(cold) = unready {
-                        return Streamed::Wait(Want::Warm(cold));
-                    }
-                    // Nothing of it has left this buffer: the client can be told.
-                    self.damaged = true;
-                    write_nil(piece, self.is_first, turn.output.buffer());
-                }
+            let stopped = match piece.filter(|_| !matches!(source, Source::Fields(_))) {
+                Some(piece) => self.begin_piece(piece, source, turn),
+                None => self.go_through(piece, source, turn),
+            };
+            if let Some(stopped) = stopped {
+                return stopped;
             }
-            self.is_first = false;
-            self.waiting.pop_front();
-            scratch.clear();
         }
     }
 
-    /// Begins a piece with its first bytes.
-    fn begin(
+    /// The first item that waits is sent, or on its way.
+    fn pass(&mut self) {
+        self.is_first = false;
+        self.waiting.pop_front();
+    }
+
+    /// Goes on with an item that is made of a long header block.
+    fn go_through(
         &mut self,
-        piece: &Piece,
+        piece: Option<&Piece>,
         source: Source,
-        scratch: &mut Vec<u8>,
         turn: &mut Turn<'_, '_>,
-    ) -> Result<(), Unready> {
-        match source {
-            Source::Nothing => write_nil(piece, self.is_first, turn.output.buffer()),
-            Source::Bytes(range) if range.is_empty() => {
-                write_literal(piece, &[], self.is_first, turn.output.buffer());
-            }
-            Source::Bytes(range) => {
+    ) -> Option<Streamed> {
+        let mut long = match (self.long.take(), piece, source) {
+            (Some(long), ..) => long,
+            (None, Some(piece), Source::Fields(block)) => Box::new(LongHeader::fields(block, piece)),
+            (None, _, Source::Bytes(block)) => {
                 let out = turn.output.buffer();
-                write_label(piece, self.is_first, out);
-                emit::literal_head(range.end - range.start, out);
-                let start = out.len();
-                match self.go_on(range, turn) {
-                    // What came before the cold stretch may go.
-                    Err(Unready::Cold(_)) if turn.output.buffer().len() > start => {}
-                    begun => return begun,
-                }
+                out.extend_from_slice(if self.is_first { b"ENVELOPE " } else { b" ENVELOPE " });
+                Box::new(LongHeader::envelope(block))
             }
-            Source::Fields(range) => {
-                let end = range.end.min(range.start.saturating_add(LONG_HEAD_BYTES_MAX));
-                while range.start + (scratch.len() as u64) < end {
-                    let offset = range.start + scratch.len() as u64;
-                    let max = usize::try_from(end - offset).unwrap_or(usize::MAX);
-                    self.read(offset, max, scratch, turn)?;
+            (None, ..) => return Some(Streamed::Broken),
+        };
+        match long.step((piece, self.is_first), self.content.as_ref(), turn) {
+            Ok(Went::Further) => self.long = Some(long),
+            Ok(Went::Done) => self.pass(),
+            Err(Unready::Cold(cold)) => {
+                self.long = Some(long);
+                return Some(Streamed::Wait(Want::Warm(cold)));
+            }
+            Err(Unready::Gone | Unready::Damaged) if long.has_announced() => return Some(Streamed::Broken),
+            Err(Unready::Gone | Unready::Damaged) => {
+                self.damaged = true;
+                match piece {
+                    Some(piece) => {
+                        write_nil(piece, self.is_first, turn.output.buffer());
+                        self.pass();
+                    }
+                    // What is written must end well, be it short.
+                    None => {
+                        long.end_here();
+                        self.long = Some(long);
+                    }
                 }
-                let mut fields = Vec::new();
-                select_fields(piece, scratch, &mut fields);
-                write_literal(piece, piece.cut_bytes(&fields), self.is_first, turn.output.buffer());
             }
         }
-        Ok(())
+        None
+    }
+
+    /// Begins a piece with its first bytes; what is left of it is open then.
+    fn begin_piece(&mut self, piece: &Piece, source: Source, turn: &mut Turn<'_, '_>) -> Option<Streamed> {
+        let start = turn.output.buffer().len();
+        if let Err(unready) = self.begin(piece, source, turn) {
+            turn.output.buffer().truncate(start);
+            self.open = None;
+            if let Unready::Cold(cold) = unready {
+                return Some(Streamed::Wait(Want::Warm(cold)));
+            }
+            // Nothing of it has left this buffer: the client can be told.
+            self.damaged = true;
+            write_nil(piece, self.is_first, turn.output.buffer());
+        }
+        self.pass();
+        None
+    }
+
+    fn begin(&mut self, piece: &Piece, source: Source, turn: &mut Turn<'_, '_>) -> Result<(), Unready> {
+        let out = turn.output.buffer();
+        let range = match source {
+            Source::Bytes(range) => range,
+            Source::Nothing | Source::Fields(_) => {
+                write_nil(piece, self.is_first, out);
+                return Ok(());
+            }
+        };
+        if range.is_empty() {
+            write_literal(piece, &[], self.is_first, out);
+            return Ok(());
+        }
+        write_label(piece, self.is_first, out);
+        emit::literal_head(range.end - range.start, out);
+        let start = out.len();
+        match self.go_on(range, turn) {
+            // What came before the cold stretch may go.
+            Err(Unready::Cold(_)) if turn.output.buffer().len() > start => Ok(()),
+            begun => begun,
+        }
     }
 
     /// Sends as much of an announced literal as there is room for. At an error the rest is open still.
@@ -151,20 +216,6 @@ impl Streams {
         self.open = (start < end).then_some(start..end);
         Ok(())
     }
-
-    fn read(
-        &self,
-        offset: u64,
-        max: usize,
-        into: &mut Vec<u8>,
-        turn: &mut Turn<'_, '_>,
-    ) -> Result<(), Unready> {
-        let content = self.content.as_ref().ok_or(Unready::Damaged)?;
-        match turn.mail.read(content, offset, max, into)? {
-            0 => Err(Unready::Damaged),
-            _ => Ok(()),
-        }
-    }
 }
 
 /// Writes a piece that lies in the header block at hand; says whether it does.
@@ -182,7 +233,8 @@ pub(super) fn write_from_head(
     };
     let Some(bytes) = head.get(start..end) else { return false };
     if matches!(source, Source::Fields(_)) {
-        select_fields(piece, bytes, scratch);
+        let (names, keep) = fields_of(piece);
+        header::write_fields(bytes, names, keep, scratch);
         write_literal(piece, piece.cut_bytes(scratch), is_first, out);
         scratch.clear();
     } else {
@@ -191,15 +243,7 @@ pub(super) fn write_from_head(
     true
 }
 
-/// The fields of a header block that a piece asks for (RFC 3501 §6.4.5 HEADER.FIELDS).
-fn select_fields(piece: &Piece, block: &[u8], out: &mut Vec<u8>) {
-    if let SectionText::HeaderFields { not, names } = &piece.section.text {
-        let keep = if *not { Keep::Others } else { Keep::Named };
-        header::write_fields(block, names, keep, out);
-    }
-}
-
-fn write_literal(piece: &Piece, bytes: &[u8], is_first: bool, out: &mut Vec<u8>) {
+pub(super) fn write_literal(piece: &Piece, bytes: &[u8], is_first: bool, out: &mut Vec<u8>) {
     write_label(piece, is_first, out);
     if bytes.is_empty() {
         out.extend_from_slice(b"\"\"");
@@ -214,7 +258,7 @@ fn write_nil(piece: &Piece, is_first: bool, out: &mut Vec<u8>) {
     out.extend_from_slice(b"NIL");
 }
 
-fn write_label(piece: &Piece, is_first: bool, out: &mut Vec<u8>) {
+pub(super) fn write_label(piece: &Piece, is_first: bool, out: &mut Vec<u8>) {
     if !is_first {
         out.push(b' ');
     }
