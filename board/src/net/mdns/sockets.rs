@@ -5,8 +5,9 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use rustix::net::sockopt::{
     set_ip_add_membership_with_ifindex, set_ip_multicast_if_with_ifindex, set_ip_multicast_loop,
-    set_ip_multicast_ttl, set_ipv6_add_membership, set_ipv6_multicast_hops, set_ipv6_multicast_if,
-    set_ipv6_multicast_loop, set_ipv6_v6only, set_socket_reuseaddr,
+    set_ip_multicast_ttl, set_ip_ttl, set_ipv6_add_membership, set_ipv6_multicast_hops,
+    set_ipv6_multicast_if, set_ipv6_multicast_loop, set_ipv6_unicast_hops, set_ipv6_v6only,
+    set_socket_reuseaddr,
 };
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
 
@@ -21,7 +22,7 @@ const GROUP_4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
 const GROUP_6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
 
 /// RFC 6762 §11: answers leave with 255, the most there is.
-const HOPS: u32 = 255;
+const HOPS: u8 = 255;
 
 /// Opens the socket for IPv4 on interface `link`, non-blocking. Needs no privileges, but an address on the interface.
 ///
@@ -34,7 +35,8 @@ pub fn open_v4(link: u32) -> io::Result<UdpSocket> {
     bind(&socket, &SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)))?;
     set_ip_multicast_if_with_ifindex(&socket, &GROUP_4, &Ipv4Addr::UNSPECIFIED, link)?;
     set_ip_add_membership_with_ifindex(&socket, &GROUP_4, &Ipv4Addr::UNSPECIFIED, link)?;
-    set_ip_multicast_ttl(&socket, HOPS)?;
+    set_ip_multicast_ttl(&socket, HOPS.into())?;
+    set_ip_ttl(&socket, HOPS.into())?;
     // What we say ourselves is no news.
     set_ip_multicast_loop(&socket, false)?;
     Ok(socket.into())
@@ -52,7 +54,8 @@ pub fn open_v6(link: u32) -> io::Result<UdpSocket> {
     bind(&socket, &SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT)))?;
     set_ipv6_multicast_if(&socket, link)?;
     set_ipv6_add_membership(&socket, &GROUP_6, link)?;
-    set_ipv6_multicast_hops(&socket, HOPS)?;
+    set_ipv6_multicast_hops(&socket, HOPS.into())?;
+    set_ipv6_unicast_hops(&socket, Some(HOPS))?;
     set_ipv6_multicast_loop(&socket, false)?;
     Ok(socket.into())
 }
@@ -101,7 +104,9 @@ mod tests {
     #[test]
     fn sockets_open_beside_each_other() {
         // The loopback interface can do multicast where the kernel lets it; elsewhere there is nothing to test.
-        let Ok(_first) = open_v4(1) else { return };
+        let Ok(first) = open_v4(1) else { return };
         open_v4(1).unwrap();
+        let hops = [rustix::net::sockopt::ip_ttl(&first), rustix::net::sockopt::ip_multicast_ttl(&first)];
+        assert_eq!(hops, [Ok(255), Ok(255)], "to one and to all");
     }
 }
