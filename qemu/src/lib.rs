@@ -15,6 +15,7 @@
 //! # }
 //! ```
 
+mod backlog;
 mod command;
 mod disk;
 pub mod limits;

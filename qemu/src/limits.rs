@@ -26,3 +26,6 @@ pub const PORT_ATTEMPTS_MAX: usize = 8;
 
 /// Lines of the box's console that an error message quotes.
 pub const QUOTED_LINES_MAX: usize = 15;
+
+/// Connections to one forwarded port that may wait for QEMU to take them up.
+pub const BACKLOG: i32 = 128;

@@ -20,6 +20,7 @@ use crate::qmp::Control;
 use crate::ready::Probe;
 use crate::serial::Log;
 use crate::services::{self, PortOffset};
+use crate::{backlog, say};
 
 /// What a machine will be.
 #[derive(Clone, Debug)]
@@ -318,6 +319,11 @@ impl Machine {
         self.log = Log::keep(out, self.builder.show_console);
         let errors = Log::keep(errors, false);
         let control = connect(&control, &process).map_err(|error| explain(error, &process, &errors))?;
+        if let Err(error) = backlog::widen(process.pid()) {
+            say(&format!(
+                "many clients at once may wait in vain: QEMU's backlog cannot be widened ({error})"
+            ));
+        }
         self.port_offset = port_offset;
         self.running = Some(Running { process, control, errors });
         Ok(())

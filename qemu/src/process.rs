@@ -13,6 +13,7 @@ use crate::limits::POLL_INTERVAL;
 
 /// A running or ended child. Killed when dropped.
 pub(crate) struct Process {
+    pid: u32,
     kill: Sender<()>,
     ended: Arc<Mutex<Option<ExitStatus>>>,
 }
@@ -34,8 +35,13 @@ impl Process {
         thread::Builder::new()
             .name("qemu".to_owned())
             .spawn(move || keep(command, &started, &killed, &status))?;
-        let pipes = start.recv().context("the thread that starts QEMU ended")??;
-        Ok((Self { kill, ended }, pipes))
+        let (pid, pipes) = start.recv().context("the thread that starts QEMU ended")??;
+        Ok((Self { pid, kill, ended }, pipes))
+    }
+
+    /// Its number; another process may have it once this one has ended.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
     }
 
     /// How it ended; `None` while it runs.
@@ -78,7 +84,7 @@ fn command(line: &[OsString]) -> Result<Command> {
 /// The life of the thread that owns the child.
 fn keep(
     mut command: Command,
-    started: &Sender<Result<Pipes>>,
+    started: &Sender<Result<(u32, Pipes)>>,
     killed: &Receiver<()>,
     ended: &Mutex<Option<ExitStatus>>,
 ) {
@@ -90,7 +96,7 @@ fn keep(
         }
     };
     let pipes = child.stdout.take().zip(child.stderr.take()).context("QEMU has no output");
-    let _ = started.send(pipes);
+    let _ = started.send(pipes.map(|pipes| (child.id(), pipes)));
     let status = wait_or_kill(&mut child, killed);
     *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
 }

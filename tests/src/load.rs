@@ -36,10 +36,12 @@ pub struct Load {
 }
 
 /// What came of it.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone)]
 pub struct Delivered {
     /// Letters answered with 250.
     pub letters: usize,
+    /// Why clients stopped early, with the end of their dialogues.
+    pub broken: Vec<String>,
     /// From the first connection to the last reply.
     pub time: Duration,
 }
@@ -66,22 +68,35 @@ impl Ledger {
     /// As [`Self::deliver`].
     pub fn deliver_until(&self, site: &Site, load: &Load, stop: &AtomicBool) -> Delivered {
         let start = Instant::now();
-        let letters = thread::scope(|scope| {
+        let mut delivered = Delivered::default();
+        thread::scope(|scope| {
             let clients: Vec<_> = (0..load.clients)
                 .map(|_| scope.spawn(|| self.client(site, load, stop, start + load.time)))
                 .collect();
-            clients
-                .into_iter()
-                .map(|client| client.join().expect("a client fails with its own message"))
-                .sum()
+            for client in clients {
+                let (letters, broken) = client.join().expect("a client fails with its own message");
+                delivered.letters += letters;
+                delivered.broken.extend(broken);
+            }
         });
-        Delivered { letters, time: start.elapsed() }
+        delivered.time = start.elapsed();
+        delivered
     }
 
-    fn client(&self, site: &Site, load: &Load, stop: &AtomicBool, deadline: Instant) -> usize {
-        let Ok(mut smtp) = Smtp::try_connect(site, Service::Smtp) else { return 0 };
-        if smtp.try_command("EHLO load.client.test").is_err() {
-            return 0;
+    /// Delivers over one connection: how many letters got their 250, and why it stopped if that was early.
+    fn client(
+        &self,
+        site: &Site,
+        load: &Load,
+        stop: &AtomicBool,
+        deadline: Instant,
+    ) -> (usize, Option<String>) {
+        let mut smtp = match Smtp::try_connect(site, Service::Smtp) {
+            Ok(smtp) => smtp,
+            Err(error) => return (0, Some(format!("connecting: {error}"))),
+        };
+        if let Err(error) = smtp.try_command("EHLO load.client.test") {
+            return (0, Some(format!("EHLO: {error}")));
         }
         let mut delivered = 0;
         while load.letters.is_none_or(|wanted| delivered < wanted)
@@ -92,12 +107,15 @@ impl Ledger {
             let size = load.sizes[number as usize % load.sizes.len()];
             match self.one(&mut smtp, load, number, size) {
                 Ok(()) => delivered += 1,
-                Err(_) => return delivered,
+                Err(error) => {
+                    let dialogue = smtp.wire.dialogue();
+                    return (delivered, Some(format!("letter {number}: {error}\n{dialogue}")));
+                }
             }
         }
         // The farewell of a client that nobody waits for.
         smtp.try_command("QUIT").ok();
-        delivered
+        (delivered, None)
     }
 
     /// One letter in two round trips, as a server that uses PIPELINING sends it (RFC 2920).

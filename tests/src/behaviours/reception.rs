@@ -281,7 +281,8 @@ pub fn eight_senders_at_once_lose_and_double_nothing(site: &Site) {
         letters: Some(10),
         time: site.patient(60),
     };
-    assert_eq!(ledger.deliver(site, &load).letters, 80);
+    let delivered = ledger.deliver(site, &load);
+    assert_eq!(delivered.letters, 80, "{}", delivered.broken.join("\n"));
     for account in &accounts {
         inbox(site, account, 80);
         ledger.verify(site, account, true);

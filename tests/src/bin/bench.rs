@@ -101,7 +101,7 @@ fn measure(hosted: &Hosted, messages: usize) -> (Delivered, Duration) {
     let account = hosted.site.account();
     let before = hosted.cpu();
     let delivered = ledger.deliver(&hosted.site, &load(account.address, messages));
-    assert_eq!(delivered.letters, messages, "every message is taken");
+    assert_eq!(delivered.letters, messages, "{}", delivered.broken.join("\n"));
     (delivered, hosted.cpu() - before)
 }
 
