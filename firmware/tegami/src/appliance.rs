@@ -20,6 +20,7 @@ use tokio::{
 use crate::{
     ailing::Ailing,
     ailment::Ailment,
+    capacity::Capacity,
     closing::Closing,
     door::{Door, Listeners},
     house::Site,
@@ -134,7 +135,8 @@ impl Place {
         }
         let file = self.settings.as_deref();
         let ailing = Ailing::new(ailment, file, self.clock_is_known, Rc::clone(&self.closing));
-        Door::new(Rc::clone(&ailing), Census::default(), Rc::clone(&self.closing)).open(self.listeners)?;
+        Door::new(Rc::clone(&ailing), Census::new(Capacity::of_this_machine()), Rc::clone(&self.closing))
+            .open(self.listeners)?;
         let resident = Rc::clone(&ailing);
         join_network(resident, &self.root, self.links, self.packets, &self.closing).await?;
         let changes = ailing.changes();

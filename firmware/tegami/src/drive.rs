@@ -202,9 +202,12 @@ impl Connection {
 
     /// Goes over to TLS. What the peer sent in clear behind its command is dropped unread, so that nothing injected
     /// there is ever run (RFC 3207 §4.2, RFC 8314 §4.1).
-    async fn start_tls(&mut self) -> io::Result<()> {
+    async fn start_tls(&mut self) -> Result<(), End> {
         self.input = Vec::new();
-        stalled(HANDSHAKE_MAX, self.wire.start_tls(&self.acceptor)).await?;
+        tokio::select! {
+            shaken = stalled(HANDSHAKE_MAX, self.wire.start_tls(&self.acceptor)) => shaken?,
+            () = &mut self.leaving => return Err(End::Left),
+        }
         self.answer = Some(Answer::Tls);
         Ok(())
     }

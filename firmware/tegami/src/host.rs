@@ -1,7 +1,7 @@
 //! Hosted: the same program as an ordinary process, on a flash in a file.
 
 use std::{
-    fs,
+    fs, io,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     rc::Rc,
@@ -114,9 +114,16 @@ pub(crate) fn open(options: &Host, flash: &Arc<Notify>) -> Result<MailStore, Str
     if store.is_read_only() {
         return Err(format!("{} could not be written", unfinished.display()));
     }
-    fs::rename(&unfinished, path).map_err(|error| format!("cannot make {}: {error}", path.display()))?;
+    name(&unfinished, path).map_err(|error| format!("cannot make {}: {error}", path.display()))?;
     log::info!("made a new flash: {}", path.display());
     Ok(store)
+}
+
+/// Gives a finished flash its name, for good: what is acknowledged from now on must be found under it.
+fn name(unfinished: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(unfinished, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn unfinished(path: &Path) -> PathBuf {

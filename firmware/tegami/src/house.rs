@@ -78,7 +78,7 @@ type Problem = String;
 
 impl House {
     /// Applies the provision file if there is one, and makes ready what serving needs. Passwords that are still to be
-    /// hashed come back.
+    /// hashed come back; `None` if no file is in force.
     ///
     /// # Errors
     /// No randomness, no thread, or a store that takes nothing: a sentence.
@@ -86,7 +86,7 @@ impl House {
         office: Rc<Office>,
         site: Site,
         provision: Option<&[u8]>,
-    ) -> Result<(Rc<Self>, Vec<PasswordTask>), Problem> {
+    ) -> Result<(Rc<Self>, Option<Vec<PasswordTask>>), Problem> {
         let hasher = Hasher::start().map_err(|error| format!("no thread for passwords: {error}"))?;
         let authenticator = Authenticator::new(hasher).map_err(|_| "there is no randomness")?;
         let authenticator = Rc::new(authenticator);
@@ -139,7 +139,8 @@ impl House {
         self.shown.send_replace(());
     }
 
-    /// Returns once all passwords of the provision file are hashed.
+    /// Returns once the provision file is in force with all its passwords: only then may they be replaced in it. In a file
+    /// that was not applied stand passwords that the box does not have.
     pub(crate) async fn passwords_hashed(&self) {
         let mut changes = self.changes();
         while !self.hashed.get() && changes.changed().await.is_ok() {}
@@ -262,14 +263,14 @@ async fn apply(
     office: &Rc<Office>,
     authenticator: &Authenticator,
     file: Option<&[u8]>,
-) -> (Option<ProvisionView>, Vec<PasswordTask>) {
-    let Some(file) = file else { return (None, Vec::new()) };
+) -> (Option<ProvisionView>, Option<Vec<PasswordTask>>) {
+    let Some(file) = file else { return (None, None) };
     let planned = provision::read(file).and_then(|wanted| provision::plan(wanted, office.as_ref()));
     let plan = match planned {
         Ok(plan) => plan,
         Err(error) => {
             say_wrong(&error);
-            return (Some(ProvisionView::Wrong(error)), Vec::new());
+            return (Some(ProvisionView::Wrong(error)), None);
         }
     };
     let notes = plan.notes.clone();
@@ -278,11 +279,11 @@ async fn apply(
             for note in &notes {
                 log::info!("{}", note.sentence(crate::language::Language::English));
             }
-            (Some(ProvisionView::Applied(notes)), tasks)
+            (Some(ProvisionView::Applied(notes)), Some(tasks))
         }
         Err(refusal) => {
             log::error!("the provision file could not be applied: {refusal:?}");
-            (None, Vec::new())
+            (None, None)
         }
     }
 }

@@ -2,6 +2,28 @@
 
 use std::time::Duration;
 
+/// What a connection takes on average when all limits are reached together. Measured: an idle IMAP connection under TLS
+/// 20 KiB, an SMTP connection in the middle of a letter 26 KiB, a session without TLS that waits 5 KiB, each with some
+/// 4 KiB of the kernel's. One that works has up to 100 KiB (buffers of 16 and 32 KiB, a TLS record each way, the
+/// messages of a large mailbox), and few work at the same time on a machine with one card.
+pub(crate) const CONNECTION_BYTES: u64 = 36 * 1_024;
+
+/// Connections that a machine of any size takes: an office of two hundred. Fits into what PID 1 lets the mail process
+/// open (`board::limits::OPEN_FILES_MAX`), with [`DESCRIPTORS_KEPT`] and as many again for mail on its way out.
+pub(crate) const CONNECTIONS_MAX: u64 = 3_584;
+
+/// Connections that a machine takes however small it is. Below this it serves nobody well.
+pub(crate) const CONNECTIONS_MIN: u64 = 200;
+
+/// Descriptors that are nobody's connection: listeners, flash, runtime, network, and room.
+pub(crate) const DESCRIPTORS_KEPT: u64 = 128;
+
+/// Memory of a machine that does not say: what the kernel has to give on the smallest box, of 128 MiB.
+pub(crate) const MEMORY_UNKNOWN: u64 = 92 << 20;
+
+/// Descriptors of a process that cannot see its limit: what Linux gives as a rule.
+pub(crate) const DESCRIPTORS_UNKNOWN: u64 = 1_024;
+
 /// A TLS handshake that is not done by then will not be: phones on bad networks need seconds.
 pub(crate) const HANDSHAKE_MAX: Duration = Duration::from_secs(30);
 

@@ -6,6 +6,7 @@ mod ailing;
 mod ailment;
 mod appliance;
 mod books;
+mod capacity;
 mod certs;
 mod cli;
 mod clock;

@@ -1,4 +1,4 @@
-//! The services of the box: which port speaks what, and how many may talk to it at once.
+//! The services of the box: which port speaks what, and who talks to it at this moment.
 
 use std::{
     cell::RefCell,
@@ -6,6 +6,8 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     rc::Rc,
 };
+
+use crate::capacity::Capacity;
 
 /// One service on its standard port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,29 +85,14 @@ impl Service {
     pub(crate) const fn is_tls(self) -> bool {
         matches!(self, Self::Submissions | Self::Imaps | Self::Pop3s | Self::Https)
     }
-
-    /// Connections at once. An IMAP connection idles at some 30 KiB, an SMTP one in DATA costs up to 100 KiB: all
-    /// limits reached together stay under 30 MiB of a 128 MiB machine. Twenty people with five devices each that
-    /// hold two IMAP connections make 200.
-    const fn connections_max(self) -> usize {
-        match self {
-            Self::Smtp => 100,
-            Self::Imap | Self::Imaps => 250,
-            Self::Submission | Self::Submissions | Self::Pop3 | Self::Pop3s => 50,
-            Self::Http | Self::Https => 24,
-        }
-    }
-
-    /// Connections from one address at once: an office behind one address still gets most of them, and whoever
-    /// opens a thousand does not shut the others out.
-    const fn connections_per_peer_max(self) -> usize {
-        self.connections_max() * 3 / 4
-    }
 }
 
 /// Counts connections.
 #[derive(Debug, Default)]
-pub(crate) struct Census(RefCell<BTreeMap<Service, Counts>>);
+pub(crate) struct Census {
+    capacity: Capacity,
+    counts: RefCell<BTreeMap<Service, Counts>>,
+}
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -122,13 +109,18 @@ pub(crate) struct Counted {
 }
 
 impl Census {
+    /// Nobody is there yet.
+    pub(crate) fn new(capacity: Capacity) -> Self {
+        Self { capacity, counts: RefCell::default() }
+    }
+
     /// Counts one more connection, unless the service or the peer has as many as it may.
     pub(crate) fn admit(self: &Rc<Self>, service: Service, peer: IpAddr) -> Option<Counted> {
         let peer = one_per_household(peer);
-        let mut table = self.0.borrow_mut();
+        let mut table = self.counts.borrow_mut();
         let counts = table.entry(service).or_default();
         let of_peer = counts.peers.get(&peer).copied().unwrap_or(0);
-        if counts.all >= service.connections_max() || of_peer >= service.connections_per_peer_max() {
+        if counts.all >= self.capacity.of(service) || of_peer >= self.capacity.per_peer(service) {
             return None;
         }
         counts.all += 1;
@@ -153,7 +145,7 @@ const fn one_per_household(peer: IpAddr) -> IpAddr {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let mut table = self.census.0.borrow_mut();
+        let mut table = self.census.counts.borrow_mut();
         let Some(counts) = table.get_mut(&self.service) else { return };
         counts.all -= 1;
         if let Some(of_peer) = counts.peers.get_mut(&self.peer) {
@@ -177,13 +169,13 @@ mod tests {
         let census = Rc::new(Census::default());
         let greedy = IpAddr::from([192, 0, 2, 1]);
         let mut held: Vec<_> = std::iter::from_fn(|| census.admit(Service::Smtp, greedy)).collect();
-        assert_eq!(held.len(), 75);
+        assert_eq!(held.len(), census.capacity.per_peer(Service::Smtp));
         assert!(census.admit(Service::Imap, greedy).is_some());
         let others = std::iter::repeat_with(|| census.admit(Service::Smtp, [192, 0, 2, 2].into()));
         held.extend(others.map_while(|counted| counted));
-        assert_eq!(held.len(), 100);
+        assert_eq!(held.len(), census.capacity.of(Service::Smtp));
         drop(held);
-        assert!(census.0.borrow().values().all(|counts| counts.all == 0 && counts.peers.is_empty()));
+        assert!(census.counts.borrow().values().all(|counts| counts.all == 0 && counts.peers.is_empty()));
     }
 
     #[test]
@@ -191,6 +183,6 @@ mod tests {
         let census = Rc::new(Census::default());
         let of = |host: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, host]);
         let held: Vec<_> = (0..200).map_while(|host| census.admit(Service::Pop3, of(host))).collect();
-        assert_eq!(held.len(), 37);
+        assert_eq!(held.len(), census.capacity.per_peer(Service::Pop3));
     }
 }

@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use crate::{
+    capacity::Capacity,
     clock::Clock,
     closing::Closing,
     door::{Door, Listeners},
@@ -70,10 +71,12 @@ pub(crate) async fn open(ground: Ground) -> Result<Serving, String> {
     let (house, passwords) = House::open(office, site, provision.as_deref()).await?;
     let front = Front::new(Rc::clone(&house) as Rc<dyn crate::http::Desk>).ok_or("there is no randomness")?;
     let serve = Serve { house: Rc::clone(&house), front: Rc::clone(&front), closing: Rc::clone(&closing) };
-    Door::new(serve, Census::default(), Rc::clone(&closing)).open(listeners)?;
+    Door::new(serve, Census::new(Capacity::of_this_machine()), Rc::clone(&closing)).open(listeners)?;
     spawn_local(Rc::clone(&house).keep_in_step());
-    let hashing = Rc::clone(&house);
-    spawn_local(async move { hashing.hash_passwords(passwords).await });
+    if let Some(passwords) = passwords {
+        let hashing = Rc::clone(&house);
+        spawn_local(async move { hashing.hash_passwords(passwords).await });
+    }
     Ok(Serving { house, front, closing })
 }
 

@@ -7,7 +7,7 @@ use tokio::{io::AsyncWriteExt, time::sleep};
 use super::*;
 use crate::{
     service::Service,
-    testing::{Flash, Rig, block_on, rest, say, until},
+    testing::{Flash, PROVISION, Rig, block_on, rest, say, until},
 };
 
 /// Long for a machine that does other things besides, and short against every limit that is tested.
@@ -111,5 +111,24 @@ fn nobody_holds_up_the_end() {
         let took = start.elapsed();
         assert!(took >= SHUTDOWN_GRACE - SLACK && took < SHUTDOWN_MAX + SLACK, "{took:?}");
         assert!(rig.serving.house.office.store().is_unmounted());
+    });
+}
+
+/// A file that was not applied keeps its passwords: what the box knows are those of the file before.
+#[test]
+fn passwords_of_a_file_that_is_wrong_are_left_in_it() {
+    let flash = block_on(async {
+        let rig = Rig::start(Flash::new("wrong-file", Duration::ZERO)).await;
+        rig.serving.house.passwords_hashed().await;
+        rig.serving.close().await;
+        rig.flash
+    });
+    block_on(async {
+        let wrong =
+            String::from_utf8(PROVISION.to_vec()).unwrap().replace("pencil", "chalk") + "quotaa = '1GiB'";
+        let rig = Rig::start_with(flash, wrong.as_bytes()).await;
+        let hashed = rig.serving.house.passwords_hashed();
+        let replaced = tokio::time::timeout(Duration::from_millis(300), hashed).await;
+        assert!(replaced.is_err(), "the old password's hash takes the new password's place");
     });
 }

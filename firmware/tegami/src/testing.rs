@@ -57,11 +57,17 @@ impl Flash {
 }
 
 /// alice's password is `pencil pencil`.
-const PROVISION: &[u8] = b"version = 1\nhostname = 'mail.example.test'\n[[domain]]\nname = 'example.test'\n\
+pub(crate) const PROVISION: &[u8] =
+    b"version = 1\nhostname = 'mail.example.test'\n[[domain]]\nname = 'example.test'\n\
     [[account]]\naddress = 'alice@example.test'\npassword = 'pencil pencil'\n";
 
 impl Rig {
     pub(crate) async fn start(flash: Flash) -> Self {
+        Self::start_with(flash, PROVISION).await
+    }
+
+    /// With another provision file.
+    pub(crate) async fn start_with(flash: Flash, provision: &[u8]) -> Self {
         let bell = Arc::new(Notify::new());
         let store = host::open(&flash.0, &bell).unwrap();
         let listen = |service| {
@@ -78,7 +84,7 @@ impl Rig {
             store,
             flash: bell,
             listeners: listeners.into(),
-            provision: Some(PROVISION.to_vec()),
+            provision: Some(provision.to_vec()),
             site,
             clock_is_known: true,
             closing: Rc::default(),
