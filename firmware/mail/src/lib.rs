@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+pub mod calendar;
 pub mod limits;
 
 mod address;

@@ -61,6 +61,16 @@ pub enum Answer {
     Tls,
 }
 
+impl Answer {
+    /// What came of a log-in, if that is what was asked for.
+    pub(crate) fn login(self) -> Option<Result<AccountId, LoginRefusal>> {
+        match self {
+            Self::Login(result) => Some(result),
+            Self::Tls => None,
+        }
+    }
+}
+
 /// Why a log-in was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginRefusal {
@@ -73,6 +83,20 @@ pub enum LoginRefusal {
     },
     /// The box cannot check just now.
     Unavailable,
+}
+
+/// A time to wait, for people: `1 second`, `45 seconds`, `5 minutes` from two minutes on, never too short.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seconds(pub(crate) u32);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 | 1 => f.write_str("1 second"),
+            seconds @ 2..120 => write!(f, "{seconds} seconds"),
+            seconds => write!(f, "{} minutes", seconds.div_ceil(60)),
+        }
+    }
 }
 
 /// Credentials to be checked.
@@ -251,5 +275,27 @@ impl fmt::Write for Output {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.push(text.as_bytes());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn times_to_wait_are_said_as_people_say_them() {
+        for (seconds, said) in [
+            (0, "1 second"),
+            (1, "1 second"),
+            (2, "2 seconds"),
+            (119, "119 seconds"),
+            (120, "2 minutes"),
+            (121, "3 minutes"),
+            (3_600, "60 minutes"),
+        ] {
+            assert_eq!(Seconds(seconds).to_string(), said);
+        }
     }
 }

@@ -3,13 +3,9 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use mail::Flags;
+use mail::{Flags, calendar::Day};
 
-use super::{
-    date::{DateTime, Day},
-    limits::TAG_BYTES_MAX,
-    set::SequenceSet,
-};
+use super::{date::DateTime, limits::TAG_BYTES_MAX, set::SequenceSet};
 use crate::Secret;
 
 /// `tag`, kept to be said again when its command ends.

@@ -1,14 +1,13 @@
-//! Dates as IMAP writes them (RFC 3501 §9 `date`, `date-time`), and the calendar behind them.
+//! Dates as IMAP writes them (RFC 3501 §9 `date`, `date-time`).
 
 use alloc::vec::Vec;
 
-use mail::UnixTime;
+use mail::{
+    UnixTime,
+    calendar::{DAY_S, Day, month_name, month_named},
+};
 
 use super::emit;
-
-/// Days since 1970-01-01 in the proleptic Gregorian calendar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Day(pub(super) i64);
 
 /// A moment with the zone in which it is to be shown, in minutes east of UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,26 +16,14 @@ pub(super) struct DateTime {
     pub(super) zone_minutes: i16,
 }
 
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-const DAY_S: i64 = 24 * 60 * 60;
-
-impl Day {
-    /// The day on which `time` falls in a zone (RFC 3501 §6.4.4 compares dates "disregarding time and timezone").
-    pub(super) const fn of(time: UnixTime, zone_minutes: i16) -> Self {
-        Self(local_s(time, zone_minutes).div_euclid(DAY_S))
+/// `date-text`: date-day "-" date-month "-" date-year, without its quotes.
+pub(super) fn parse_day(text: &[u8]) -> Option<Day> {
+    let mut parts = text.split(|byte| *byte == b'-');
+    let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next().is_some() || !(1..=2).contains(&day.len()) || year.len() != 4 {
+        return None;
     }
-
-    /// `date-text`: date-day "-" date-month "-" date-year, without its quotes.
-    pub(super) fn parse(text: &[u8]) -> Option<Self> {
-        let mut parts = text.split(|byte| *byte == b'-');
-        let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
-        if parts.next().is_some() || !(1..=2).contains(&day.len()) || year.len() != 4 {
-            return None;
-        }
-        from_civil(i64::from(number(year)?), month_named(month)?, number(day)?)
-    }
+    Day::from_civil(i64::from(number(year)?), month_named(month)?, number(day)?)
 }
 
 impl DateTime {
@@ -48,7 +35,7 @@ impl DateTime {
         if parts.next().is_some() {
             return None;
         }
-        let day = Day::parse(date)?;
+        let day = parse_day(date)?;
         let zone_minutes = parse_zone(zone)?;
         let s = day.0 * DAY_S + parse_time(time)? - i64::from(zone_minutes) * 60;
         Some(Self { time: UnixTime(s), zone_minutes })
@@ -56,14 +43,13 @@ impl DateTime {
 
     /// Appends `date-time` with its quotes.
     pub(super) fn write(self, out: &mut Vec<u8>) {
-        let local = local_s(self.time, self.zone_minutes);
-        let (year, month, day) = to_civil(Day(local.div_euclid(DAY_S)));
-        let second = local.rem_euclid(DAY_S) as u32;
+        let (year, month, day) = Day::of(self.time, self.zone_minutes).civil();
+        let second = self.time.local_s(self.zone_minutes).rem_euclid(DAY_S) as u32;
         out.push(b'"');
         out.push(if day < 10 { b' ' } else { b'0' + (day / 10) as u8 });
         out.push(b'0' + (day % 10) as u8);
         out.push(b'-');
-        out.extend_from_slice(MONTHS.get(month as usize - 1).copied().unwrap_or("Jan").as_bytes());
+        out.extend_from_slice(month_name(month).as_bytes());
         out.push(b'-');
         // RFC 3501 §9 has four digits; the clock is never elsewhere, a hostile APPEND is caught when it is parsed.
         let year = year.clamp(0, 9999) as u32;
@@ -79,11 +65,6 @@ impl DateTime {
         two_digits(zone % 60, out);
         out.push(b'"');
     }
-}
-
-/// Seconds since 1970 on a clock of that zone.
-const fn local_s(time: UnixTime, zone_minutes: i16) -> i64 {
-    time.0.saturating_add(zone_minutes as i64 * 60)
 }
 
 /// `time`: 2DIGIT ":" 2DIGIT ":" 2DIGIT, in seconds. A leap second is allowed.
@@ -111,47 +92,6 @@ fn number(digits: &[u8]) -> Option<u32> {
 fn two_digits(number: u32, out: &mut Vec<u8>) {
     emit::number(u64::from(number / 10 % 10), out);
     emit::number(u64::from(number % 10), out);
-}
-
-fn month_named(name: &[u8]) -> Option<u32> {
-    let index = MONTHS.iter().position(|month| name.eq_ignore_ascii_case(month.as_bytes()))?;
-    u32::try_from(index + 1).ok()
-}
-
-/// Days from the calendar; `None` for a day that its month does not have.
-fn from_civil(year: i64, month: u32, day: u32) -> Option<Day> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let last = match month {
-        2 if leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    };
-    if !(1..=last).contains(&day) {
-        return None;
-    }
-    // Years begin in March, so that the leap day is their last; eras of 400 years have 146,097 days.
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let month_from_march = i64::from((month + 9) % 12);
-    let day_of_year = (153 * month_from_march + 2) / 5 + i64::from(day) - 1;
-    let year_of_era = year.rem_euclid(400);
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    Some(Day(era * 146_097 + day_of_era - 719_468))
-}
-
-/// Year, month and day of the calendar.
-const fn to_civil(day: Day) -> (i64, u32, u32) {
-    let days = day.0.saturating_add(719_468);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096).div_euclid(365);
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = (day_of_year - (153 * month_from_march + 2) / 5 + 1) as u32;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 } as u32;
-    let year = year_of_era + days.div_euclid(146_097) * 400 + if month <= 2 { 1 } else { 0 };
-    (year, month, day)
 }
 
 #[cfg(test)]
@@ -207,15 +147,8 @@ mod tests {
         ] {
             assert_eq!(DateTime::parse(text.as_bytes()), None, "{text}");
         }
-        assert_eq!(Day::parse(b"1-Jan-1970"), Some(Day(0)));
-        assert_eq!(Day::parse(b"001-Jan-1970"), None);
-    }
-
-    #[test]
-    fn the_day_is_that_of_the_zone() {
-        assert_eq!(Day::of(UnixTime(-1), 0), Day(-1));
-        assert_eq!(Day::of(UnixTime(-1), 1), Day(0));
-        assert_eq!(Day::of(UnixTime(DAY_S - 60), 1), Day(1));
+        assert_eq!(parse_day(b"1-Jan-1970"), Some(Day(0)));
+        assert_eq!(parse_day(b"001-Jan-1970"), None);
     }
 
     proptest! {

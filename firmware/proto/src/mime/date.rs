@@ -1,6 +1,9 @@
 //! The Date field (RFC 5322 §3.3), read as leniently as it is written.
 
-use mail::UnixTime;
+use mail::{
+    UnixTime,
+    calendar::{DAY_S, Day, month_named},
+};
 
 use super::lexer::Lexer;
 
@@ -108,33 +111,16 @@ fn year_of(word: &[u8]) -> Option<u32> {
 }
 
 fn month_of(word: &[u8]) -> Option<u32> {
-    const MONTHS: &[u8; 36] = b"janfebmaraprmayjunjulaugsepoctnovdec";
-    let name = word.get(..3)?.to_ascii_lowercase();
-    let at = MONTHS.chunks_exact(3).position(|month| month == name)?;
-    u32::try_from(at + 1).ok()
+    month_named(word.get(..3)?)
 }
 
 fn moment(year: u32, month: u32, day: u32, seconds: u32, zone: i16) -> Option<(UnixTime, i16)> {
-    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let days_in_month = match month {
-        2 if leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    };
-    if day == 0 || day > days_in_month || year < 1900 {
+    if year < 1900 {
         return None;
     }
-    let local = days_since_1970(year, month, day) * 86_400 + i64::from(seconds);
+    let day = Day::from_civil(i64::from(year), month, day)?;
+    let local = day.0 * DAY_S + i64::from(seconds);
     Some((UnixTime(local - i64::from(zone) * 60), zone))
-}
-
-/// Days from 1970-01-01 to a day of the Gregorian calendar. Years are counted from March, so that the leap day is
-/// a year's last and months before a given one have (153 m + 2) / 5 days.
-fn days_since_1970(year: u32, month: u32, day: u32) -> i64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let (year, month, day) = (i64::from(year), i64::from(month), i64::from(day));
-    365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468
 }
 
 #[cfg(test)]

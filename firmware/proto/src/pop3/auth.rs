@@ -13,7 +13,8 @@ use super::{
 use crate::{
     Login, LoginRefusal, Secret,
     limits::CREDENTIAL_BYTES_MAX,
-    sasl::{Exchange, Failure, Mechanism, Progress},
+    sasl::{Exchange, Failure, NoExchange, Progress},
+    session::Seconds,
 };
 
 /// USER: keeps the name for the PASS that must come next.
@@ -48,13 +49,11 @@ pub(super) fn begin(session: &mut Pop3Session, argument: &[u8]) -> Outcome {
     if let Err(outcome) = permitted(session) {
         return outcome;
     }
-    let mut words = argument.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-    let (Some(name), initial, None) = (words.next(), words.next(), words.next()) else {
-        return Outcome::Reply(reply::AUTH_SYNTAX);
-    };
-    let Some(mechanism) = Mechanism::named(name) else { return Outcome::Reply(reply::AUTH_UNKNOWN) };
-    let (exchange, progress) = Exchange::begin(mechanism, initial);
-    progressed(session, exchange, progress)
+    match Exchange::from_argument(argument) {
+        Ok((exchange, progress)) => progressed(session, exchange, progress),
+        Err(NoExchange::Syntax) => Outcome::Reply(reply::AUTH_SYNTAX),
+        Err(NoExchange::Unknown) => Outcome::Reply(reply::AUTH_UNKNOWN),
+    }
 }
 
 /// A line from the client within an exchange, with its end.
@@ -76,7 +75,8 @@ pub(super) fn checked(
         Some(Err(LoginRefusal::Credentials)) => wrong(session),
         Some(Err(LoginRefusal::TooMany { retry_after_s })) => {
             session.logins += 1;
-            let text = format!("[SYS/TEMP] Too many wrong passwords; try again in {retry_after_s} seconds");
+            let text =
+                format!("[SYS/TEMP] Too many wrong passwords; try again in {}", Seconds(retry_after_s));
             Outcome::Reply(reply::no(text))
         }
         Some(Err(LoginRefusal::Unavailable)) | None => {

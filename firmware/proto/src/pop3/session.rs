@@ -287,10 +287,7 @@ impl Pop3Session {
     // ---- Log-in and TLS ----------------------------------------------------------------------------------------
 
     fn logged_in(&mut self, io: &mut Io<'_, '_>, mail: &mut dyn Mail) -> Option<Want> {
-        let answer = match io.answer.take() {
-            Some(Answer::Login(result)) => Some(result),
-            _ => None,
-        };
+        let answer = io.answer.take().and_then(Answer::login);
         self.phase = Phase::Commands;
         self.patience.progress(io.now.ticks);
         let outcome = auth::checked(self, answer, mail, io.now);

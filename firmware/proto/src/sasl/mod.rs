@@ -78,7 +78,30 @@ pub enum Failure {
     Identity,
 }
 
+/// Why an exchange cannot begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoExchange {
+    /// There is no mechanism, or more than its name and an initial response.
+    Syntax,
+    /// No such mechanism here.
+    Unknown,
+}
+
 impl Exchange {
+    /// Begins with what stands behind the AUTH of SMTP (RFC 4954 §4) and POP3 (RFC 5034 §4): a mechanism, and an initial
+    /// response if there is one.
+    ///
+    /// # Errors
+    /// [`NoExchange`].
+    pub fn from_argument(argument: &[u8]) -> Result<(Self, Progress), NoExchange> {
+        let mut words = argument.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+        let (Some(name), initial, None) = (words.next(), words.next(), words.next()) else {
+            return Err(NoExchange::Syntax);
+        };
+        let mechanism = Mechanism::named(name).ok_or(NoExchange::Unknown)?;
+        Ok(Self::begin(mechanism, initial))
+    }
+
     /// Begins. `initial` is the initial response if the command carried one, as it stood there: base64, or `=` for an
     /// empty one (RFC 4954 §4, RFC 4959 §3, RFC 5034 §4).
     #[must_use]

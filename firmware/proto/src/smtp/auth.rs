@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     LoginRefusal,
-    sasl::{Exchange, Failure, Mechanism, Progress},
+    sasl::{Exchange, Failure, NoExchange, Progress},
+    session::Seconds,
 };
 
 /// The command, with what stands behind it.
@@ -21,13 +22,11 @@ pub(super) fn begin(session: &mut SmtpSession, argument: &[u8]) -> Outcome {
     if session.counts.logins >= LOGINS_MAX {
         return Outcome::Close(session.closing("4.7.0", "Too many failed log-ins; closing the connection"));
     }
-    let mut words = argument.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-    let (Some(name), initial, None) = (words.next(), words.next(), words.next()) else {
-        return Outcome::Reply(reply::AUTH_SYNTAX);
-    };
-    let Some(mechanism) = Mechanism::named(name) else { return Outcome::Reply(reply::AUTH_UNKNOWN) };
-    let (exchange, progress) = Exchange::begin(mechanism, initial);
-    progressed(session, exchange, progress)
+    match Exchange::from_argument(argument) {
+        Ok((exchange, progress)) => progressed(session, exchange, progress),
+        Err(NoExchange::Syntax) => Outcome::Reply(reply::AUTH_SYNTAX),
+        Err(NoExchange::Unknown) => Outcome::Reply(reply::AUTH_UNKNOWN),
+    }
 }
 
 /// A line from the client within an exchange, with its end.
@@ -53,7 +52,7 @@ pub(super) fn checked(session: &mut SmtpSession, answer: Option<Result<AccountId
         }
         Some(Err(LoginRefusal::TooMany { retry_after_s })) => {
             session.counts.logins += 1;
-            let text = alloc::format!("Too many wrong passwords; try again in {retry_after_s} seconds");
+            let text = alloc::format!("Too many wrong passwords; try again in {}", Seconds(retry_after_s));
             Reply::owned(454, "4.7.0", text)
         }
         Some(Err(LoginRefusal::Unavailable)) | None => reply::AUTH_UNAVAILABLE,

@@ -229,10 +229,7 @@ impl SmtpSession {
     }
 
     fn logged_in(&mut self, io: &mut Io<'_, '_>) -> Option<Want> {
-        let answer = match io.answer.take() {
-            Some(Answer::Login(result)) => Some(result),
-            _ => None,
-        };
+        let answer = io.answer.take().and_then(Answer::login);
         self.phase = Phase::Commands;
         let reply = auth::checked(self, answer);
         self.reply(&reply, io.output);

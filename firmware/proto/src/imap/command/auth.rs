@@ -15,6 +15,7 @@ use crate::{
     limits::CREDENTIAL_BYTES_MAX,
     line::{Line, Lines},
     sasl::{Exchange, Failure, Mechanism, Progress},
+    session::Seconds,
 };
 
 /// RFC 5530 §3: the one answer to a wrong name and to a wrong password.
@@ -71,11 +72,8 @@ impl Run for Check {
         if let Some(login) = self.login.take() {
             return Step::Wait(Want::Login(login));
         }
-        let answer = match turn.answer.take() {
-            Some(Answer::Login(answer)) => answer,
-            _ => Err(LoginRefusal::Unavailable),
-        };
-        match answer {
+        let answer = turn.answer.take().and_then(Answer::login);
+        match answer.unwrap_or(Err(LoginRefusal::Unavailable)) {
             Ok(account) => {
                 turn.state.account = Some(account);
                 let mut code = Vec::from(b"CAPABILITY ");
@@ -86,7 +84,7 @@ impl Run for Check {
             Err(LoginRefusal::Credentials) => failed(WRONG, turn).into(),
             Err(LoginRefusal::TooMany { retry_after_s }) => {
                 let text =
-                    format!("Too many wrong passwords from there; try again in {retry_after_s} seconds");
+                    format!("Too many wrong passwords from there; try again in {}", Seconds(retry_after_s));
                 let reply = Reply { text: Cow::Owned(text), ..Reply::no("UNAVAILABLE", "") };
                 failed(reply, turn).into()
             }

@@ -7,11 +7,11 @@
 use alloc::{borrow::Cow, vec::Vec};
 use core::num::NonZeroU32;
 
-use mail::Flags;
+use mail::{Flags, calendar::Day};
 
 use super::{
     ast::{Command, FlagList, Literal, Tag, Text},
-    date::{DateTime, Day},
+    date::{DateTime, parse_day},
     limits::KEYWORDS_MAX,
     set::{SeqNumber, SequenceSet},
 };
@@ -313,7 +313,7 @@ impl<'a> Cursor<'a> {
 
     /// `date = date-text / DQUOTE date-text DQUOTE`
     fn date(&mut self) -> Parse<Day> {
-        Day::parse(&self.astring()?).map_or(bad("A date has the form 1-Feb-2026"), Ok)
+        parse_day(&self.astring()?).map_or(bad("A date has the form 1-Feb-2026"), Ok)
     }
 
     /// `date-time`

@@ -3,7 +3,7 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use mail::{MailboxId, Message, UidSet, Unready};
+use mail::{MailboxId, Message, UidSet, Unready, calendar::Day};
 
 use self::{
     body::{BodySearch, Looked},
@@ -15,7 +15,6 @@ use crate::{
     Want,
     imap::{
         ast::SearchKey,
-        date::Day,
         emit,
         limits::WORK_RECORD,
         reply::Reply,

@@ -4,12 +4,11 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::cmp::Ordering;
 
-use mail::{Flags, Message, UidSet};
+use mail::{Flags, Message, UidSet, calendar::Day};
 
 use super::needle::{Needle, Place};
 use crate::imap::{
     ast::{DayOf, DayOrder, SearchKey},
-    date::Day,
     limits::{KEYS_PER_WORK, SEARCH_TEXTS_MAX, WORK_MESSAGE},
     reply::Reply,
     view::View,
