@@ -15,7 +15,6 @@ use super::path::Path;
 use super::reply::{self, Reply};
 use super::view::StateView;
 use crate::ailment::Ailment;
-use crate::certs::is_private;
 use crate::language::{Language, Text};
 
 /// What the page shows.
@@ -51,7 +50,7 @@ pub(super) fn respond<B>(view: &AilingView, ip: IpAddr, request: &Request<B>) ->
     let path = Path::of(request.uri().path());
     let chosen = chosen(view, request.headers(), request.uri().query().unwrap_or_default());
     let reader = Reader { language: chosen.unwrap_or_default(), path };
-    if !is_private(ip) {
+    if !view.state.is_near(ip) {
         return plain(&reader, StatusCode::FORBIDDEN, Text::PlainNotHere);
     }
     let Some(found) = Found::read(request.headers(), false) else {

@@ -17,7 +17,7 @@ use super::pages::{self, Reader};
 use super::path::Path;
 use super::reply::{self, Reply};
 use super::view::{Missing, StateView};
-use crate::certs::{AuthorityView, is_private};
+use crate::certs::AuthorityView;
 use crate::language::{Language, Text};
 use crate::passwords::Authenticator;
 use crate::provision::{Keeper, key};
@@ -109,13 +109,13 @@ impl Front {
         let query = Form::read(parts.uri.query().unwrap_or_default().as_bytes());
         let path = Path::of(parts.uri.path());
         let reader = Reader { language: language(&parts.headers, &query).unwrap_or_default(), path };
-        if !is_private(ip) {
+        let state = &self.desk.state();
+        if !state.is_near(ip) {
             return plain(&reader, StatusCode::FORBIDDEN, Text::PlainNotHere);
         }
         let Some(found) = Found::read(&parts.headers, tls) else {
             return plain(&reader, StatusCode::BAD_REQUEST, Text::PlainNoHost);
         };
-        let state = &self.desk.state();
         if !found.is_ours(state) {
             return plain(&reader, StatusCode::MISDIRECTED_REQUEST, Text::PlainOtherName);
         }

@@ -255,6 +255,26 @@ fn only_devices_nearby_are_answered() {
     });
 }
 
+/// Where the provider gives IPv6, a telephone beside the box comes from a public address.
+#[test]
+fn neighbours_at_public_addresses_are_answered() {
+    block_on(async {
+        let house = House::new();
+        house.office.state.borrow_mut().addresses.push("2001:db8:1:2::10".parse().unwrap());
+        for (network, ip, status) in [
+            (NetworkView::Dhcp(None), "2001:db8:1:2:aaaa::7", StatusCode::OK),
+            (NetworkView::Dhcp(None), "2001:db8:1:3::7", StatusCode::FORBIDDEN),
+            (NetworkView::Dhcp(None), "203.0.113.9", StatusCode::FORBIDDEN),
+            (NetworkView::Dhcp(None), "::ffff:203.0.113.9", StatusCode::FORBIDDEN),
+            (NetworkView::Hosted, "2001:db8:1:2:aaaa::7", StatusCode::FORBIDDEN),
+        ] {
+            house.office.state.borrow_mut().network = network;
+            let answer = house.send(ip.parse().unwrap(), true, get("/").body(Full::default()).unwrap()).await;
+            assert_eq!(answer.status, status, "{ip}, {network:?}");
+        }
+    });
+}
+
 #[test]
 fn every_answer_keeps_the_browser_careful() {
     block_on(async {

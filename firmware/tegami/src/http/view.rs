@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::certs::is_private;
 use crate::provision::{FileError, Note};
 use crate::service::Service;
 
@@ -28,6 +29,20 @@ pub(crate) struct StateView {
     pub(crate) clock: ClockView,
     /// What came of the provision file; `None` if there is none.
     pub(crate) provision: Option<ProvisionView>,
+}
+
+impl StateView {
+    /// Whether whoever is at `ip` is on the box's own network: at a private or link-local address, or in the network of
+    /// one of the box's own public IPv6 addresses (RFC 4291 §2.5.4: its first 64 bits). Where the provider gives IPv6,
+    /// every telephone in the house has such an address and comes from it. A hosted program may have strangers there.
+    pub(super) fn is_near(&self, ip: IpAddr) -> bool {
+        let network = |ip: &IpAddr| match ip.to_canonical() {
+            IpAddr::V6(ip) => Some(ip.to_bits() >> 64),
+            IpAddr::V4(_) => None,
+        };
+        let is_beside = |own: &IpAddr| network(own).is_some() && network(own) == network(&ip);
+        is_private(ip) || (self.network != NetworkView::Hosted && self.addresses.iter().any(is_beside))
+    }
 }
 
 /// How the box is on the network.
