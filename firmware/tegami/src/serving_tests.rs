@@ -6,6 +6,8 @@ use tokio::{io::AsyncWriteExt, time::sleep};
 
 use super::*;
 use crate::{
+    http::NetworkView,
+    network::Resident,
     service::Service,
     testing::{Flash, PROVISION, Rig, block_on, rest, say, until},
 };
@@ -130,5 +132,21 @@ fn passwords_of_a_file_that_is_wrong_are_left_in_it() {
         let hashed = rig.serving.house.passwords_hashed();
         let replaced = tokio::time::timeout(Duration::from_millis(300), hashed).await;
         assert!(replaced.is_err(), "the old password's hash takes the new password's place");
+    });
+}
+
+/// Who writes to a slow card while something changes shows the change afterwards.
+#[test]
+fn a_change_that_comes_while_somebody_is_busy_is_not_missed() {
+    block_on(async {
+        let rig = Rig::start(Flash::new("busy", Duration::ZERO)).await;
+        let house = &rig.serving.house;
+        house.passwords_hashed().await;
+        let mut changes = house.changes();
+        Resident::moved(house.as_ref(), vec![[192, 168, 1, 9].into()], NetworkView::Dhcp(None));
+        sleep(Duration::from_millis(100)).await;
+        assert_eq!(house.addresses(), [std::net::IpAddr::from([192, 168, 1, 9])]);
+        let told = tokio::time::timeout(Duration::from_secs(5), changes.changed()).await;
+        assert!(told.is_ok_and(|told| told.is_ok()), "nobody says that the box has moved");
     });
 }
