@@ -190,6 +190,15 @@ fn reads(store: &mut Bench, inbox: MailboxId) {
         black_box(store.uids(inbox).len());
     }
     report("uids of the mailbox", 100, begun.elapsed());
+    let since = store.status(inbox).expect("there").highest_modseq;
+    let ticket = store.set_flags(inbox, &UidSet::range(Uid(500), Uid(500)), Flags::DRAFT, Flags::NONE);
+    must(store, ticket);
+    let begun = Clock::start();
+    for _ in 0..100_000 {
+        let found = store.next_changed(inbox, since, Uid(0)).expect("changed");
+        black_box(store.next_changed(inbox, since, Uid(found.uid.0 + 1)));
+    }
+    report("finding the one change in the mailbox", 100_000, begun.elapsed());
 }
 
 /// Each change many times: the clock of processor time ticks in milliseconds.

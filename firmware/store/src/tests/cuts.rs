@@ -92,7 +92,7 @@ fn cut(case: &Case) -> Aftermath {
     let mut world = World::new(device, false);
     let ended = (case.scenario.run)(&mut world);
     assert!(ended.is_err(), "the scenario ends before the cut");
-    let (acknowledged, issued, shown) = (world.acknowledged, world.issued, world.shown.clone());
+    let (acknowledged, issued, shown) = (world.acknowledged, world.issued, world.shown());
     let mut device = world.into_device();
     device.power_on(case.mode, case.seed);
     Aftermath { device, acknowledged, issued, shown, formats: case.scenario.formats }
@@ -126,6 +126,8 @@ pub(super) fn check(states: &[String], after: &Aftermath) -> Option<SimStore> {
 pub(super) fn go_on(mut store: SimStore, shown: &Shown, misuses: u64) {
     let mut shown = shown.clone();
     see(&store, &mut shown);
+    // A segment's frames are told from those of a lost one by its number alone (rule 6).
+    assert!(store.log.next_seq >= shown.next_seq, "sequence numbers go up");
     if store.account(ALICE).is_none() {
         store.put_domain("example.test").unwrap();
         rig::account(&mut store, "alice@example.test", None);

@@ -83,7 +83,9 @@ fn a_failed_barrier_is_answered_with_a_new_life_in_fresh_segments() {
     stream(&mut store, &draft, &text(2, 200_000)).unwrap();
     let early = store.draft(None).unwrap();
     let ticket = send(&mut store, &["alice@example.test"], &text(3, 900)).unwrap();
+    let next_seq = store.log.next_seq;
     assert_eq!(wait(&mut store, Ok(ticket)), Err(Refusal::NotDurable));
+    assert!(store.log.next_seq >= next_seq, "numbers of lost segments are not used again");
     let lost = Some(Stop::Refused(Refusal::NotDurable));
     assert_eq!(store.append(&draft, b"more").err(), lost, "a part of it was lost");
     assert_eq!(store.deposit(&draft, &LETTER).err(), lost);
@@ -96,6 +98,26 @@ fn a_failed_barrier_is_answered_with_a_new_life_in_fresh_segments() {
     assert_eq!(store.uids(mailbox).len(), 3);
     assert_eq!(store.quota(ALICE).used, 800 + 9000 + 900, "reservations ended");
     assert!(store.state.accounts[&1].reserved == 0 || store.drafts() > 0);
+}
+
+/// The group may be on the medium as a whole, failed barrier or not. Once the anchor of the next life is durable, it
+/// stands behind the end of the log.
+#[test]
+fn what_was_refused_does_not_come_back_with_the_next_life() {
+    for mode in Cut::ALL {
+        let mut store = mount(furnished()).unwrap();
+        deliver(&mut store, &["alice@example.test"], &text(1, 9000)).unwrap();
+        store.queue().device().fail_barrier(0);
+        let refused = send(&mut store, &["alice@example.test"], &text(2, 900)).unwrap();
+        assert_eq!(wait(&mut store, Ok(refused)), Err(Refusal::NotDurable));
+        assert_eq!(store.life.phase, crate::life::Phase::Open, "the next life has begun");
+        let state = dump(&mut store);
+        let mut device = store.into_queue().into_device();
+        device.cut();
+        device.power_on(mode, 7);
+        let mut again = mount(device).unwrap();
+        assert_eq!(dump(&mut again), state, "{mode:?}");
+    }
 }
 
 #[test]

@@ -110,7 +110,7 @@ proptest! {
         device.cut_after(place.index(operations.max(1) as usize) as u64);
         let mut world = World::new(device, false);
         prop_assert!(operations == 0 || run(&mut world, &steps).is_err());
-        let (acknowledged, issued, shown) = (world.acknowledged, world.issued, world.shown.clone());
+        let (acknowledged, issued, shown) = (world.acknowledged, world.issued, world.shown());
         let mut device = world.into_device();
         if device.is_powered() {
             device.cut();

@@ -31,6 +31,8 @@ pub(crate) struct Shown {
     pub(crate) modseq: u64,
     pub(crate) uid_validity: u32,
     pub(crate) mailbox: u32,
+    /// The sequence number that the next segment would have had, seen by nobody but the medium.
+    pub(crate) next_seq: u32,
 }
 
 /// See the module.
@@ -74,6 +76,12 @@ impl World {
             (None, Some(device)) => device,
             (None, None) => panic!("the device is lost"),
         }
+    }
+
+    /// What was shown, and which sequence numbers were used, up to now.
+    pub(crate) fn shown(&self) -> Shown {
+        let next_seq = self.store.as_ref().map_or(0, |store| store.log.next_seq);
+        Shown { next_seq: next_seq.max(self.shown.next_seq), ..self.shown.clone() }
     }
 
     /// The state that everyone may see; noted as one that may be found after a cut.
