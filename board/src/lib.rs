@@ -10,6 +10,7 @@ pub mod handover;
 pub mod init;
 pub mod layout;
 pub mod limits;
+pub mod listener;
 pub mod logging;
 pub mod net;
 mod sys;

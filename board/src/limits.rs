@@ -85,3 +85,6 @@ pub const MDNS_RECORDS_MAX: usize = 100;
 
 /// Addresses of each kind that the box is known under: IPv6 networks hand out several.
 pub const MDNS_ADDRESSES_MAX: usize = 4;
+
+/// Connections to one service that may wait to be taken up: more than the box serves at once.
+pub const BACKLOG: i32 = 4_096;

@@ -19,6 +19,7 @@ use super::watch::{Light, Watchdog};
 use super::{console, modules, mounts, time};
 use crate::layout::Partition;
 use crate::limits::OPEN_FILES_MAX;
+use crate::listener;
 use crate::net::PacketSocket;
 use crate::sys;
 
@@ -156,9 +157,7 @@ fn listen_all() -> Vec<(u16, TcpListener)> {
 
 fn listen(port: u16) -> io::Result<TcpListener> {
     let both = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
-    let listener = TcpListener::bind(both).or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+    listener::bind(both).or_else(|_| listener::bind((Ipv4Addr::UNSPECIFIED, port)))
 }
 
 /// What the board calls itself; the device tree's strings end with a zero.

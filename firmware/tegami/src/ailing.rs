@@ -20,6 +20,7 @@ use crate::{
     house::{Configs, HOSTNAME_DEFAULT},
     http::{self, AilingView, ClockView, FlashView, NetworkView, StateView},
     language::Language,
+    memory::Memory,
     network::Resident,
     provision::{self, Settings},
     service::Service,
@@ -89,6 +90,7 @@ impl Ailing {
             network,
             services: Service::ALL.map(|service| (service, service == Service::Http)).into(),
             flash: FlashView::default(),
+            memory: Memory::now(true),
             clock: ClockView {
                 unix_s: now.0,
                 utc_offset_s,

@@ -10,6 +10,7 @@ use crate::{
         CONNECTION_BYTES, CONNECTIONS_MAX, CONNECTIONS_MIN, DESCRIPTORS_KEPT, DESCRIPTORS_UNKNOWN,
         MEMORY_UNKNOWN,
     },
+    memory,
     service::Service,
 };
 
@@ -38,7 +39,7 @@ impl Capacity {
     /// Of this machine, or of what the cgroup of this process gets of it.
     pub(crate) fn of_this_machine() -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-        let machine = memory_total(&read("/proc/meminfo"));
+        let machine = memory::total(&read("/proc/meminfo"));
         let group = cgroup(&read("/proc/self/cgroup"))
             .and_then(|path| read(&format!("/sys/fs/cgroup{path}/memory.max")).trim().parse().ok());
         let memory = machine.into_iter().chain(group).min().unwrap_or(MEMORY_UNKNOWN);
@@ -66,12 +67,6 @@ const fn weight(service: Service) -> u64 {
         Service::Submission | Service::Submissions | Service::Pop3 | Service::Pop3s => 50,
         Service::Http | Service::Https => 24,
     }
-}
-
-/// `MemTotal` of /proc/meminfo, in bytes.
-fn memory_total(meminfo: &str) -> Option<u64> {
-    let kib = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?.trim().strip_suffix(" kB")?;
-    kib.parse::<u64>().ok()?.checked_mul(1_024)
 }
 
 /// The path of the process in the one hierarchy of cgroups, version 2.
@@ -126,8 +121,6 @@ mod tests {
 
     #[test]
     fn the_kernels_files_are_read() {
-        assert_eq!(memory_total("MemTotal:         101376 kB\nMemFree:  1 kB\n"), Some(99 * MIB));
-        assert_eq!(memory_total("MemFree:  1 kB\n"), None);
         assert_eq!(
             cgroup("1:name=systemd:/x\n0::/system.slice/tegami.service\n"),
             Some("/system.slice/tegami.service")

@@ -10,6 +10,7 @@ use std::{
 
 use board::{
     devices::{self, Settings},
+    listener,
     threaded::{Options, Threaded},
 };
 use ring::rand::{SecureRandom, SystemRandom};
@@ -71,9 +72,8 @@ pub(crate) fn run(options: &Host) -> Result<(), String> {
 fn listen(options: &Host) -> Result<Vec<(Service, TcpListener)>, String> {
     let bind = |service: Service| {
         let address = SocketAddr::new(options.listen, service.port() + options.port_offset);
-        let bound = TcpListener::bind(address)
-            .and_then(|listener| listener.set_nonblocking(true).map(|()| (service, listener)));
-        bound.map_err(|error| {
+        let bound = listener::bind(address);
+        bound.map(|listener| (service, listener)).map_err(|error| {
             format!(
                 "cannot listen on {address} for {}: {error}; --port-offset chooses other ports",
                 service.name()

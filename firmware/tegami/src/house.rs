@@ -17,6 +17,7 @@ use crate::{
     clock::Clock,
     http::{ClockView, Desk, FlashView, NetworkView, ProvisionView, StateView},
     limits::CERTIFICATE_CHECK,
+    memory::Memory,
     network::Resident,
     office::Office,
     passwords::{Authenticator, Hasher},
@@ -231,6 +232,7 @@ impl Desk for House {
                 is_read_only: figures.read_only,
                 damaged: figures.damage,
             },
+            memory: Memory::now(site.network != NetworkView::Hosted),
             clock: ClockView {
                 unix_s: now.unix.0,
                 utc_offset_s: now.utc_offset_s,

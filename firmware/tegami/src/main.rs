@@ -20,6 +20,7 @@ mod http;
 mod language;
 mod limits;
 mod logging;
+mod memory;
 mod network;
 mod office;
 mod passwords;

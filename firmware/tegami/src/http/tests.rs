@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::reply::Reply;
 use super::*;
 use crate::certs::{AuthorityView, Certificates, Moment, Names};
+use crate::memory::Memory;
 use crate::passwords::{Authenticator, Hasher};
 use crate::provision::fake::Box_;
 use crate::provision::{Change, Keeper, Records, key};
@@ -33,6 +34,7 @@ pub(super) fn state() -> StateView {
         network: NetworkView::Dhcp(Some("192.168.1.1".parse().unwrap())),
         services: Service::ALL.map(|service| (service, true)).into(),
         flash: FlashView { capacity: 31 << 30, used: 3 << 30, messages: 1_234, ..FlashView::default() },
+        memory: Some(Memory { total: 92 << 20, free: 70 << 20, own: 7 << 20 }),
         clock: ClockView {
             unix_s: 1_796_083_200,
             utc_offset_s: 32_400,

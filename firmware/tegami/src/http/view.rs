@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::certs::is_private;
+use crate::memory::Memory;
 use crate::provision::{FileError, Note};
 use crate::service::Service;
 
@@ -25,6 +26,8 @@ pub(crate) struct StateView {
     pub(crate) services: Vec<(Service, bool)>,
     /// The flash.
     pub(crate) flash: FlashView,
+    /// Memory, where the kernel says.
+    pub(crate) memory: Option<Memory>,
     /// The clock.
     pub(crate) clock: ClockView,
     /// What came of the provision file; `None` if there is none.

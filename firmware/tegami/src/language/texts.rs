@@ -177,6 +177,8 @@ texts! {
     StateClock: "Clock", "時計";
     StateClockGuess: "(at the earliest)", "（これより後の時刻）";
     StateTime: "{0} ({1})", "{0}（{1}）";
+    StateMemory: "Memory", "メモリー";
+    StateMemoryFree: "{0} of {1} free; Tegami uses {2}", "{1} のうち {0} が空き、Tegami が {2} を使用";
     StateUp: "Running for", "稼働時間";
     StateUpSeconds: "{0} seconds", "{0} 秒";
     StateUpMinutes: "{0} minutes", "{0} 分";

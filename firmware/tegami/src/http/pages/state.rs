@@ -11,6 +11,7 @@ use crate::http::limits::LISTED_MAX;
 use crate::http::path::Path;
 use crate::http::view::{ClockView, FlashView, Missing, NetworkView, ProvisionView, StateView};
 use crate::language::{Language, Text};
+use crate::memory::Memory;
 use crate::service::Service;
 
 /// Part of the flash, in percent, from which on the page says that it is filling up.
@@ -214,6 +215,11 @@ fn about(reader: &Reader, state: &StateView) -> Markup {
                 dd {
                     (clock(reader, &state.clock))
                     @if !state.clock.is_known { " " span.hint { (reader.say(Text::StateClockGuess)) } }
+                }
+                @if let Some(Memory { total, free, own }) = state.memory {
+                    @let sizes = [free, total, own].map(|bytes| reader.size(bytes));
+                    dt { (reader.say(Text::StateMemory)) }
+                    dd { (reader.fill(Text::StateMemoryFree, &sizes.each_ref().map(String::as_str))) }
                 }
                 dt { (reader.say(Text::StateUp)) }
                 dd { (up(reader, state.up_s)) }
