@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use flash::{Fault, FlashQueue, Geometry};
-use mail::{Modseq, UnixTime};
+use mail::UnixTime;
 
 use crate::Store;
 use crate::damage::DamageList;
@@ -279,7 +279,8 @@ impl<Q: FlashQueue> Store<Q> {
             self.resume(done);
         }
         let base = self.life.anchor.modseq_base.max(self.state.next.modseq);
-        let jump = if clean { 0 } else { MODSEQ_JUMP };
+        // Damage may have hidden the greatest MODSEQs as well as a cut.
+        let jump = if clean && done.unhealed.is_empty() { 0 } else { MODSEQ_JUMP };
         self.state.next.modseq = base.saturating_add(jump).min(MODSEQ_MAX);
         self.heal(done);
         self.state.take_changed();
@@ -335,9 +336,6 @@ impl<Q: FlashQueue> Store<Q> {
         }
         if !done.unhealed.is_empty() {
             self.adopt_inboxes();
-            // Clients that ask for changes since a MODSEQ must see that everything may have changed.
-            let modseq = Modseq(self.state.take_modseq());
-            self.state.mailboxes.values_mut().for_each(|mailbox| mailbox.touch(modseq));
         }
     }
 }

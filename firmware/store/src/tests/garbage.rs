@@ -155,6 +155,26 @@ fn damage_gives_the_mailbox_a_new_uidvalidity_once() {
     );
 }
 
+/// Rule 11, whatever was lost: what a mount has shown of MODSEQs, the next one does not take back.
+#[test]
+fn modseqs_do_not_go_back_after_damage() {
+    let (device, _) = furnished();
+    let marks = (0..device.bytes.len() - 7).filter(|at| &device.bytes[*at..at + 7] == b"summary");
+    for at in marks {
+        let mut device = device.clone();
+        device.bytes[at] ^= 1;
+        let store = mount_plain(device).unwrap();
+        let shown = |store: &PlainStore| {
+            let all = store.state.mailboxes.values();
+            all.map(|mailbox| (mailbox.uid_validity, mailbox.highest_modseq)).collect::<Vec<_>>()
+        };
+        let (before, next) = (shown(&store), store.state.next.modseq);
+        let again = mount_plain(store.into_queue().into_device()).unwrap();
+        assert_eq!(shown(&again), before, "byte {at}");
+        assert!(again.state.next.modseq >= next, "byte {at}");
+    }
+}
+
 #[test]
 fn letters_outlive_the_loss_of_their_mailbox_and_account() {
     let (device, texts) = furnished();
