@@ -279,10 +279,11 @@ fn recipients_whose_mailboxes_went_away_are_left_out() {
     let ticket = deposit(&mut store, &draft).unwrap();
     wait(&mut store, Ok(ticket)).unwrap();
     assert_eq!(counts(&store), [1]);
-    let draft = store.draft(None).unwrap();
+    let draft = store.draft(Some(500)).unwrap();
     let trash = folder(&store, ALICE, "Trash");
     store.add_mailbox(&draft, trash, Flags::NONE).unwrap();
     let ticket = store.delete_mailbox(ALICE, &name("Trash"));
     wait(&mut store, ticket).unwrap();
     assert_eq!(deposit(&mut store, &draft).err(), Some(Refusal::NoSuchMailbox));
+    assert_eq!(store.state.accounts[&1].reserved, 0, "and what was reserved for them is free");
 }

@@ -7,6 +7,7 @@ use mail::{Flags, Mail, Refusal, Stop, Ticket, Uid};
 
 use super::rig::*;
 use super::world::dump;
+use crate::life::Phase;
 
 /// What is made to fail.
 type Fail = fn(&mut Simulator, u64);
@@ -101,23 +102,70 @@ fn a_failed_barrier_is_answered_with_a_new_life_in_fresh_segments() {
 }
 
 /// The group may be on the medium as a whole, failed barrier or not. Once the anchor of the next life is durable, it
-/// stands behind the end of the log.
+/// stands behind the end of the log, or in a segment that does not count: neither a cut nor the end of the process
+/// brings it back.
 #[test]
 fn what_was_refused_does_not_come_back_with_the_next_life() {
-    for mode in Cut::ALL {
-        let mut store = mount(furnished()).unwrap();
-        deliver(&mut store, &["alice@example.test"], &text(1, 9000)).unwrap();
-        store.queue().device().fail_barrier(0);
-        let refused = send(&mut store, &["alice@example.test"], &text(2, 900)).unwrap();
-        assert_eq!(wait(&mut store, Ok(refused)), Err(Refusal::NotDurable));
-        assert_eq!(store.life.phase, crate::life::Phase::Open, "the next life has begun");
-        let state = dump(&mut store);
-        let mut device = store.into_queue().into_device();
-        device.cut();
-        device.power_on(mode, 7);
-        let mut again = mount(device).unwrap();
-        assert_eq!(dump(&mut again), state, "{mode:?}");
+    let clean = furnished();
+    let mut unclean = mount(clean.clone()).unwrap();
+    deliver(&mut unclean, &["alice@example.test"], &text(1, 9000)).unwrap();
+    let unclean = unclean.into_queue().into_device();
+    let cuts = Cut::ALL.into_iter().map(Some).chain([None]);
+    for (cut, seed) in cuts.flat_map(|cut| (0..64).map(move |seed| (cut, seed))) {
+        for device in [&clean, &unclean] {
+            let mut store = mount(device.clone()).unwrap();
+            store.queue().device().reseed(seed);
+            // The first barrier is that of the anchor.
+            store.queue().device().fail_barrier(1);
+            let refused = send(&mut store, &["alice@example.test"], &text(2, 300)).unwrap();
+            assert_eq!(wait(&mut store, Ok(refused)), Err(Refusal::NotDurable));
+            assert_eq!(store.life.phase, Phase::Open, "the next life has begun");
+            let state = dump(&mut store);
+            let mut device = store.into_queue().into_device();
+            if let Some(cut) = cut {
+                device.cut();
+                device.power_on(cut, seed);
+            }
+            assert_eq!(dump(&mut mount(device).unwrap()), state, "{cut:?} {seed}");
+        }
     }
+}
+
+/// A barrier that says that all is well proves nothing once one has failed.
+#[test]
+fn an_anchor_that_did_not_reach_the_medium_ends_all_writing() {
+    let mut store = mount(furnished()).unwrap();
+    deliver(&mut store, &["alice@example.test"], &text(1, 900)).unwrap();
+    store.queue().device().fail_barrier(0);
+    let refused = send(&mut store, &["alice@example.test"], &text(2, 900)).unwrap();
+    store.flush();
+    store.settle();
+    assert_eq!(refused.result(), Some(Err(Refusal::NotDurable)));
+    store.flush();
+    assert_eq!(store.life.phase, Phase::Opening);
+    let anchor = store.layout.base(store.life.anchor.slot());
+    store.queue().device().damage(anchor + 20..anchor + 21).unwrap();
+    store.settle();
+    assert!(store.is_read_only());
+    let mut again = mount(store.into_queue().into_device()).unwrap();
+    deliver(&mut again, &["alice@example.test"], &text(3, 900)).unwrap();
+}
+
+/// What gathered while the barrier was under way may name bodies that it should have covered.
+#[test]
+fn what_gathers_behind_a_failing_barrier_fails_with_it() {
+    let mut store = mount(furnished()).unwrap();
+    deliver(&mut store, &["alice@example.test"], &text(1, 9000)).unwrap();
+    store.queue().device().fail_barrier(0);
+    let first = send(&mut store, &["alice@example.test"], &text(2, 9000)).unwrap();
+    store.flush();
+    let second = send(&mut store, &["alice@example.test"], &text(3, 9000)).unwrap();
+    pump(&mut store);
+    let failed = Some(Err(Refusal::NotDurable));
+    assert_eq!((first.result(), second.result()), (failed.clone(), failed));
+    assert_eq!(store.state.accounts[&1].reserved, 0, "reservations ended");
+    assert_eq!(store.uids(inbox(&store, ALICE)).len(), 2);
+    deliver(&mut store, &["alice@example.test"], &text(4, 9000)).unwrap();
 }
 
 #[test]

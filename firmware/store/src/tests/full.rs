@@ -59,6 +59,29 @@ fn a_full_store_refuses_mail_and_takes_flags_and_expunges() {
     }
 }
 
+/// Flags have opened a segment of the reserve: the room in it is for what frees space, not for a small letter.
+#[test]
+fn mail_does_not_slip_into_what_the_reserve_has_opened() {
+    let mut store = office(24);
+    fill(&mut store, 20_000);
+    let mailbox = inbox(&store, ALICE);
+    let mut round = 0_u64;
+    while store.segments.free() >= store.layout.reserve() {
+        round += 1;
+        let ticket = store.set_flags(mailbox, &all(), Flags(1 << (round % 2)), Flags(1 << ((round + 1) % 2)));
+        wait(&mut store, ticket).unwrap();
+    }
+    let count = store.uids(mailbox).len();
+    let small = send(&mut store, &["alice@example.test"], &text(1, 100));
+    assert_eq!(small.err(), Some(Refusal::StoreFull));
+    let ticket = store.set_flags(mailbox, &all(), Flags::FLAGGED, Flags::NONE);
+    wait(&mut store, ticket).unwrap();
+    let ticket = store.expunge(mailbox, &UidSet::range(Uid(1), Uid(count / 2)));
+    wait(&mut store, ticket).unwrap();
+    fill(&mut store, 100);
+    assert!(store.uids(mailbox).len() > count / 2, "what was removed makes room");
+}
+
 #[test]
 fn letters_that_were_removed_make_room_for_new_ones() {
     let mut store = office(24);
