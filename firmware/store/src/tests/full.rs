@@ -116,6 +116,33 @@ fn what_a_reader_holds_is_not_reused() {
     assert_eq!(out, text(2, 60_000));
 }
 
+/// The segments of a letter that has just been handed in hold nothing that lives until its commit is durable, and its
+/// first ones may lie far below the mark.
+#[test]
+fn what_a_commit_on_its_way_names_is_not_reused() {
+    let mut store = office(24);
+    fill(&mut store, 40_000);
+    let mailbox = inbox(&store, ALICE);
+    let ticket = store.expunge(mailbox, &UidSet::range(Uid(1), Uid(10)));
+    wait(&mut store, ticket).unwrap();
+    let large = text(7, 200_000);
+    let draft = store.draft(None).unwrap();
+    store.add_mailbox(&draft, mailbox, Flags::NONE).unwrap();
+    stream(&mut store, &draft, &large).unwrap();
+    for number in 0..3 {
+        deliver(&mut store, &["bob@example.test"], &text(number, 600)).unwrap();
+    }
+    let ticket = store.deposit(&draft, &LETTER).unwrap();
+    // Others take what there is, without a barrier in between.
+    let other = store.draft(None).unwrap();
+    store.add_mailbox(&other, mailbox, Flags::NONE).unwrap();
+    let filler = text(8, 64 << 10);
+    while store.append(&other, &filler).is_ok() {}
+    pump(&mut store);
+    let uid = ticket.result().unwrap().unwrap().destination.first().unwrap();
+    assert_eq!(read(&mut store, mailbox, uid), Ok(large));
+}
+
 /// A letter that is dead as soon as it is committed stands in the last group: a recovery would verify its body, and
 /// everything behind it in the group depends on that.
 #[test]
