@@ -90,9 +90,10 @@ pub fn wait(child: &mut Child, limit: Duration) -> Option<i32> {
     }
 }
 
-/// Sends a signal by the name that kill(1) knows, to one process.
+/// Sends a signal by the name that kill(1) knows, to one process. The shell's own kill: the smallest Debian has no other.
 pub fn signal(pid: u32, name: &str) {
-    run(Command::new("kill").args(["-s", name, &pid.to_string()]), Duration::from_secs(5)).success();
+    let words = ["-c", "kill -s \"$1\" \"$2\"", "kill", name, &pid.to_string()];
+    run(Command::new("sh").args(words), Duration::from_secs(5)).success();
 }
 
 /// Lets this process, and what it starts, open as many files and connections as the system permits.
