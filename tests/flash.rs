@@ -3,20 +3,21 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking; so do its helpers")]
 
-use image::layout::FLASH_START;
+use image::layout::{FLASH_BYTES_MIN, FLASH_START};
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::thread;
 use std::time::Duration;
 use tests::boxed::Boxed;
-use tests::clients::{Imap, Smtp};
+use tests::clients::{Imap, Smtp, Wire};
 use tests::hosted::{Hosted, Options, program};
 use tests::letters::{Random, numbered};
 use tests::machine::Machine;
+use tests::page;
 use tests::process::run;
 use tests::provision::small_file;
-use tests::site::{Account, Service};
+use tests::scenarios;
+use tests::site::{Account, Service, Site};
 
 const ALICE: &str = "alice@example.test";
 
@@ -50,26 +51,64 @@ fn a_flash_full_of_noise_is_refused_and_left_as_it_is() {
     assert!(fs::read(&hosted.flash).expect("it is still there") == noise, "it was written to");
 }
 
-/// The same on the box: it says so on its console and leaves the flash to whoever can read it.
+/// The same on the box, where there was mail: it stays on the network, says everywhere what is wrong, and leaves the
+/// flash to whoever can read it. Before, its power key is pressed while clients are connected: they are told.
 #[test]
 fn a_box_with_a_flash_full_of_noise_says_so_and_leaves_it() {
-    let mut boxed = Boxed::start_new("noise-box", qemu::Board::Virt);
-    boxed.cut();
+    let builder = qemu::Machine::builder().board(qemu::Board::Virt).flash_bytes(FLASH_BYTES_MIN);
+    let mut boxed = Boxed::start_with("noise-box", qemu::Board::Virt, builder, &small_file(&[ALICE]));
+    let site = boxed.site();
+    Smtp::connect(&site, Service::Smtp).letter("ann@client.test", &[ALICE], &numbered(1, 5_000));
+    scenarios::everyone_hears_the_end(&site, &alice(), || drop(boxed.shut_down()));
+    let noise = fill_with_noise(boxed.disk());
+    boxed.start();
+    for (service, begins) in [(Service::Smtp, "421 "), (Service::Imap, "* BYE "), (Service::Pop3, "-ERR ")] {
+        let said = Wire::connect_plain(&site, service).and_then(|mut wire| wire.rest());
+        let said = said.unwrap_or_else(|error| panic!("{service:?}: {error}\n{}", boxed.console()));
+        assert!(said.starts_with(begins) && said.contains("flash"), "{service:?}: {said}");
+        assert!(said.lines().count() == 1 && said.split_whitespace().count() >= 5, "{service:?}: {said}");
+    }
+    let (english, japanese) = ("the flash cannot be used", "フラッシュを使えない");
+    for (language, there, not_there) in [("en", english, japanese), ("ja", japanese, english)] {
+        let page = page_in(&site, language);
+        assert!(page.contains(there) && !page.contains(not_there), "in {language}:\n{page}");
+    }
+    let console = boxed.shut_down();
+    assert!(console.contains(english), "{console}");
+    for word in ["panicked", "Kernel panic", "mail process died", "mail service ended"] {
+        assert!(!console.contains(word), "`{word}`:\n{console}");
+    }
+    assert!(flash_on(boxed.disk()) == noise, "it was written to:\n{console}");
+}
+
+/// The first page, which must be there, for a browser that is set to this language.
+fn page_in(site: &Site, language: &str) -> String {
+    let url = format!("http://{}:{}/", site.hostname, site.port(Service::Http));
+    let accepts = format!("Accept-Language: {language}");
+    let page =
+        page::curl(site, &["--write-out", "%{http_code}", "--header", &accepts, &url]).success().text();
+    assert!(page.ends_with("200"), "not 200:\n{page}");
+    page
+}
+
+/// Writes noise over all of the flash on a disk; gives what is there now.
+fn fill_with_noise(disk: &Path) -> Vec<u8> {
     let mut random = Random::new(65);
-    let noise: Vec<u8> = (0..4 << 20).flat_map(|_| random.next().to_le_bytes()).collect();
-    let mut disk = fs::File::options().read(true).write(true).open(boxed.disk()).expect("the disk is a file");
+    let size = flash_on(disk).len();
+    let noise: Vec<u8> = (0..size / 8).flat_map(|_| random.next().to_le_bytes()).collect();
+    assert!(noise.len() as u64 >= FLASH_BYTES_MIN, "the disk has {size} bytes of flash");
+    let mut disk = fs::File::options().write(true).open(disk).expect("the disk is a file");
     disk.seek(SeekFrom::Start(FLASH_START)).expect("the flash is in it");
     disk.write_all(&noise).expect("it can be written");
-    boxed.machine().power_on().expect("QEMU starts");
-    boxed.machine().wait_serial("flash", Duration::from_secs(60)).expect("the console speaks of the flash");
-    thread::sleep(Duration::from_secs(5));
-    let console = boxed.console();
-    boxed.cut();
-    assert!(!console.contains("panicked") && !console.contains("Kernel panic"), "{console}");
-    let mut left = vec![0; noise.len()];
+    noise
+}
+
+fn flash_on(disk: &Path) -> Vec<u8> {
+    let mut disk = fs::File::open(disk).expect("the disk is a file");
     disk.seek(SeekFrom::Start(FLASH_START)).expect("the flash is in it");
-    disk.read_exact(&mut left).expect("it can be read");
-    assert!(left == noise, "it was written to:\n{console}");
+    let mut flash = Vec::new();
+    disk.read_to_end(&mut flash).expect("it can be read");
+    flash
 }
 
 #[test]

@@ -1,7 +1,12 @@
 //! The provision file's exact meaning, and the box that has none: what is applied, what is not, and what is said.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking; so do its helpers")]
+
 use std::fmt::Write;
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
+use tests::boxed::Boxed;
 use tests::clients::{Imap, Pop3, Smtp, Wire};
 use tests::hosted::{Hosted, Options};
 use tests::letters::short;
@@ -149,6 +154,61 @@ fn a_password_survives_a_kill_right_after_ready() {
     hosted.cut();
     hosted.start();
     assert!(logs_in_soon(&hosted.site, BOB, "bob's own one"), "{}", hosted.console());
+}
+
+/// On the card of a box: the password of a file that was not applied is nobody's yet, so it stays to be read; once the
+/// mistake is mended it is in force, and its hash stands in its place.
+#[test]
+fn a_clear_password_on_the_card_stays_while_the_file_has_a_mistake() {
+    let file = |password: &str| small_file(&[ALICE]) + &clear(BOB, password);
+    let builder = qemu::Machine::builder().board(qemu::Board::Virt);
+    let mut boxed = Boxed::start_with("card", qemu::Board::Virt, builder, &file("the first one"));
+    let site = boxed.site();
+    wait_until_hashed(boxed.disk(), "the first one");
+    boxed.shut_down();
+
+    let wrong = file("the second one") + "[[acount]]\n";
+    put_on_card(&boxed, &wrong);
+    boxed.start();
+    let mistake = format!("line {}", wrong.lines().count());
+    assert!(boxed.console().contains(&mistake), "{mistake} is not named:\n{}", boxed.console());
+    assert!(logs_in(&site, BOB, "the first one") && !logs_in(&site, BOB, "the second one"));
+    boxed.shut_down();
+    assert_eq!(on_card(boxed.disk()), wrong);
+
+    put_on_card(&boxed, &file("the second one"));
+    boxed.start();
+    wait_until_hashed(boxed.disk(), "the second one");
+    assert!(logs_in(&site, BOB, "the second one") && !logs_in(&site, BOB, "the first one"));
+    let console = boxed.shut_down();
+    let card = on_card(boxed.disk());
+    let hashes = card.matches("_hash = \"$argon2id$").count();
+    assert!(hashes == 3 && !card.contains("admin_password ="), "{card}\n{console}");
+}
+
+/// The provision file on the boot partition of a box, which may be running.
+fn on_card(disk: &Path) -> String {
+    image::boot_text(disk, "tegami.toml").expect("the card can be read").unwrap_or_default()
+}
+
+/// Waits until a password in clear has made room for its hash.
+fn wait_until_hashed(disk: &Path, password: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let text = on_card(disk);
+        if text.contains("[[account]]") && !text.contains(password) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "still in clear:\n{text}");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+/// Puts a provision file on the boot partition of a box that is off.
+fn put_on_card(boxed: &Boxed, text: &str) {
+    let file = boxed.site.folder.join("tegami.toml");
+    fs::write(&file, text).expect("a provision file can be written");
+    image::put_boot_file(boxed.disk(), &file, "tegami.toml").expect("it fits on the card");
 }
 
 #[test]

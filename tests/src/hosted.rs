@@ -42,6 +42,8 @@ pub struct Options {
     pub flash_size: String,
     /// More words for its command line.
     pub words: Vec<String>,
+    /// How many files and connections it may have open; as many as this process if not said.
+    pub open_files: Option<u32>,
     /// Where its folder is made; below cargo's target folder if not said.
     pub place: Option<PathBuf>,
 }
@@ -53,6 +55,7 @@ impl Default for Options {
             provision: Some(provision::file()),
             flash_size: "1GiB".to_owned(),
             words: Vec::new(),
+            open_files: None,
             place: None,
         }
     }
@@ -187,8 +190,16 @@ impl Hosted {
         &mut self.running.as_mut().expect("it runs").child
     }
 
+    /// Its command line's beginning. prlimit becomes the program that it starts: the number of the process stays.
+    fn program(&self) -> Command {
+        let Some(open_files) = self.options.open_files else { return Command::new(program()) };
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--nofile={open_files}")).arg(program());
+        command
+    }
+
     fn spawn(&self) -> Running {
-        let mut command = Command::new(program());
+        let mut command = self.program();
         command.arg("host").arg("--flash").arg(&self.flash).args(["--flash-size", &self.options.flash_size]);
         command.args(["--port-offset", &self.site.port_offset.to_string()]).args(&self.options.words);
         if let Some(text) = &self.options.provision {

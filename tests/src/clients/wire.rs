@@ -147,6 +147,23 @@ impl Wire {
         block
     }
 
+    /// Everything up to the end of the connection.
+    ///
+    /// # Errors
+    /// Those of the connection: one that is reset, or goes on, has no end.
+    pub fn rest(&mut self) -> io::Result<String> {
+        loop {
+            match self.fill() {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                    let rest = self.take(self.pending.len() - self.taken);
+                    return Ok(String::from_utf8_lossy(&rest).into_owned());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// True when the server closes the connection without another byte, within the limit set.
     pub fn is_closed(&mut self) -> bool {
         match self.fill() {
