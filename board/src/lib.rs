@@ -14,4 +14,6 @@ pub mod listener;
 pub mod logging;
 pub mod net;
 mod sys;
+#[cfg(test)]
+mod testing;
 pub mod threaded;
