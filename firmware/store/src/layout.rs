@@ -141,15 +141,41 @@ impl Layout {
         self.round_up(HEADER_BYTES as u32)
     }
 
-    /// Longest record that a metadata segment takes; small segments, used in tests, take less.
+    /// Longest record that a metadata segment takes, beside its header and what a group adds to it; smaller segments than
+    /// are chosen by themselves take less than [`RECORD_BYTES_MAX`].
     pub(crate) const fn record_bytes_max(&self) -> usize {
-        let half = self.segment_bytes as usize / 2;
-        if half < RECORD_BYTES_MAX { half } else { RECORD_BYTES_MAX }
+        let most = self.segment_bytes.saturating_sub(self.first_group() + 2 * self.unit) as usize;
+        if most < RECORD_BYTES_MAX { most } else { RECORD_BYTES_MAX }
     }
 
     /// Longest extent: a whole one, or as much as a small segment takes.
     pub(crate) const fn extent_bytes_max(&self) -> usize {
         let half = self.segment_bytes as usize / 2;
         if half < EXTENT_BYTES_MAX { half } else { EXTENT_BYTES_MAX }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_that_is_chosen_by_itself_takes_the_longest_record() {
+        for (unit, mib) in [(512, 64), (4_096, 64), (4_096, 256), (16_384, 1_024)] {
+            let geometry = Geometry { capacity: mib << 20, write_size: unit, erase_size: 256 << 10 };
+            let layout = Layout::plan(geometry, [0; 16], None).unwrap();
+            assert_eq!(layout.record_bytes_max(), RECORD_BYTES_MAX, "{unit} {mib}: {layout:?}");
+        }
+    }
+
+    #[test]
+    fn the_longest_record_fits_behind_a_header_with_all_that_a_group_adds() {
+        let geometry = |unit| Geometry { capacity: 8 << 20, write_size: unit, erase_size: 64 << 10 };
+        for unit in [UNIT_BYTES_MIN, 4_096, UNIT_BYTES_MAX] {
+            let layout = Layout::plan(geometry(unit), [0; 16], Some(SEGMENT_BYTES_MIN)).unwrap();
+            let group = layout.record_bytes_max() as u32 + layout.unit;
+            assert!(layout.record_bytes_max() > 8 << 10);
+            assert!(layout.first_group() + layout.round_up(group) <= layout.segment_bytes, "{layout:?}");
+        }
     }
 }
