@@ -37,13 +37,8 @@ struct Tool {
 fn cargo_run_qemu(words: &[&str]) -> Tool {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["run", "-p", "qemu", "--"]).args(words).current_dir(repository());
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("cargo starts");
-    let console = Console::of(&mut child);
+    let console = Console::of(&mut command);
+    let child = command.stdin(Stdio::null()).spawn().expect("cargo starts");
     // cargo becomes the tool that it runs: the number stays.
     let leash = Leash::new(child.id());
     let mut tool = Tool { child, console, _leash: leash };

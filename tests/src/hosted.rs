@@ -105,8 +105,7 @@ impl Hosted {
     pub fn start_in_vain(&mut self) -> (i32, String) {
         let Running { mut child, console, .. } = self.spawn();
         let status = wait(&mut child, READY_MAX);
-        thread::sleep(Duration::from_millis(50));
-        let printed = console.text();
+        let printed = console.whole();
         (status.unwrap_or_else(|| panic!("it goes on:\n{printed}")), printed)
     }
 
@@ -123,7 +122,7 @@ impl Hosted {
         let Some(mut running) = self.running.take() else { return String::new() };
         signal(running.child.id(), "TERM");
         let status = wait(&mut running.child, STOP_MAX);
-        let printed = running.console.text();
+        let printed = running.console.whole();
         assert!(status == Some(0), "SIGTERM: ended with {status:?}:\n{printed}");
         printed
     }
@@ -207,9 +206,8 @@ impl Hosted {
             std::fs::write(&file, text).expect("a provision file can be written");
             command.arg("--provision").arg(file);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the program can be started");
-        let console = Console::of(&mut child);
+        let console = Console::of(&mut command);
+        let child = command.stdin(Stdio::null()).spawn().expect("the program can be started");
         let leash = Leash::new(child.id());
         Running { child, console, _leash: leash }
     }

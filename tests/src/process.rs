@@ -2,12 +2,16 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How often a child is asked whether it has ended.
 const POLL: Duration = Duration::from_millis(5);
+
+/// How long the last words of an ended process may take to be read.
+const WHOLE_MAX: Duration = Duration::from_secs(5);
 
 /// A program that ran to its end.
 #[derive(Debug)]
@@ -134,20 +138,38 @@ fn show(command: &Command) -> String {
 
 /// What a server has printed so far, on both its outputs.
 #[derive(Debug, Clone, Default)]
-pub struct Console(Arc<Mutex<String>>);
+pub struct Console {
+    text: Arc<Mutex<String>>,
+    ended: Arc<AtomicBool>,
+}
 
 impl Console {
-    /// Reads what a child prints from now on; its outputs must be piped.
-    pub fn of(child: &mut Child) -> Self {
+    /// Reads what a command will print. Both its outputs go into one pipe: what it said before its last words is there
+    /// when those are.
+    ///
+    /// # Panics
+    /// When there is no pipe to be had.
+    pub fn of(command: &mut Command) -> Self {
+        let (reader, out) = std::io::pipe().expect("a pipe can be made");
+        let errors = out.try_clone().expect("a pipe has room for two");
+        command.stdout(out).stderr(errors);
         let console = Self::default();
-        console.read(child.stdout.take());
-        console.read(child.stderr.take());
+        console.read(reader);
         console
     }
 
     /// Everything so far.
     pub fn text(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Everything, of a process that has ended; what it has so far, if somebody else holds its outputs.
+    pub fn whole(&self) -> String {
+        let deadline = Instant::now() + WHOLE_MAX;
+        while !self.ended.load(Ordering::Acquire) && Instant::now() < deadline {
+            thread::sleep(POLL);
+        }
+        self.text()
     }
 
     /// True once a line begins with this word.
@@ -155,15 +177,15 @@ impl Console {
         self.text().lines().any(|line| line.starts_with(start))
     }
 
-    fn read(&self, pipe: Option<impl Read + Send + 'static>) {
+    fn read(&self, pipe: impl Read + Send + 'static) {
         let console = self.clone();
-        let Some(pipe) = pipe else { return };
         thread::spawn(move || {
             for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
-                let mut text = console.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut text = console.text.lock().unwrap_or_else(PoisonError::into_inner);
                 text.push_str(&String::from_utf8_lossy(&line));
                 text.push('\n');
             }
+            console.ended.store(true, Ordering::Release);
         });
     }
 }
@@ -214,6 +236,21 @@ mod tests {
         let cat =
             run_with_input(&mut Command::new("cat"), vec![7; 300_000], Duration::from_secs(10)).success();
         assert_eq!(cat.stdout, vec![7; 300_000]);
+    }
+
+    #[test]
+    fn what_was_said_first_is_there_first() {
+        for _ in 0..20 {
+            let mut command = Command::new("sh");
+            let console = Console::of(command.args(["-c", "echo warning >&2; echo ready; exec sleep 60"]));
+            let mut child = command.spawn().expect("sh starts");
+            drop(command);
+            let deadline = Instant::now() + Duration::from_secs(5);
+            while !console.has_line("ready") && Instant::now() < deadline {}
+            assert_eq!(console.text(), "warning\nready\n");
+            child.kill().expect("still there");
+            child.wait().expect("it ends");
+        }
     }
 
     #[test]
