@@ -10,6 +10,7 @@ use crate::Store;
 use crate::drafts::{DraftState, Recipient};
 use crate::format::code::Bytes;
 use crate::format::frame::{FRAME_BYTES, kind};
+use crate::format::header::Heat;
 use crate::format::records::{Commit, Delivery, put_commit};
 use crate::limits::EXTENTS_MAX;
 use crate::log::Class;
@@ -37,7 +38,7 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Bytes that letters can still be given, about; see [`segments_for_mail`](Self::segments_for_mail).
     pub(crate) fn bytes_for_mail(&self, all: bool) -> u64 {
-        let head = self.log.body.as_ref().map_or(0, |body| body.room(&self.layout)) as u64;
+        let head = self.log.bodies.fresh.as_ref().map_or(0, |body| body.room(&self.layout)) as u64;
         u64::from(self.segments_for_mail(all)) * u64::from(self.layout.segment_bytes) + head
     }
 
@@ -192,7 +193,7 @@ impl<Q: FlashQueue> Store<Q> {
                 return Err(Refusal::TooBusy.into());
             }
             let buffer = core::mem::take(&mut state.buffer);
-            let result = self.append_extent(&buffer);
+            let result = self.append_extent(&buffer, (Heat::Fresh, Class::Mail));
             let Some(state) = self.drafts.get_mut(index) else { return Ok(()) };
             state.buffer = buffer;
             let extent = result?;
@@ -277,8 +278,7 @@ impl<Q: FlashQueue> Store<Q> {
             gather.touch(recipient.mailbox);
         }
         if let Some(first) = state.extents.first() {
-            let least = gather.first_body.map_or(first.seq, |seq| seq.min(first.seq));
-            gather.first_body = Some(least);
+            gather.name_body(Heat::Fresh, first.seq);
         }
         Ok(gather.wait(ordinal, None))
     }

@@ -7,6 +7,7 @@ use mail::Ticket;
 use zeroize::Zeroize;
 
 use crate::format::frame::{self, FRAME_BYTES, Frame, kind};
+use crate::format::header::{Heat, PerHeat};
 use crate::format::{Mark, Place};
 use crate::limits::TOUCHED_MAX;
 
@@ -29,8 +30,8 @@ pub(crate) struct Gather {
     /// Mailboxes that the records touch, and whether they are too many to name.
     touched: Vec<u32>,
     any: bool,
-    /// Least sequence number of a body segment that a commit among them names.
-    pub(crate) first_body: Option<u32>,
+    /// Least sequence number of a segment of each body log that a commit among them names.
+    pub(crate) first_bodies: PerHeat<Option<u32>>,
     /// Some record holds a secret: the buffer is wiped when it is empty.
     pub(crate) secret: bool,
 }
@@ -51,7 +52,7 @@ impl Gather {
             return Err(error);
         }
         frame::close(&mut self.bytes, start, kind);
-        self.secret |= matches!(kind, kind::ACCOUNT_PUT | kind::SETTING_PUT);
+        self.secret |= matches!(kind, kind::ACCOUNT_PUT | kind::SETTING_PUT | kind::TABLE);
         self.records += 1;
         Ok(self.records - 1)
     }
@@ -85,6 +86,12 @@ impl Gather {
         (!self.any).then_some(&self.touched)
     }
 
+    /// Notes that a commit names a segment of a body log.
+    pub(crate) fn name_body(&mut self, heat: Heat, seq: u32) {
+        let first = self.first_bodies.of_mut(heat);
+        *first = Some(first.map_or(seq, |first| first.min(seq)));
+    }
+
     /// How many records, and how many bytes of them, fit into `room` bytes.
     pub(crate) fn fitting(&self, room: usize) -> (u32, usize) {
         let (mut count, mut end) = (0, 0);
@@ -112,7 +119,7 @@ impl Gather {
         if self.records == 0 {
             self.touched.clear();
             self.any = false;
-            self.first_body = None;
+            self.first_bodies = PerHeat::default();
             if core::mem::take(&mut self.secret) {
                 self.bytes.zeroize();
             }
@@ -133,11 +140,15 @@ pub(crate) struct Flight {
     pub(crate) waiters: Vec<Waiter>,
     /// What the barrier makes durable.
     pub(crate) meta: Mark,
-    pub(crate) body: Mark,
+    pub(crate) bodies: PerHeat<Mark>,
+    /// The root that it names.
+    pub(crate) root: Mark,
+    /// Segments opened since the group before: the barrier is for them too.
+    pub(crate) opened: Vec<u32>,
     /// Body segments below this are not looked at by a recovery that finds this group as the last.
-    pub(crate) floor: u32,
-    /// Least sequence number of a body segment that its commits name.
-    pub(crate) first_body: Option<u32>,
+    pub(crate) floors: PerHeat<u32>,
+    /// Least sequence number of a segment of each body log that its commits name.
+    pub(crate) first_bodies: PerHeat<Option<u32>>,
     /// It ends the life.
     pub(crate) clean: bool,
     /// Some record holds a secret.

@@ -15,6 +15,7 @@ pub mod limits;
 
 mod admin;
 mod changes;
+mod checkpoint;
 mod damage;
 mod deposit;
 mod drafts;
@@ -32,6 +33,7 @@ mod reader;
 mod replay;
 mod scan;
 mod segments;
+mod tend;
 
 #[cfg(test)]
 mod tests;
@@ -55,6 +57,7 @@ pub struct Store<Q> {
     log: log::Log,
     drafts: drafts::Drafts,
     reader: reader::Reader,
+    checkpoints: checkpoint::Checkpoints,
     damage: damage::DamageList,
     life: life::Life,
     now: mail::UnixTime,

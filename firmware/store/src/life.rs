@@ -6,12 +6,11 @@ use mail::{MailboxId, Receipt, Refusal};
 use crate::Store;
 use crate::format::anchor::{ANCHOR_BYTES, Anchor};
 use crate::format::frame::kind;
-use crate::format::header::Head;
+use crate::format::header::PerHeat;
 use crate::format::records::CommitView;
 use crate::format::{Mark, Place, Seal};
 use crate::gather::{Flight, Records, Waiter};
 use crate::limits::UNBARRIERED_SOFT;
-use crate::segments::Use;
 
 /// What the store may do with the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +78,8 @@ impl<Q: FlashQueue> Store<Q> {
         }
         let opening = self.life.phase == Phase::Closed && self.life.wanted;
         let body = self.log.unbarriered >= UNBARRIERED_SOFT || self.life.mark_wanted;
-        self.log.gather.waiters.len() + usize::from(opening || body || self.life.closing)
+        let other = opening || body || self.life.closing || self.has_chores();
+        self.log.gather.waiters.len() + usize::from(other)
     }
 
     /// Whether a barrier, or what comes before it, is under way. Until it has settled, [`flush`](Self::flush) does
@@ -95,6 +95,9 @@ impl<Q: FlashQueue> Store<Q> {
             return 0;
         }
         self.sweep();
+        if self.life.phase == Phase::Open {
+            self.tend();
+        }
         match self.life.phase {
             Phase::Closed if self.life.closing && self.log.gather.records == 0 => {
                 self.life.phase = Phase::Unmounted;
@@ -108,7 +111,10 @@ impl<Q: FlashQueue> Store<Q> {
                 0
             }
             Phase::Open
-                if self.log.gather.records > 0 || self.log.unbarriered > 0 || self.life.mark_wanted =>
+                if self.log.gather.records > 0
+                    || self.log.chores.records > 0
+                    || self.log.unbarriered > 0
+                    || self.life.mark_wanted =>
             {
                 self.begin_group(false)
             }
@@ -152,6 +158,7 @@ impl<Q: FlashQueue> Store<Q> {
     /// as ended cleanly. Call [`flush`](Self::flush) and [`settle`](Self::settle) until [`is_unmounted`](Self::is_unmounted).
     pub fn unmount(&mut self) {
         self.life.closing = true;
+        self.abandon_chores();
         self.drop_drafts();
         if self.life.phase == Phase::ReadOnly {
             self.life.phase = Phase::Unmounted;
@@ -193,9 +200,12 @@ impl<Q: FlashQueue> Store<Q> {
     fn open_life(&mut self) {
         let head_end =
             self.log.meta.map(|head| Seal { seq: head.seq, segment: head.segment, end: head.offset });
-        let body_end = self.log.body.as_ref().map(|head| {
-            let end = head.programmed();
-            Seal { seq: end.seq, segment: head.segment, end: end.offset }
+        let body_ends = self.log.bodies.map(|heat, head| {
+            let open = head.as_ref().map(|head| {
+                let end = head.programmed();
+                Seal { seq: end.seq, segment: head.segment, end: end.offset }
+            });
+            open.or(*self.log.last_bodies.of(heat))
         });
         let resumed = self.life.resume;
         let anchor = Anchor {
@@ -204,7 +214,8 @@ impl<Q: FlashQueue> Store<Q> {
             seq_base: self.log.next_seq,
             resumed,
             meta: if resumed { head_end.or(self.log.last_meta) } else { self.log.last_meta },
-            body: if resumed { body_end.or(self.log.last_body) } else { self.log.last_body },
+            bodies: if resumed { body_ends } else { self.log.last_bodies },
+            root: self.checkpoints.root(),
             modseq_base: self.state.next.modseq,
             ..self.life.anchor
         };
@@ -252,8 +263,8 @@ impl<Q: FlashQueue> Store<Q> {
     /// A group is durable: its records take effect, in their order, and those who wait are told.
     fn land(&mut self, flight: Flight) {
         self.log.durable_meta = flight.meta;
-        self.log.durable_body = flight.body;
-        self.log.floor = flight.floor;
+        self.log.durable_bodies = flight.bodies;
+        self.log.floors = flight.floors;
         let mut waiters = flight.waiters.into_iter().peekable();
         let bytes = flight.bytes.get(..flight.records.end).unwrap_or_default();
         let records = bytes.get(flight.records.start..).unwrap_or_default();
@@ -264,10 +275,13 @@ impl<Q: FlashQueue> Store<Q> {
                 self.unreserve_commit(record.payload, true);
             }
             let result = self.state.apply(&mut self.segments, record.kind, record.payload, place);
+            self.checkpoint_landed(record.kind, record.payload, (place, record.span as u32));
             while let Some(waiter) = waiters.next_if(|waiter| waiter.ordinal == ordinal) {
                 self.answer(waiter, result.clone());
             }
         }
+        self.root_in_force(flight.root);
+        self.checkpoints.wanted |= self.is_checkpoint_due();
         self.log.give_back(flight.bytes, flight.secret);
         if flight.clean {
             self.life.phase = Phase::Unmounted;
@@ -308,8 +322,10 @@ impl<Q: FlashQueue> Store<Q> {
         if let Some(flight) = self.log.flight.take() {
             self.fail_records(&flight.bytes, flight.records, flight.waiters, Refusal::NotDurable);
             self.log.give_back(flight.bytes, flight.secret);
+            self.log.opened.extend(flight.opened);
         }
-        self.drafts.lose_behind(self.log.durable_body);
+        self.abandon_chores();
+        self.drafts.lose_behind(self.log.durable_bodies.fresh);
         self.retreat();
         if last_straw || self.life.phase == Phase::Mounting {
             return self.fail_for_good();
@@ -331,20 +347,12 @@ impl<Q: FlashQueue> Store<Q> {
     /// Takes the heads back to what is durable and seals them there. Segments opened since are free again: nothing
     /// durable names them, and their sequence numbers are not used again.
     fn retreat(&mut self) {
-        let (meta, body) = (self.log.durable_meta, self.log.durable_body);
-        let lost: alloc::vec::Vec<u32> = {
-            let opened =
-                self.segments.in_use().iter().filter(|(seq, index)| match self.segments.used(*index) {
-                    Use::Log(Head::Meta) => *seq > meta.seq,
-                    Use::Log(Head::Body) => *seq > body.seq,
-                    Use::Free | Use::Anchor => false,
-                });
-            opened.map(|(_, index)| *index).collect()
-        };
-        lost.iter().for_each(|index| self.segments.release(*index));
-        (self.log.meta, self.log.body) = (None, None);
-        self.log.last_meta = self.seal_at(meta);
-        self.log.last_body = self.seal_at(body);
+        for index in core::mem::take(&mut self.log.opened) {
+            self.segments.release(index);
+        }
+        (self.log.meta, self.log.bodies) = (None, PerHeat::default());
+        self.log.last_meta = self.seal_at(self.log.durable_meta);
+        self.log.last_bodies = self.log.durable_bodies.map(|_, mark| self.seal_at(*mark));
         self.log.unbarriered = 0;
     }
 

@@ -16,8 +16,8 @@ pub const SEGMENTS_AIM: u64 = 1024;
 /// Fewest segments of a store: two anchors, the reserve, and one for each head.
 pub const SEGMENTS_MIN: u32 = 8;
 
-/// Most segments: 16 MiB of table; 8 TiB of mail.
-pub const SEGMENTS_MAX: u32 = 1 << 20;
+/// Most segments: 20 MiB of table; 8 TiB of mail. The index has 20 bits for one, and a few numbers with a meaning.
+pub const SEGMENTS_MAX: u32 = (1 << 20) - 16;
 
 /// Segments kept for what frees space or must go on in a full store (flags, expunges, recovery), at least.
 pub const RESERVE_SEGMENTS_MIN: u32 = 4;
@@ -115,8 +115,28 @@ pub const DAMAGE_MAX: usize = 256;
 /// Greatest message: its size is kept in 32 bits.
 pub const MESSAGE_BYTES_MAX: u64 = u32::MAX as u64;
 
-/// References to one stored letter from mailboxes: what the index keeps in 20 bits.
-pub const REFERENCES_MAX: u32 = (1 << 20) - 1;
+/// Records of compaction and of checkpoints that one group takes, in bytes: a delivery that shares the group waits for
+/// them, some milliseconds on a slow card.
+pub const CHORE_BYTES: usize = 64 << 10;
+
+/// Length of a table of a checkpoint, when its rows are short; the longest row makes one of its own.
+pub const TABLE_BYTES: usize = 32 << 10;
+
+/// Metadata after which a checkpoint is written in any case, in bytes: what a mount has to replay at most. A card reads
+/// it in a few seconds.
+pub const CHECKPOINT_TAIL_MAX: u64 = 64 << 20;
+
+/// On small devices such a tail is this part of the device,
+pub const CHECKPOINT_TAIL_PART: u64 = 64;
+
+/// but not less than this.
+pub const CHECKPOINT_TAIL_MIN: u64 = 256 << 10;
+
+/// A checkpoint may be written already after this part of the longest tail, if it is cheap then.
+pub const CHECKPOINT_TAIL_SPREAD: u64 = 8;
+
+/// It is cheap when its pages are at most one part in this many of what has been programmed since the last one: 2 %.
+pub const CHECKPOINT_SHARE: u64 = 50;
 
 const _: () = assert!(RECORD_BYTES_MAX <= GROUP_BYTES_MAX);
 const _: () = assert!(SEGMENT_BYTES_MAX / 8 <= 1 << 20);

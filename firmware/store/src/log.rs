@@ -10,7 +10,7 @@ use zeroize::Zeroize;
 use crate::Store;
 use crate::format::code;
 use crate::format::frame::{self, FRAME_BYTES, kind};
-use crate::format::header::{HEADER_BYTES, Head, Header};
+use crate::format::header::{HEADER_BYTES, Head, Header, Heat, PerHeat};
 use crate::format::records::{Clean, Extent, Group};
 use crate::format::{Mark, Place, Seal};
 use crate::gather::{Flight, Gather, Records};
@@ -27,29 +27,43 @@ pub(crate) enum Class {
     Mail,
     /// It frees space, or is small and must go on in a full store.
     Care,
+    /// It moves what is kept, to gain space.
+    Chore,
+}
+
+/// How many records, and how many bytes of them, go into a group.
+struct Load {
+    records: u32,
+    bytes: usize,
+    chores: u32,
+    chore_bytes: usize,
 }
 
 /// Everything about the log that is not the state it leads to.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     pub(crate) gather: Gather,
+    /// Records of compaction and checkpoints that wait: they go behind those of [`gather`](Self::gather).
+    pub(crate) chores: Gather,
     pub(crate) flight: Option<Flight>,
     /// A buffer that the last group left behind.
     spare: Vec<u8>,
     pub(crate) meta: Option<MetaHead>,
-    pub(crate) body: Option<BodyHead>,
+    pub(crate) bodies: PerHeat<Option<BodyHead>>,
     /// The last segment of each head that ended, and where.
     pub(crate) last_meta: Option<Seal>,
-    pub(crate) last_body: Option<Seal>,
+    pub(crate) last_bodies: PerHeat<Option<Seal>>,
+    /// Segments opened since the last group was handed to the device.
+    pub(crate) opened: Vec<u32>,
     /// Sequence number of the next segment.
     pub(crate) next_seq: u32,
     /// Number of the next group.
     pub(crate) next_group: u64,
     /// What the last good barrier made durable.
     pub(crate) durable_meta: Mark,
-    pub(crate) durable_body: Mark,
+    pub(crate) durable_bodies: PerHeat<Mark>,
     /// Body segments from here on may still be verified by a recovery: see `DESIGN.md`, "Reuse".
-    pub(crate) floor: u32,
+    pub(crate) floors: PerHeat<u32>,
     /// Body bytes appended since the last group was closed.
     pub(crate) unbarriered: u64,
     /// Bytes programmed before this mount, and bytes of mail ever committed.
@@ -67,32 +81,48 @@ impl Log {
         self.spare = bytes;
     }
 
-    /// Least sequence number of a body segment that a commit on its way to flash names.
-    fn first_pending_body(&self) -> Option<u32> {
-        let flight = self.flight.as_ref().and_then(|flight| flight.first_body);
-        [self.gather.first_body, flight].into_iter().flatten().min()
+    /// Least sequence number of a segment of a body log that a commit on its way to flash names.
+    fn first_pending(&self, heat: Heat) -> Option<u32> {
+        let flight = self.flight.as_ref().and_then(|flight| *flight.first_bodies.of(heat));
+        let waiting = [&self.gather, &self.chores].map(|gather| *gather.first_bodies.of(heat));
+        waiting.into_iter().chain([flight]).flatten().min()
     }
 }
 
 impl<Q: FlashQueue> Store<Q> {
     // ---- Segments ----------------------------------------------------------------------------------------------
 
-    /// Body segments with sequence numbers below this are needed neither by letters on their way in nor by the head.
-    fn unneeded_below(&self) -> u32 {
-        let head = self.log.body.as_ref().map_or(self.log.next_seq, |body| body.seq);
-        let floors = [Some(head), self.log.first_pending_body(), self.drafts.first_body()];
+    /// Segments of a body log with sequence numbers below this are needed neither by letters on their way nor by the
+    /// head.
+    fn unneeded_below(&self, heat: Heat) -> u32 {
+        let head = self.log.bodies.of(heat).as_ref().map_or(self.log.next_seq, |body| body.seq);
+        let drafts = if heat == Heat::Fresh { self.drafts.first_body() } else { None };
+        let floors = [Some(head), self.log.first_pending(heat), drafts];
         floors.into_iter().flatten().min().unwrap_or(0)
     }
 
-    /// Body segments with sequence numbers below this may be reused once nothing lives in them.
-    pub(crate) fn reuse_floor(&self) -> u32 {
-        self.unneeded_below().min(self.log.floor)
+    /// Body segments in which nothing lives, and that will be free at the latest when another group is durable.
+    fn dead_soon(&self) -> impl Iterator<Item = u32> + '_ {
+        let dead = |heat| self.segments.dead(Head::Body(heat), self.unneeded_below(heat));
+        let all = dead(Heat::Fresh).chain(dead(Heat::Cold));
+        all.filter(|index| !self.reader.is_pinned(&self.segments, *index))
     }
 
-    /// What to say when there is no segment left: [`Stop::Busy`] when a group written now will let some be reused.
+    /// Body segments that can be erased and used again.
+    pub(crate) fn dead_bodies(&self) -> impl Iterator<Item = u32> + '_ {
+        let dead = |heat| {
+            let floor = self.unneeded_below(heat).min(*self.log.floors.of(heat));
+            self.segments.dead(Head::Body(heat), floor)
+        };
+        let all = dead(Heat::Fresh).chain(dead(Heat::Cold));
+        all.filter(|index| !self.reader.is_pinned(&self.segments, *index))
+    }
+
+    /// What to say when there is no segment left: [`Stop::Busy`] when a group written now, or compaction, will let
+    /// some be reused.
     pub(crate) fn full(&mut self) -> Stop {
-        let held_back = |index: &u32| self.segments.seq(*index) >= self.log.floor;
-        if self.segments.dead_bodies(self.unneeded_below()).any(|index| held_back(&index)) {
+        let reusable = self.dead_bodies().count();
+        if self.dead_soon().count() > reusable {
             self.life.mark_wanted = true;
             return Stop::Busy;
         }
@@ -108,12 +138,6 @@ impl<Q: FlashQueue> Store<Q> {
             dead.iter().for_each(|index| self.segments.release(*index));
         }
         if self.segments.free() > self.kept(class) { self.segments.least_worn() } else { None }
-    }
-
-    /// Body segments that can be erased and used again.
-    fn dead_bodies(&self) -> impl Iterator<Item = u32> + '_ {
-        let dead = self.segments.dead_bodies(self.reuse_floor());
-        dead.filter(|index| !self.reader.is_pinned(&self.segments, *index))
     }
 
     /// Segments that `class` must leave alone.
@@ -133,7 +157,7 @@ impl<Q: FlashQueue> Store<Q> {
     /// Segments that letters can still get: the free ones, and with `all` those as well that can be reused, be it
     /// after another group. Looks at every segment then.
     pub(crate) fn segments_for_mail(&self, all: bool) -> u32 {
-        let dead = if all { self.segments.dead_bodies(self.unneeded_below()).count() as u32 } else { 0 };
+        let dead = if all { self.dead_soon().count() as u32 } else { 0 };
         (self.segments.free() + dead).saturating_sub(self.kept(Class::Mail))
     }
 
@@ -149,14 +173,15 @@ impl<Q: FlashQueue> Store<Q> {
         let index = self.choose_segment(class)?;
         let seq = core::mem::replace(&mut self.log.next_seq, next_seq);
         let erases = self.segments.erases(index).saturating_add(1);
-        let (before, beside) = match head {
-            Head::Meta => (self.log.last_meta, self.log.last_body),
-            Head::Body => (self.log.last_body, self.log.last_meta),
+        let before = match head {
+            Head::Meta => self.log.last_meta,
+            Head::Body(heat) => *self.log.last_bodies.of(heat),
         };
-        let header = Header { head, seq, erases, life: self.life.anchor.life, before, beside };
+        let header = Header { head, seq, erases, life: self.life.anchor.life, before, root: self.checkpoints.root() };
         let bytes = self.layout.segment_bytes.into();
         self.outbox.erase(&mut self.queue, self.layout.base(index), bytes);
         self.segments.open(index, head, seq, erases);
+        self.log.opened.push(index);
         Some((index, seq, header.to_bytes(&self.layout.uuid, index)))
     }
 
@@ -175,28 +200,33 @@ impl<Q: FlashQueue> Store<Q> {
         Some(head)
     }
 
-    /// Ends the body segment and begins another. `None` when letters may not have another one.
-    fn open_body(&mut self) -> Option<()> {
-        if self.spare_segments(Class::Mail) == 0 {
+    /// Ends the segment of a body log and begins another. `None` when `class` may not have another one.
+    fn open_body(&mut self, heat: Heat, class: Class) -> Option<()> {
+        if self.spare_segments(class) == 0 {
             return None;
         }
-        if let Some(mut old) = self.log.body.take() {
+        if let Some(mut old) = self.log.bodies.of_mut(heat).take() {
             old.pad(&self.layout, &mut self.queue, &mut self.outbox);
             let end = old.programmed();
-            self.log.last_body = Some(Seal { seq: end.seq, segment: old.segment, end: end.offset });
+            *self.log.last_bodies.of_mut(heat) =
+                Some(Seal { seq: end.seq, segment: old.segment, end: end.offset });
         }
-        let (segment, seq, header) = self.open_segment(Head::Body, Class::Mail)?;
-        self.log.body = Some(BodyHead::new(segment, seq, 0, &header));
+        let (segment, seq, header) = self.open_segment(Head::Body(heat), class)?;
+        *self.log.bodies.of_mut(heat) = Some(BodyHead::new(segment, seq, 0, &header));
         Some(())
     }
 
     // ---- Extents -----------------------------------------------------------------------------------------------
 
-    /// Appends a part of `payload` to the body log, as much as one segment takes. Returns the extent.
+    /// Appends a part of `payload` to a body log, as much as one segment takes. Returns the extent.
     ///
     /// # Errors
     /// [`Stop::Busy`] when the device has to catch up first, [`Refusal::StoreFull`].
-    pub(crate) fn append_extent(&mut self, payload: &[u8]) -> Result<Extent, Stop> {
+    pub(crate) fn append_extent(
+        &mut self,
+        payload: &[u8],
+        (heat, class): (Heat, Class),
+    ) -> Result<Extent, Stop> {
         if !self.may_program() {
             return Err(Stop::Busy);
         }
@@ -205,11 +235,11 @@ impl<Q: FlashQueue> Store<Q> {
         if !self.outbox.is_empty() || self.log.unbarriered + len as u64 > UNBARRIERED_MAX {
             return Err(Stop::Busy);
         }
-        let room = self.log.body.as_ref().map_or(0, |body| body.room(&self.layout));
+        let room = self.log.bodies.of(heat).as_ref().map_or(0, |body| body.room(&self.layout));
         if room < len.min(EXTENT_REST_MIN) {
-            self.open_body().ok_or(()).map_err(|()| self.full())?;
+            self.open_body(heat, class).ok_or(()).map_err(|()| self.full())?;
         }
-        let Some(body) = &mut self.log.body else { return Err(Refusal::StoreFull.into()) };
+        let Some(body) = self.log.bodies.of_mut(heat) else { return Err(Refusal::StoreFull.into()) };
         let len = len.min(body.room(&self.layout));
         let part = payload.get(..len).unwrap_or_default();
         let offset = body.append(&self.layout, &mut self.queue, &mut self.outbox, part);
@@ -230,55 +260,65 @@ impl<Q: FlashQueue> Store<Q> {
     /// Hands the next group to the device: all that gathers, or as much of it as the segment has room for, and a
     /// barrier. Returns how many waiters it will answer.
     pub(crate) fn begin_group(&mut self, clean: bool) -> usize {
-        if let Some(body) = &mut self.log.body {
-            body.pad(&self.layout, &mut self.queue, &mut self.outbox);
+        for heat in Heat::BOTH {
+            if let Some(body) = self.log.bodies.of_mut(heat) {
+                body.pad(&self.layout, &mut self.queue, &mut self.outbox);
+            }
         }
-        let Some((head, count, len)) = self.place_group(clean) else {
+        let Some((head, load)) = self.place_group(clean) else {
             // No group can be written any more, so nothing may ask for one: neither marks nor more body.
             (self.log.unbarriered, self.life.mark_wanted) = (0, false);
             return 0;
         };
         let mut bytes = core::mem::take(&mut self.log.spare);
-        // Without a body head nothing of the body log lies behind the mark.
-        let floor = self.log.body.as_ref().map_or(self.log.next_seq, |_| self.log.durable_body.seq);
-        let records = self.write_group(&mut bytes, head, (count, len), clean);
-        let body = self.log.body.as_ref().map_or(self.log.durable_body, BodyHead::programmed);
-        let end = head.offset + bytes.len() as u32;
-        self.log.meta = Some(MetaHead { offset: end, ..head });
+        let records = self.write_group(&mut bytes, head, &load, clean);
         let place = Place { segment: head.segment, offset: head.offset };
         self.outbox.program(&mut self.queue, self.layout.address(place), &bytes);
         self.outbox.barrier(&mut self.queue);
-        let (first_body, secret) = (self.log.gather.first_body, self.log.gather.secret);
-        let waiters = self.log.gather.take(count, len);
-        let answered = waiters.len();
-        self.log.flight = Some(Flight {
+        let kept = if self.is_checkpointing() { load.bytes } else { bytes.len() };
+        self.checkpoints.tail += kept as u64;
+        let end = head.offset + bytes.len() as u32;
+        self.log.meta = Some(MetaHead { offset: end, ..head });
+        let log = &mut self.log;
+        let bodies = &log.bodies;
+        let first = [log.gather.first_bodies, log.chores.first_bodies];
+        let flight = Flight {
             bytes,
             place,
             records,
-            waiters,
             meta: Mark { seq: head.seq, offset: end },
-            body,
-            floor,
-            first_body,
+            bodies: log.durable_bodies.map(|heat, durable| {
+                bodies.of(heat).as_ref().map_or(*durable, BodyHead::programmed)
+            }),
+            root: self.checkpoints.root(),
+            opened: core::mem::take(&mut log.opened),
+            // Without a body head nothing of that log lies behind the mark.
+            floors: log
+                .durable_bodies
+                .map(|heat, mark| bodies.of(heat).as_ref().map_or(log.next_seq, |_| mark.seq)),
+            first_bodies: first[0].map(|heat, one| [*one, *first[1].of(heat)].into_iter().flatten().min()),
             clean,
-            secret,
-        });
-        self.log.unbarriered = 0;
+            secret: log.gather.secret || log.chores.secret,
+            waiters: log.gather.take(load.records, load.bytes),
+        };
+        // Nobody waits for chores.
+        let _ = log.chores.take(load.chores, load.chore_bytes);
+        let answered = flight.waiters.len();
+        log.flight = Some(flight);
+        log.unbarriered = 0;
         self.life.mark_wanted = false;
         answered
     }
 
-    /// Finds room for the next group: the head, and how many records and bytes of them fit. Opens a segment when
-    /// nothing fits into the present one; fails what waits when there is none.
-    fn place_group(&mut self, clean: bool) -> Option<(MetaHead, u32, usize)> {
+    /// Finds room for the next group: the head, and what of the waiting records fits. Opens a segment when nothing
+    /// fits into the present one; fails what waits when there is none.
+    fn place_group(&mut self, clean: bool) -> Option<(MetaHead, Load)> {
         let reserved = self.group_overhead(clean);
-        let room = |head: MetaHead| {
-            (self.layout.segment_bytes.saturating_sub(head.offset) as usize).checked_sub(reserved)
-        };
-        let waiting = self.log.gather.records > 0;
+        let space = |head: MetaHead| self.layout.segment_bytes.saturating_sub(head.offset) as usize;
+        let waiting = self.log.gather.records > 0 || (self.log.chores.records > 0 && !clean);
         let fit = |head: MetaHead| {
-            let (count, len) = self.log.gather.fitting(room(head)?);
-            (count > 0 || !waiting).then_some((head, count, len))
+            let load = self.load(space(head).checked_sub(reserved)?, clean);
+            (load.records + load.chores > 0 || !waiting).then_some((head, load))
         };
         if let Some(found) = self.log.meta.and_then(fit) {
             return Some(found);
@@ -286,17 +326,25 @@ impl<Q: FlashQueue> Store<Q> {
         let Some(head) = self.open_meta() else {
             self.fail_gathered(Refusal::StoreFull);
             self.state.forget_pending_keywords();
+            self.abandon_chores();
             return None;
         };
-        let space = (self.layout.segment_bytes - head.offset) as usize;
-        let (count, len) = self.log.gather.fitting(space.saturating_sub(reserved));
-        Some((head, count, len))
+        let room = (self.layout.segment_bytes - head.offset) as usize;
+        Some((head, self.load(room.saturating_sub(reserved), clean)))
+    }
+
+    /// What fits into `room` bytes: first what someone asked for, then chores.
+    fn load(&self, room: usize, clean: bool) -> Load {
+        let (records, bytes) = self.log.gather.fitting(room);
+        let all = records == self.log.gather.records && !clean;
+        let (chores, chore_bytes) = if all { self.log.chores.fitting(room - bytes) } else { (0, 0) };
+        Load { records, bytes, chores, chore_bytes }
     }
 
     /// Bytes that a group needs beside its records, at most.
     fn group_overhead(&self, clean: bool) -> usize {
         /// All numbers of a group record at their longest.
-        const GROUP_NUMBERS: usize = 96;
+        const GROUP_NUMBERS: usize = 112;
         let touched = self.log.gather.touched().map_or(0, |touched| touched.len() * 5);
         let clean = if clean { 3 * FRAME_BYTES } else { 0 };
         frame::align(FRAME_BYTES + GROUP_NUMBERS + touched) + clean
@@ -308,7 +356,7 @@ impl<Q: FlashQueue> Store<Q> {
         &mut self,
         bytes: &mut Vec<u8>,
         head: MetaHead,
-        (count, len): (u32, usize),
+        load: &Load,
         clean: bool,
     ) -> core::ops::Range<usize> {
         let clean_record = clean.then(|| self.clean_record());
@@ -318,9 +366,10 @@ impl<Q: FlashQueue> Store<Q> {
             life: self.life.anchor.life,
             time: self.now.0,
             meta: self.log.durable_meta,
-            body: self.log.durable_body,
-            records: count + u32::from(clean),
-            bytes: (len + clean_bytes) as u32,
+            bodies: self.log.durable_bodies,
+            root: self.checkpoints.root(),
+            records: load.records + load.chores + u32::from(clean),
+            bytes: (load.bytes + load.chore_bytes + clean_bytes) as u32,
             programmed: self.log.programmed_before + self.outbox.programmed(),
             mail: self.log.mail,
             touched: self.log.gather.touched().map(Cow::Borrowed),
@@ -331,7 +380,8 @@ impl<Q: FlashQueue> Store<Q> {
         frame::close(bytes, start, kind::GROUP);
         self.log.next_group += 1;
         let first = bytes.len();
-        bytes.extend_from_slice(self.log.gather.bytes.get(..len).unwrap_or_default());
+        bytes.extend_from_slice(self.log.gather.bytes.get(..load.bytes).unwrap_or_default());
+        bytes.extend_from_slice(self.log.chores.bytes.get(..load.chore_bytes).unwrap_or_default());
         bytes.extend_from_slice(clean_record.as_deref().unwrap_or_default());
         let end = bytes.len();
         self.seal_records(bytes, head);
@@ -353,11 +403,11 @@ impl<Q: FlashQueue> Store<Q> {
     }
 
     fn clean_record(&self) -> Vec<u8> {
-        let body = self.log.body.as_ref().map(BodyHead::programmed);
+        let bodies = self.log.bodies.map(|_, body| body.as_ref().map(BodyHead::programmed));
         let mut bytes = Vec::new();
         let start = frame::open(&mut bytes);
         // As for the group record.
-        let _ = code::put(&mut bytes, &Clean { life: self.life.anchor.life, body });
+        let _ = code::put(&mut bytes, &Clean { life: self.life.anchor.life, bodies });
         frame::close(&mut bytes, start, kind::CLEAN);
         bytes
     }

@@ -8,12 +8,13 @@ use flash::{Fault, FlashQueue, Geometry};
 use mail::UnixTime;
 
 use crate::Store;
+use crate::checkpoint::{Checkpoints, Loader};
 use crate::damage::DamageList;
 use crate::drafts::Drafts;
 use crate::format::anchor::{ANCHOR_BYTES, Anchor, Found};
 use crate::format::code::put;
 use crate::format::frame::kind;
-use crate::format::header::{HEADER_BYTES, Head, Header};
+use crate::format::header::{HEADER_BYTES, Head, Header, Heat, PerHeat};
 use crate::format::records::{Heal, MailboxRename};
 use crate::format::{FORMAT_VERSION, Mark, Place, Seal};
 use crate::head::{BodyHead, MetaHead};
@@ -24,7 +25,7 @@ use crate::limits::{MODSEQ_JUMP, MODSEQ_MAX, SEQ_JUMP};
 use crate::log::Log;
 use crate::outbox::Outbox;
 use crate::reader::Reader;
-use crate::replay::{Replay, Replayed, chapters, rescue};
+use crate::replay::{Chapter, Replay, Replayed, chapters, newest, rescue};
 use crate::segments::Segments;
 
 /// What [`Store::format`] needs to be told.
@@ -48,8 +49,8 @@ pub struct MountOptions {
 pub enum MountError {
     /// Nothing on the device says that it is a store: it is new, or something else.
     NotAStore,
-    /// The store was written by a later version of this program.
-    Newer {
+    /// The store was written by another version of this program, later or earlier.
+    OtherFormat {
         /// Its format version.
         version: u16,
     },
@@ -72,10 +73,11 @@ impl fmt::Display for MountError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAStore => f.write_str("there is no Tegami store on this flash"),
-            Self::Newer { version } => write!(
+            Self::OtherFormat { version } => write!(
                 f,
-                "the store on this flash has format {version}, and this program knows formats up to {FORMAT_VERSION}: \
-                 use a newer program"
+                "the store on this flash has format {version}, and this program knows format {FORMAT_VERSION}: use {} \
+                 program",
+                if *version > FORMAT_VERSION { "a newer" } else { "the older" }
             ),
             Self::CutShort { store, device } => write!(
                 f,
@@ -113,7 +115,7 @@ struct Anchors {
     newest: Option<Anchor>,
     /// The other copy is there and one life older: no attempt at a later one was cut short.
     paired: bool,
-    newer_version: Option<u16>,
+    other_version: Option<u16>,
     fault: Option<Fault>,
 }
 
@@ -137,7 +139,8 @@ impl<Q: FlashQueue> Store<Q> {
             seq_base: 1,
             resumed: false,
             meta: None,
-            body: None,
+            bodies: PerHeat::default(),
+            root: Mark::default(),
             modseq_base: 1,
         };
         let second = Anchor { life: before + 2, ..anchor };
@@ -159,8 +162,8 @@ impl<Q: FlashQueue> Store<Q> {
     pub fn mount(mut queue: Q, options: MountOptions) -> Result<Self, MountError> {
         let geometry = queue.geometry();
         let anchors = find_anchors(&mut queue, geometry);
-        let anchor = anchors.newest.ok_or(match (anchors.newer_version, anchors.fault) {
-            (Some(version), _) => MountError::Newer { version },
+        let anchor = anchors.newest.ok_or(match (anchors.other_version, anchors.fault) {
+            (Some(version), _) => MountError::OtherFormat { version },
             (None, Some(fault)) => MountError::Device(fault),
             (None, None) => MountError::NotAStore,
         })?;
@@ -202,6 +205,7 @@ impl<Q: FlashQueue> Store<Q> {
             segments: Segments::new(layout.segments),
             layout,
             state: State::new(first_uid_validity(&layout.uuid)),
+            checkpoints: Checkpoints::default(),
             log: Log::default(),
             drafts: Drafts::default(),
             reader: Reader::default(),
@@ -228,23 +232,38 @@ impl<Q: FlashQueue> Store<Q> {
         headers
     }
 
-    /// Replays the metadata log into the state.
+    /// Reads the newest checkpoint, and replays what came after it, into the state.
     fn replay_log(&mut self) -> Replayed {
         let headers = self.read_headers();
-        let chain = chapters(&self.life.anchor, &headers);
         for (seq, (index, header)) in &headers {
-            if header.head == Head::Body {
-                self.segments.open(*index, Head::Body, *seq, header.erases);
-            }
+            self.segments.open(*index, header.head, *seq, header.erases);
         }
-        for chapter in &chain {
-            let erases = headers.get(&chapter.seq).map_or(1, |(_, header)| header.erases);
-            self.segments.open(chapter.segment, Head::Meta, chapter.seq, erases);
+        let highest = headers.keys().next_back().copied().unwrap_or(0);
+        self.log.next_seq = highest.max(self.life.anchor.seq_base).saturating_add(SEQ_JUMP);
+        let newest = newest(&self.life.anchor, &headers);
+        if let Some(newest) = newest {
+            // Its header may be damaged: the anchor and the segment behind it know it all the same.
+            self.segments.open(newest.segment, Head::Meta, newest.seq, 1);
         }
-        let newest = headers.keys().next_back().copied().unwrap_or(0);
-        self.log.next_seq = newest.max(self.life.anchor.seq_base).saturating_add(SEQ_JUMP);
         self.state.rescue = rescue();
-        let mut replay = Replay {
+        let lost = self.load_checkpoint(newest, &headers);
+        let from = self.checkpoints.from();
+        let mut replay = self.replay();
+        replay.done.unhealed = lost;
+        let chain = chapters(newest, &headers, from.seq);
+        for chapter in &chain {
+            replay.segments.open(chapter.segment, Head::Meta, chapter.seq, 1);
+            replay.chapter(*chapter, from);
+        }
+        let done = replay.done;
+        self.state.rescue = None;
+        self.checkpoints.tail = done.bytes;
+        self.release_unneeded(&chain);
+        done
+    }
+
+    fn replay(&mut self) -> Replay<'_, Q> {
+        Replay {
             queue: &mut self.queue,
             layout: self.layout,
             segments: &mut self.segments,
@@ -252,26 +271,64 @@ impl<Q: FlashQueue> Store<Q> {
             damage: &mut self.damage,
             done: Replayed::default(),
             touched: None,
-        };
-        for chapter in chain {
-            replay.chapter(chapter);
         }
-        let done = replay.done;
-        self.state.rescue = None;
-        done
+    }
+
+    /// Reads the newest checkpoint. Returns which of its pages could not be read.
+    fn load_checkpoint(
+        &mut self,
+        newest: Option<Chapter>,
+        headers: &BTreeMap<u32, (u32, Header)>,
+    ) -> BTreeMap<Mark, Option<Vec<u32>>> {
+        let group = newest.and_then(|newest| self.replay().root_of(newest));
+        let header = newest.and_then(|newest| headers.get(&newest.seq)).map(|(_, header)| header.root);
+        let anchor = self.life.anchor.root;
+        let named = group.or(header).unwrap_or(anchor);
+        if named == Mark::default() {
+            return BTreeMap::new();
+        }
+        for root in [Some(named), header, Some(anchor)].into_iter().flatten() {
+            let mut loader = Loader {
+                queue: &mut self.queue,
+                layout: self.layout,
+                segments: &mut self.segments,
+                state: &mut self.state,
+                damage: &mut self.damage,
+                unhealed: BTreeMap::new(),
+            };
+            if let Some(checkpoints) = loader.load(root) {
+                let lost = loader.unhealed;
+                self.checkpoints = checkpoints;
+                if let Some(rescue) = &mut self.state.rescue {
+                    (rescue.below, rescue.damaged) = (self.state.next.mailbox, !lost.is_empty());
+                }
+                return lost;
+            }
+            self.damage.note(root);
+        }
+        BTreeMap::from([(named, None)])
+    }
+
+    /// Frees the segments that hold nothing: bodies that were never committed or whose letters are gone, metadata
+    /// before the checkpoint, and what a failed barrier left behind.
+    fn release_unneeded(&mut self, chain: &[Chapter]) {
+        let replayed = |index: u32| chain.iter().any(|chapter| chapter.segment == index);
+        let in_use = self.segments.in_use().iter().map(|(_, index)| *index);
+        let unneeded: Vec<u32> =
+            in_use.filter(|index| self.segments.is_dead(*index) && !replayed(*index)).collect();
+        unneeded.iter().for_each(|index| self.segments.release(*index));
     }
 
     /// Puts the heads where the log ends and the numbers above all that were used.
     fn take_up(&mut self, done: &Replayed, clean: bool) {
-        self.free_unnamed_bodies(done.body);
-        let body = self.segments.find(done.body.seq);
-        let body = body.map(|segment| Seal { seq: done.body.seq, segment, end: done.body.offset });
-        (self.log.last_meta, self.log.last_body) = (done.meta, body);
+        self.log.last_meta = done.meta;
         self.log.durable_meta =
             done.meta.map_or_else(Mark::default, |seal| Mark { seq: seal.seq, offset: seal.end });
-        self.log.durable_body = done.body;
-        let head = done.clean.filter(|_| clean).and_then(|clean| clean.body);
-        self.log.floor = head.map_or(self.log.next_seq, |_| done.marked_body);
+        // All that is visible is durable, and new segments have greater numbers.
+        let before = Mark { seq: self.log.next_seq - 1, offset: 0 };
+        self.log.durable_bodies = PerHeat { fresh: before, cold: before };
+        self.log.floors = PerHeat { fresh: self.log.next_seq, cold: self.log.next_seq };
+        self.log.last_bodies = PerHeat::default().map(|heat, &()| self.last_body(heat));
         self.log.next_group = done.group + 1;
         self.log.programmed_before = done.programmed;
         self.log.mail = done.mail;
@@ -293,15 +350,10 @@ impl<Q: FlashQueue> Store<Q> {
         };
     }
 
-    /// Body segments behind everything that a durable record names hold nothing: their letters were never committed.
-    fn free_unnamed_bodies(&mut self, body: Mark) {
-        let unnamed: Vec<u32> = {
-            let behind = self.segments.in_use().iter().filter(|(seq, index)| {
-                *seq > body.seq && self.segments.used(*index) == crate::segments::Use::Log(Head::Body)
-            });
-            behind.map(|(_, index)| *index).collect()
-        };
-        unnamed.iter().for_each(|index| self.segments.release(*index));
+    /// The newest segment of a body log in which something lives. How far it is filled does not matter any more.
+    fn last_body(&self, heat: Heat) -> Option<Seal> {
+        let (seq, segment) = self.segments.of(Head::Body(heat)).last()?;
+        Some(Seal { seq, segment, end: self.layout.segment_bytes })
     }
 
     /// Goes on in the segments of a life that ended cleanly.
@@ -311,12 +363,13 @@ impl<Q: FlashQueue> Store<Q> {
         let offset = self.layout.round_up(meta.end);
         self.log.meta = Some(MetaHead { segment: meta.segment, seq: meta.seq, offset });
         self.log.durable_meta = Mark { seq: meta.seq, offset };
-        let body = done.clean.and_then(|clean| clean.body);
-        if let Some(mark) = body
-            && let Some(segment) = self.segments.find(mark.seq)
-        {
-            self.log.body = Some(BodyHead::new(segment, mark.seq, mark.offset, &[]));
-            self.log.durable_body = mark;
+        let Some(clean) = done.clean else { return };
+        for heat in Heat::BOTH {
+            let Some(mark) = clean.bodies.of(heat) else { continue };
+            // One in which nothing lives is free already.
+            let Some(segment) = self.segments.find(mark.seq) else { continue };
+            *self.log.bodies.of_mut(heat) = Some(BodyHead::new(segment, mark.seq, mark.offset, &[]));
+            *self.log.durable_bodies.of_mut(heat) = *mark;
         }
     }
 
@@ -398,7 +451,7 @@ fn find_anchors<Q: FlashQueue>(queue: &mut Q, geometry: Geometry) -> Anchors {
             Found::Anchor(anchor) if u64::from(anchor.slot()) * u64::from(anchor.segment_bytes) == place => {
                 found.push(anchor);
             }
-            Found::Newer(version) => anchors.newer_version = Some(version),
+            Found::Other(version) => anchors.other_version = Some(version),
             Found::Anchor(_) | Found::Nothing => {}
         }
     }

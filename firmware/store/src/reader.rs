@@ -9,7 +9,7 @@ use mail::{Cold, Content, MailboxId, Record, Uid, Unready};
 
 use crate::Store;
 use crate::format::frame::{FRAME_BYTES, Frame, kind, verifies};
-use crate::format::records::{CommitView, Extent};
+use crate::format::records::{CommitView, Extent, MovedView};
 use crate::format::{Mark, Place};
 use crate::index::Letter;
 use crate::layout::Layout;
@@ -28,11 +28,10 @@ struct Window {
 #[derive(Debug)]
 struct Opened {
     pin: Rc<()>,
-    commit: Place,
+    commit: Mark,
     head: u64,
     /// Extents with the offset in the letter at which each begins.
     extents: Vec<(u64, Extent)>,
-    body: Option<(u32, u32)>,
 }
 
 /// What is kept in memory for readers.
@@ -54,10 +53,11 @@ enum Miss {
 }
 
 impl Reader {
-    /// Whether somebody reads a letter whose body may reach into body segment `index`.
+    /// Whether somebody reads a letter of which a part stands in segment `index`.
     pub(crate) fn is_pinned(&self, segments: &Segments, index: u32) -> bool {
+        let seq = segments.seq(index);
         let holds = |opened: &Opened| {
-            opened.body.is_some_and(|(first, more)| segments.reaches(first, more, index))
+            (opened.commit.seq == seq || opened.extents.iter().any(|(_, extent)| extent.seq == seq))
                 && Rc::strong_count(&opened.pin) > 1
         };
         self.opened.values().any(holds)
@@ -159,18 +159,30 @@ impl<Q: FlashQueue> Store<Q> {
         self.state.letters.get(entry.letter).ok_or(Unready::Gone)
     }
 
-    /// The payload of the commit at `place`.
-    fn read_commit(&mut self, place: Place) -> Result<CommitView<'_>, Unready> {
-        let seq = self.segments.seq(place.segment);
-        let head = self.log.meta.filter(|head| head.segment == place.segment);
+    /// Where a letter's commit stands, for as long as its segment is not released.
+    pub(crate) fn commit_mark(&self, letter: &Letter) -> Mark {
+        Mark { seq: self.segments.seq(letter.place.segment), offset: letter.place.offset }
+    }
+
+    /// The commit at `at`, be it the first one of its letter or one that compaction wrote.
+    pub(crate) fn read_commit(&mut self, at: Mark) -> Result<CommitView<'_>, Unready> {
+        let segment = self.segments.find(at.seq).ok_or(Unready::Damaged)?;
+        let place = Place { segment, offset: at.offset };
+        let head = self.log.meta.filter(|head| head.segment == segment);
         let limit = head.map_or(self.layout.segment_bytes, |head| head.offset);
-        let found = self.reader.frame(&mut self.queue, &self.layout, (place, seq, limit));
+        let found = self.reader.frame(&mut self.queue, &self.layout, (place, at.seq, limit));
         let (slot, range) = match found {
             Ok(found) => found,
             Err(miss) => return Err(self.missed(miss, place)),
         };
-        let window = self.reader.windows.get(slot).and_then(|window| window.bytes.get(range));
-        window.and_then(CommitView::parse).ok_or(Unready::Damaged)
+        let bytes = self.reader.windows.get(slot).map_or(&[][..], |window| &window.bytes);
+        let kind = range.start.checked_sub(FRAME_BYTES).and_then(|start| Frame::parse(bytes.get(start..)?));
+        let payload = bytes.get(range).ok_or(Unready::Damaged)?;
+        let view = match kind.map(|frame| frame.kind) {
+            Some(kind::MOVED) => MovedView::parse(payload).map(|moved| moved.commit),
+            _ => CommitView::parse(payload),
+        };
+        view.ok_or(Unready::Damaged)
     }
 
     fn missed(&mut self, miss: Miss, place: Place) -> Unready {
@@ -184,14 +196,14 @@ impl<Q: FlashQueue> Store<Q> {
     }
 
     pub(crate) fn read_record(&mut self, mailbox: MailboxId, uid: Uid) -> Result<Record<'_>, Unready> {
-        let place = self.letter(mailbox, uid)?.place;
-        let commit = self.read_commit(place)?.commit;
+        let at = self.commit_mark(&self.letter(mailbox, uid)?);
+        let commit = self.read_commit(at)?.commit;
         Ok(Record { head: commit.head.0, summary: commit.summary.0 })
     }
 
     pub(crate) fn open_letter(&mut self, mailbox: MailboxId, uid: Uid) -> Result<Content, Unready> {
-        let letter = self.letter(mailbox, uid)?;
-        let view = self.read_commit(letter.place)?;
+        let at = self.commit_mark(&self.letter(mailbox, uid)?);
+        let view = self.read_commit(at)?;
         let (size, head) = (view.commit.size, view.commit.head.0.len() as u64);
         let mut start = head;
         let mut extents = Vec::new();
@@ -202,7 +214,7 @@ impl<Q: FlashQueue> Store<Q> {
         self.reader.sweep();
         self.reader.next_id += 1;
         let (id, pin) = (self.reader.next_id, Rc::new(()));
-        let opened = Opened { pin: Rc::clone(&pin), commit: letter.place, head, extents, body: letter.body };
+        let opened = Opened { pin: Rc::clone(&pin), commit: at, head, extents };
         self.reader.opened.insert(id, opened);
         Ok(Content::new(id, size, pin))
     }
@@ -235,8 +247,8 @@ impl<Q: FlashQueue> Store<Q> {
     ) -> Result<usize, Unready> {
         let opened = self.reader.opened.get(&content.id()).ok_or(Unready::Gone)?;
         if offset < opened.head {
-            let place = opened.commit;
-            let head = self.read_commit(place)?.commit.head.0;
+            let at = opened.commit;
+            let head = self.read_commit(at)?.commit.head.0;
             return Ok(give(head, offset, max, out));
         }
         let at = opened.extents.partition_point(|(start, _)| *start <= offset);

@@ -10,14 +10,14 @@ use crate::damage::DamageList;
 use crate::format::anchor::Anchor;
 use crate::format::code::take;
 use crate::format::frame::{ALIGN, FRAME_BYTES, Frame, kind, verifies};
-use crate::format::header::{Head, Header};
-use crate::format::records::{Clean, CommitView, Extent, Group, Heal};
+use crate::format::header::{Head, Header, PerHeat};
+use crate::format::records::{Clean, CommitView, Extent, Group, Heal, MovedView};
 use crate::format::{Mark, Place, Seal};
 use crate::index::{Rescue, State};
 use crate::layout::Layout;
 use crate::limits::DAMAGE_MAX;
 use crate::scan::{Framed, Scan};
-use crate::segments::Segments;
+use crate::segments::{Segments, Use};
 
 /// A segment of the metadata log, to be replayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,25 +28,32 @@ pub(crate) struct Chapter {
     pub(crate) end: Option<u32>,
 }
 
-/// The segments of the metadata log, oldest first. The chain begins at the newest segment that the anchor vouches
-/// for and goes by the headers: a segment that a failed barrier orphaned stands in no header and does not count.
-pub(crate) fn chapters(anchor: &Anchor, headers: &BTreeMap<u32, (u32, Header)>) -> Vec<Chapter> {
-    let metas: Vec<(u32, u32)> = headers
-        .iter()
-        .filter(|(_, (_, header))| header.head == Head::Meta)
-        .map(|(seq, (segment, _))| (*seq, *segment))
-        .collect();
-    let newest = metas.last().filter(|(seq, _)| *seq >= anchor.seq_base);
-    let mut next = match newest {
-        Some((seq, segment)) => Some(Chapter { segment: *segment, seq: *seq, end: None }),
+/// The newest segment of the metadata log that the anchor vouches for.
+pub(crate) fn newest(anchor: &Anchor, headers: &BTreeMap<u32, (u32, Header)>) -> Option<Chapter> {
+    let opened = headers.range(anchor.seq_base..).filter(|(_, (_, header))| header.head == Head::Meta);
+    match opened.last() {
+        Some((seq, (segment, _))) => Some(Chapter { segment: *segment, seq: *seq, end: None }),
         None => anchor.meta.map(|seal| Chapter {
             segment: seal.segment,
             seq: seal.seq,
             end: (!anchor.resumed).then_some(seal.end),
         }),
-    };
+    }
+}
+
+/// The segments of the metadata log from sequence number `first` on, oldest first. The chain begins at the newest one
+/// and goes by the headers: a segment that a failed barrier orphaned stands in no header and does not count.
+pub(crate) fn chapters(
+    newest: Option<Chapter>,
+    headers: &BTreeMap<u32, (u32, Header)>,
+    first: u32,
+) -> Vec<Chapter> {
+    let mut next = newest;
     let mut chain: Vec<Chapter> = Vec::new();
-    while let Some(chapter) = next.filter(|next| chain.last().is_none_or(|later| next.seq < later.seq)) {
+    while let Some(chapter) = next
+        .filter(|next| next.seq >= first)
+        .filter(|next| chain.last().is_none_or(|later| next.seq < later.seq))
+    {
         chain.push(chapter);
         next = match headers.get(&chapter.seq) {
             Some((_, header)) => header.before.map(|seal| Chapter {
@@ -56,8 +63,9 @@ pub(crate) fn chapters(anchor: &Anchor, headers: &BTreeMap<u32, (u32, Header)>) 
             }),
             // Its header is damaged: the segment that was opened before it is the best guess.
             None => {
-                let before = metas.iter().rfind(|(seq, _)| *seq < chapter.seq);
-                before.map(|(seq, segment)| Chapter { segment: *segment, seq: *seq, end: None })
+                let before = headers.range(..chapter.seq);
+                let before = before.rev().find(|(_, (_, header))| header.head == Head::Meta);
+                before.map(|(seq, (segment, _))| Chapter { segment: *segment, seq: *seq, end: None })
             }
         };
     }
@@ -74,12 +82,10 @@ pub(crate) struct Replayed {
     pub(crate) newest: i64,
     pub(crate) programmed: u64,
     pub(crate) mail: u64,
+    /// Bytes of records, without those of checkpoints.
+    pub(crate) bytes: u64,
     /// End of the metadata log; `None` when there is none.
     pub(crate) meta: Option<Seal>,
-    /// Greatest position in the body log that a durable record names.
-    pub(crate) body: Mark,
-    /// Sequence number of the last group's mark in the body log.
-    pub(crate) marked_body: u32,
     /// The last record of all, if it says that a life ended cleanly.
     pub(crate) clean: Option<Clean>,
     /// Damage that no record answers yet: where, and which mailboxes it may concern (`None`: any).
@@ -106,23 +112,35 @@ struct GroupAt {
     first: u32,
     end: u32,
     records: u32,
-    body: Mark,
+    bodies: PerHeat<Mark>,
+    root: Mark,
 }
 
 impl<Q: FlashQueue> Replay<'_, Q> {
-    /// Replays one segment.
-    pub(crate) fn chapter(&mut self, chapter: Chapter) {
+    /// The root that the last group of a segment names; `None` when there is no group.
+    pub(crate) fn root_of(&mut self, chapter: Chapter) -> Option<Mark> {
+        self.last_group(chapter).map(|group| group.root)
+    }
+
+    /// Replays one segment, from `from` on if it stands in there.
+    pub(crate) fn chapter(&mut self, chapter: Chapter, from: Mark) {
         let Chapter { segment, seq, .. } = chapter;
-        let start = self.layout.first_group();
+        let begun = if from.seq == seq { self.layout.round_up(from.offset) } else { 0 };
+        let start = begun.max(self.layout.first_group());
         if let Some(end) = chapter.end {
-            let end = end.clamp(start, self.layout.segment_bytes);
+            let end = end.clamp(start, self.layout.segment_bytes.max(start));
             self.durable(chapter, start, end);
             self.done.meta = Some(Seal { seq, segment, end });
             return;
         }
-        let Some(last) = self.last_group(chapter) else {
-            // Nothing in it counts: whatever it held was never durable.
-            self.segments.release(segment);
+        let Some(last) = self.last_group(chapter).filter(|last| last.offset >= start) else {
+            if begun > 0 {
+                // What a checkpoint holds was durable, and nothing came behind it.
+                self.done.meta = Some(Seal { seq, segment, end: start });
+            } else {
+                // Nothing in it counts: whatever it held was never durable.
+                self.segments.release(segment);
+            }
             return;
         };
         self.durable(chapter, start, last.offset);
@@ -134,7 +152,8 @@ impl<Q: FlashQueue> Replay<'_, Q> {
     /// looked for on every unit: if there is one, the bad place is damage, otherwise the log ends there.
     fn last_group(&mut self, chapter: Chapter) -> Option<GroupAt> {
         let unit = self.layout.unit;
-        let mut scan = Scan::new(&self.layout, (chapter.segment, chapter.seq), u32::MAX);
+        let end = chapter.end.unwrap_or(u32::MAX);
+        let mut scan = Scan::new(&self.layout, (chapter.segment, chapter.seq), end);
         let mut last = None;
         let mut at = self.layout.first_group();
         while at < scan.end() {
@@ -228,27 +247,19 @@ impl<Q: FlashQueue> Replay<'_, Q> {
         self.done.newest = self.done.newest.max(group.time);
         self.done.programmed = group.programmed;
         self.done.mail = group.mail;
-        self.done.marked_body = group.body.seq;
-        self.done.body = self.done.body.max(group.body);
         self.done.clean = None;
         self.touched = group.touched.map(alloc::borrow::Cow::into_owned);
     }
 
     fn apply(&mut self, chapter: Chapter, at: u32, found: &Framed<'_>) {
         self.done.records += 1;
+        if !matches!(found.frame.kind, kind::PAGE..=kind::ROOT) {
+            self.done.bytes += found.frame.span() as u64;
+        }
         self.done.clean = None;
         let mut payload = found.payload;
         match found.frame.kind {
-            kind::COMMIT => {
-                if let Some(last) = CommitView::parse(payload).and_then(|view| view.extents().last()) {
-                    self.done.body = self.done.body.max(last.end());
-                }
-            }
-            kind::CLEAN => {
-                self.done.clean = take(&mut payload);
-                let body = self.done.clean.and_then(|clean| clean.body);
-                self.done.body = self.done.body.max(body.unwrap_or_default());
-            }
+            kind::CLEAN => self.done.clean = take(&mut payload),
             kind::HEAL => {
                 if let Some(heal) = take::<Heal>(&mut payload) {
                     self.done.unhealed.remove(&heal.at);
@@ -276,7 +287,7 @@ impl<Q: FlashQueue> Replay<'_, Q> {
                 self.done.clean = None;
                 return at;
             };
-            if found.frame.kind == kind::COMMIT && !self.body_verifies(found.payload, last.body) {
+            if !self.bodies_verify(found.frame.kind, found.payload, &last.bodies) {
                 self.done.clean = None;
                 return at;
             }
@@ -286,10 +297,22 @@ impl<Q: FlashQueue> Replay<'_, Q> {
         at
     }
 
-    /// Whether every extent of a commit that lies behind `mark` verifies.
-    fn body_verifies(&mut self, payload: &[u8], mark: Mark) -> bool {
-        let Some(view) = CommitView::parse(payload) else { return false };
-        view.extents().filter(|extent| extent.end() > mark).all(|extent| self.extent_verifies(extent))
+    /// Whether every extent that a record names and that lies behind the marks of its group verifies.
+    fn bodies_verify(&mut self, kind: u8, payload: &[u8], marks: &PerHeat<Mark>) -> bool {
+        let view = match kind {
+            kind::COMMIT => CommitView::parse(payload),
+            kind::MOVED => MovedView::parse(payload).map(|moved| moved.commit),
+            _ => return true,
+        };
+        let Some(view) = view else { return false };
+        view.extents().all(|extent| {
+            let segment = self.segments.find(extent.seq);
+            let mark = match segment.map(|segment| self.segments.used(segment)) {
+                Some(Use::Log(Head::Body(heat))) => *marks.of(heat),
+                _ => Mark::default(),
+            };
+            extent.end() <= mark || self.extent_verifies(extent)
+        })
     }
 
     fn extent_verifies(&mut self, extent: Extent) -> bool {
@@ -322,7 +345,8 @@ fn group_at(offset: u32, found: &Framed<'_>) -> Option<GroupAt> {
         first,
         end: first.saturating_add(group.bytes),
         records: group.records,
-        body: group.body,
+        bodies: group.bodies,
+        root: group.root,
     })
 }
 

@@ -1,4 +1,4 @@
-//! The table of segments: which is free, what the others are, how often each was erased, and what lives in them.
+//! The table of segments: which is free, what the others are, how often each was erased, and how much lives in them.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -21,12 +21,15 @@ pub(crate) enum Use {
 struct Segment {
     seq: u32,
     erases: u32,
-    /// Letters that have something in it: the commit in a metadata segment, body in a body segment.
+    /// Bytes of what is needed: bodies of letters in a body segment, commits and pages in a metadata segment.
     live: u32,
+    /// How many such things there are. They are counted, because bytes may be off by a rounding some day, and a segment
+    /// must not be erased for that.
+    holders: u32,
     used: Use,
 }
 
-/// The table. 16 bytes of memory for each segment, 8 more for each that is in use.
+/// The table. 20 bytes of memory for each segment, 8 more for each that is in use.
 #[derive(Debug)]
 pub(crate) struct Segments {
     table: Vec<Segment>,
@@ -37,7 +40,7 @@ pub(crate) struct Segments {
 
 impl Segments {
     pub(crate) fn new(count: u32) -> Self {
-        let empty = Segment { seq: 0, erases: 0, live: 0, used: Use::Free };
+        let empty = Segment { seq: 0, erases: 0, live: 0, holders: 0, used: Use::Free };
         let mut table = vec![empty; count as usize];
         for anchor in table.iter_mut().take(ANCHOR_SEGMENTS as usize) {
             anchor.used = Use::Anchor;
@@ -65,6 +68,18 @@ impl Segments {
         self.table.get(index as usize).map_or(0, |segment| segment.erases)
     }
 
+    /// How often each segment has been erased, the anchors' included.
+    pub(crate) fn all_erases(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
+        self.table.iter().map(|segment| segment.erases)
+    }
+
+    /// Notes how often a segment has been erased at least.
+    pub(crate) fn saw_erases(&mut self, index: u32, erases: u32) {
+        if let Some(segment) = self.table.get_mut(index as usize) {
+            segment.erases = segment.erases.max(erases);
+        }
+    }
+
     /// The segment with a sequence number.
     pub(crate) fn find(&self, seq: u32) -> Option<u32> {
         let at = self.by_seq.binary_search_by_key(&seq, |entry| entry.0).ok()?;
@@ -76,13 +91,19 @@ impl Segments {
         &self.by_seq
     }
 
+    /// Segments of one head, by sequence number: (sequence number, index).
+    pub(crate) fn of(&self, head: Head) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.by_seq.iter().copied().filter(move |(_, index)| self.used(*index) == Use::Log(head))
+    }
+
     /// Notes that a free segment is now part of a log. `erases` is its count with the erase that this took.
     pub(crate) fn open(&mut self, index: u32, head: Head, seq: u32, erases: u32) {
         let Some(segment) = self.table.get_mut(index as usize).filter(|segment| segment.used == Use::Free)
         else {
             return;
         };
-        *segment = Segment { seq, erases, live: 0, used: Use::Log(head) };
+        let erases = erases.max(segment.erases);
+        *segment = Segment { seq, erases, live: 0, holders: 0, used: Use::Log(head) };
         self.free -= 1;
         let at = self.by_seq.partition_point(|entry| entry.0 < seq);
         self.by_seq.insert(at, (seq, index));
@@ -93,7 +114,7 @@ impl Segments {
         let Some(segment) = self.table.get_mut(index as usize) else { return };
         if matches!(segment.used, Use::Log(_)) {
             segment.used = Use::Free;
-            segment.live = 0;
+            (segment.live, segment.holders) = (0, 0);
             self.free += 1;
             self.by_seq.retain(|entry| entry.1 != index);
         }
@@ -105,68 +126,37 @@ impl Segments {
         free.min_by_key(|(_, segment)| segment.erases).map(|(index, _)| index as u32)
     }
 
-    /// Body segments below sequence number `floor` in which nothing lives, oldest first.
-    pub(crate) fn dead_bodies(&self, floor: u32) -> impl Iterator<Item = u32> + '_ {
+    /// Segments of one head below sequence number `floor` in which nothing lives, oldest first.
+    pub(crate) fn dead(&self, head: Head, floor: u32) -> impl Iterator<Item = u32> + '_ {
         let old = self.by_seq.iter().take_while(move |entry| entry.0 < floor).map(|entry| entry.1);
-        old.filter(|index| {
+        old.filter(move |index| {
             let segment = self.table.get(*index as usize);
-            segment.is_some_and(|segment| segment.used == Use::Log(Head::Body) && segment.live == 0)
+            segment.is_some_and(|segment| segment.used == Use::Log(head) && segment.holders == 0)
         })
     }
 
-    /// The body segments from sequence number `first` to `last` as (index of the first, how many follow it).
-    /// `None` when one of the two is gone.
-    pub(crate) fn span(&self, first: u32, last: u32) -> Option<(u32, u32)> {
-        let from = self.by_seq.binary_search_by_key(&first, |entry| entry.0).ok()?;
-        let to = self.by_seq.binary_search_by_key(&last, |entry| entry.0).ok()?;
-        let run = self.by_seq.get(from..=to)?;
-        let bodies = run.iter().filter(|entry| self.used(entry.1) == Use::Log(Head::Body)).count();
-        Some((run.first()?.1, bodies.saturating_sub(1) as u32))
-    }
-
-    /// Counts a letter in (`+1`) or out (`-1`) of the metadata segment `index`.
-    pub(crate) fn count_meta(&mut self, index: u32, change: i32) {
+    /// Counts `bytes` that are needed into segment `index`.
+    pub(crate) fn keep(&mut self, index: u32, bytes: u32) {
         if let Some(segment) = self.table.get_mut(index as usize) {
-            segment.live = segment.live.saturating_add_signed(change);
+            segment.live = segment.live.saturating_add(bytes);
+            segment.holders = segment.holders.saturating_add(1);
         }
     }
 
-    /// Counts a letter in or out of body segment `first` and the `more` body segments behind it. None of them can be
-    /// reused while it counts, so they are the same when it is counted out.
-    pub(crate) fn count_body(&mut self, first: u32, more: u32, change: i32) {
-        self.count_meta(first, change);
-        if more == 0 {
-            return;
-        }
-        let seq = self.seq(first);
-        let from = self.by_seq.partition_point(|entry| entry.0 <= seq);
-        let behind = self.by_seq.get(from..).unwrap_or_default();
-        let table = &mut self.table;
-        let mut left = more;
-        for (_, index) in behind {
-            let Some(segment) = table.get_mut(*index as usize) else { continue };
-            if left > 0 && segment.used == Use::Log(Head::Body) {
-                segment.live = segment.live.saturating_add_signed(change);
-                left -= 1;
-            }
+    /// Counts `bytes` that are not needed any more out of segment `index`.
+    pub(crate) fn let_go(&mut self, index: u32, bytes: u32) {
+        if let Some(segment) = self.table.get_mut(index as usize) {
+            segment.live = segment.live.saturating_sub(bytes);
+            segment.holders = segment.holders.saturating_sub(1);
         }
     }
 
-    /// Whether segment `index` is among body segment `first` and the `more` behind it.
-    pub(crate) fn reaches(&self, first: u32, more: u32, index: u32) -> bool {
-        if first == index || more == 0 {
-            return first == index;
-        }
-        let from = self.by_seq.partition_point(|entry| entry.0 <= self.seq(first));
-        let behind = self.by_seq.get(from..).unwrap_or_default().iter().map(|entry| entry.1);
-        behind
-            .filter(|other| self.used(*other) == Use::Log(Head::Body))
-            .take(more as usize)
-            .any(|other| other == index)
+    /// Whether nothing in segment `index` is needed.
+    pub(crate) fn is_dead(&self, index: u32) -> bool {
+        self.table.get(index as usize).is_none_or(|segment| segment.holders == 0)
     }
 
-    /// Letters that have something in segment `index`.
-    #[cfg(test)]
+    /// Bytes needed of segment `index`, about.
     pub(crate) fn live(&self, index: u32) -> u32 {
         self.table.get(index as usize).map_or(0, |segment| segment.live)
     }

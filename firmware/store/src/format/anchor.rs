@@ -3,8 +3,8 @@
 //! A life begins when a mount, or the recovery from a failed barrier, first programs the log. Its anchor is behind a
 //! barrier before that, so whatever a later mount finds beyond the positions named here was written in this life.
 
-use super::header::{put_seal, seal_at};
-use super::{FORMAT_VERSION, Seal, put, u16_at, u32_at, u64_at};
+use super::header::{PerHeat, mark_at, put_mark, put_seal, seal_at};
+use super::{FORMAT_VERSION, Mark, Seal, put, u16_at, u32_at, u64_at};
 
 /// Bytes of an anchor; the rest of its unit is zero.
 pub(crate) const ANCHOR_BYTES: usize = 256;
@@ -28,8 +28,10 @@ pub(crate) struct Anchor {
     pub(crate) resumed: bool,
     /// Where the metadata log ends at the beginning of this life.
     pub(crate) meta: Option<Seal>,
-    /// Where the body log ends at the beginning of this life.
-    pub(crate) body: Option<Seal>,
+    /// Where the body logs end at the beginning of this life.
+    pub(crate) bodies: PerHeat<Option<Seal>>,
+    /// The root of the checkpoint in force at the beginning of this life; all zero for none.
+    pub(crate) root: Mark,
     /// Changes of this life have numbers from here on.
     pub(crate) modseq_base: u64,
 }
@@ -39,8 +41,8 @@ pub(crate) struct Anchor {
 pub(crate) enum Found {
     /// Nothing of this kind, or not whole.
     Nothing,
-    /// An anchor of a later format version.
-    Newer(u16),
+    /// An anchor of another format version.
+    Other(u16),
     /// An anchor.
     Anchor(Anchor),
 }
@@ -63,8 +65,10 @@ impl Anchor {
         put(&mut bytes, 52, &self.unit.to_le_bytes());
         put(&mut bytes, 56, &self.seq_base.to_le_bytes());
         put_seal(&mut bytes, 60, self.meta);
-        put_seal(&mut bytes, 76, self.body);
+        put_seal(&mut bytes, 76, self.bodies.fresh);
         put(&mut bytes, 92, &self.modseq_base.to_le_bytes());
+        put_seal(&mut bytes, 100, self.bodies.cold);
+        put_mark(&mut bytes, 116, self.root);
         let crc = crc32c::crc32c(&bytes);
         put(&mut bytes, 8, &crc.to_le_bytes());
         bytes
@@ -79,7 +83,7 @@ impl Anchor {
         }
         match u16_at(bytes, 12) {
             FORMAT_VERSION => {}
-            version => return Found::Newer(version),
+            version => return Found::Other(version),
         }
         let mut uuid = [0; 16];
         uuid.copy_from_slice(bytes.get(16..32).unwrap_or(&[0; 16]));
@@ -92,7 +96,8 @@ impl Anchor {
             seq_base: u32_at(bytes, 56),
             resumed: bytes.get(14) == Some(&1),
             meta: seal_at(bytes, 60),
-            body: seal_at(bytes, 76),
+            bodies: PerHeat { fresh: seal_at(bytes, 76), cold: seal_at(bytes, 100) },
+            root: mark_at(bytes, 116),
             modseq_base: u64_at(bytes, 92),
         })
     }

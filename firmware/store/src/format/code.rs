@@ -68,6 +68,41 @@ pub(crate) fn take<'a, T: Deserialize<'a>>(bytes: &mut &'a [u8]) -> Option<T> {
     Some(value)
 }
 
+/// Appends a number in groups of 7 bits, the lowest first, as postcard does.
+pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {
+    while number > 0x7F {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// Reads a number from the beginning of `bytes` and moves them behind it.
+pub(crate) fn take_number(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..u64::BITS).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u64::from(byte & 0x7F) << shift;
+        if *byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+/// Appends the difference between two numbers: small ones, up or down, take few bytes.
+pub(crate) fn put_difference(out: &mut Vec<u8>, number: u64, before: u64) {
+    let difference = number.wrapping_sub(before).cast_signed();
+    put_number(out, ((difference << 1) ^ (difference >> 63)).cast_unsigned());
+}
+
+/// Reads what [`put_difference`] wrote.
+pub(crate) fn take_difference(bytes: &mut &[u8], before: u64) -> Option<u64> {
+    let folded = take_number(bytes)?;
+    Some(before.wrapping_add((folded >> 1) ^ (folded & 1).wrapping_neg()))
+}
+
 /// A sequence that is decoded as it is walked; it ends early where its bytes do.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Items<'a, T> {

@@ -16,6 +16,9 @@ pub(crate) mod kind {
     pub(crate) const GROUP: u8 = 1;
     pub(crate) const CLEAN: u8 = 2;
     pub(crate) const HEAL: u8 = 3;
+    pub(crate) const PAGE: u8 = 4;
+    pub(crate) const TABLE: u8 = 5;
+    pub(crate) const ROOT: u8 = 6;
     pub(crate) const EXTENT: u8 = 8;
     pub(crate) const COMMIT: u8 = 16;
     pub(crate) const COPY: u8 = 17;
@@ -23,6 +26,7 @@ pub(crate) mod kind {
     pub(crate) const FLAGS: u8 = 19;
     pub(crate) const EXPUNGE: u8 = 20;
     pub(crate) const RECENT: u8 = 21;
+    pub(crate) const MOVED: u8 = 22;
     pub(crate) const MAILBOX_CREATE: u8 = 32;
     pub(crate) const MAILBOX_DELETE: u8 = 33;
     pub(crate) const MAILBOX_RENAME: u8 = 34;
@@ -39,7 +43,7 @@ pub(crate) mod kind {
 
     /// Whether frames of this kind stand in the metadata log.
     pub(crate) const fn is_metadata(kind: u8) -> bool {
-        matches!(kind, GROUP..=HEAL | COMMIT..=RECENT | MAILBOX_CREATE..=KEYWORD | ACCOUNT_PUT..=SETTING_REMOVE)
+        matches!(kind, GROUP..=ROOT | COMMIT..=MOVED | MAILBOX_CREATE..=KEYWORD | ACCOUNT_PUT..=SETTING_REMOVE)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The segment header: what a segment is, and where its predecessor in the same head ends.
 
-use super::{Seal, put, u16_at, u32_at, u64_at};
+use super::{Mark, Seal, put, u16_at, u32_at, u64_at};
 
 /// Bytes at the beginning of a segment that the header takes: two copies, so that one flipped bit loses neither.
 pub(crate) const HEADER_BYTES: usize = 2 * COPY_BYTES;
@@ -12,21 +12,63 @@ const MAGIC: [u8; 8] = *b"TgmSegm\n";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Head {
     Meta,
-    Body,
+    Body(Heat),
+}
+
+/// The two body logs: what has just come may go soon, and what compaction has kept once will stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heat {
+    /// Bodies as they come in.
+    Fresh,
+    /// Bodies that compaction moved.
+    Cold,
+}
+
+/// One of something for each body log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct PerHeat<T> {
+    pub(crate) fresh: T,
+    pub(crate) cold: T,
+}
+
+impl Heat {
+    pub(crate) const BOTH: [Self; 2] = [Self::Fresh, Self::Cold];
+}
+
+impl<T> PerHeat<T> {
+    pub(crate) const fn of(&self, heat: Heat) -> &T {
+        match heat {
+            Heat::Fresh => &self.fresh,
+            Heat::Cold => &self.cold,
+        }
+    }
+
+    pub(crate) const fn of_mut(&mut self, heat: Heat) -> &mut T {
+        match heat {
+            Heat::Fresh => &mut self.fresh,
+            Heat::Cold => &mut self.cold,
+        }
+    }
+
+    pub(crate) fn map<U>(&self, mut change: impl FnMut(Heat, &T) -> U) -> PerHeat<U> {
+        PerHeat { fresh: change(Heat::Fresh, &self.fresh), cold: change(Heat::Cold, &self.cold) }
+    }
 }
 
 impl Head {
     const fn code(self) -> u8 {
         match self {
             Self::Meta => 1,
-            Self::Body => 2,
+            Self::Body(Heat::Fresh) => 2,
+            Self::Body(Heat::Cold) => 3,
         }
     }
 
     const fn from_code(code: u8) -> Option<Self> {
         match code {
             1 => Some(Self::Meta),
-            2 => Some(Self::Body),
+            2 => Some(Self::Body(Heat::Fresh)),
+            3 => Some(Self::Body(Heat::Cold)),
             _ => None,
         }
     }
@@ -43,8 +85,8 @@ pub(crate) struct Header {
     pub(crate) life: u64,
     /// The segment before it in the same head, and where that one ends (rule 8).
     pub(crate) before: Option<Seal>,
-    /// The last segment of the other head when this one was opened, and how far it was known good then.
-    pub(crate) beside: Option<Seal>,
+    /// The root of the checkpoint that was in force when it was opened; all zero for none.
+    pub(crate) root: Mark,
 }
 
 impl Header {
@@ -60,7 +102,7 @@ impl Header {
         put(&mut copy, 40, &self.life.to_le_bytes());
         put(&mut copy, 48, &self.erases.to_le_bytes());
         put_seal(&mut copy, 52, self.before);
-        put_seal(&mut copy, 68, self.beside);
+        put_mark(&mut copy, 68, self.root);
         let crc = crc32c::crc32c(&copy);
         put(&mut copy, 8, &crc.to_le_bytes());
         let mut bytes = [0; HEADER_BYTES];
@@ -90,7 +132,7 @@ impl Header {
             erases: u32_at(copy, 48),
             life: u64_at(copy, 40),
             before: seal_at(copy, 52),
-            beside: seal_at(copy, 68),
+            root: mark_at(copy, 68),
         })
     }
 }
@@ -111,4 +153,14 @@ pub(super) fn seal_at(bytes: &[u8], at: usize) -> Option<Seal> {
         segment: u32_at(bytes, at + 8),
         end: u32_at(bytes, at + 12),
     })
+}
+
+/// A mark takes 8 bytes: sequence number, offset.
+pub(super) fn put_mark(bytes: &mut [u8], at: usize, mark: Mark) {
+    put(bytes, at, &mark.seq.to_le_bytes());
+    put(bytes, at + 4, &mark.offset.to_le_bytes());
+}
+
+pub(super) fn mark_at(bytes: &[u8], at: usize) -> Mark {
+    Mark { seq: u32_at(bytes, at), offset: u32_at(bytes, at + 4) }
 }

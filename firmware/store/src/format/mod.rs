@@ -6,13 +6,15 @@ pub(crate) mod anchor;
 pub(crate) mod code;
 pub(crate) mod frame;
 pub(crate) mod header;
+pub(crate) mod pages;
 pub(crate) mod records;
+pub(crate) mod table;
 
 #[cfg(test)]
 mod tests;
 
-/// Version of the format. A store of a greater one is not mounted.
-pub(crate) const FORMAT_VERSION: u16 = 1;
+/// Version of the format. A store of another one is not mounted.
+pub(crate) const FORMAT_VERSION: u16 = 2;
 
 /// Offsets of frames are multiples of this; see [`frame::ALIGN`].
 const ALIGN_U32: u32 = frame::ALIGN as u32;

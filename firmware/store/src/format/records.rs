@@ -9,6 +9,7 @@ use mail::{Uid, UidSet};
 use serde::{Deserialize, Serialize};
 
 use super::code::{Bytes, Items, put, put_seq, take};
+use super::header::PerHeat;
 use super::{ALIGN_U32, Mark};
 
 /// First record of a group: what is written between two barriers.
@@ -18,9 +19,11 @@ pub(crate) struct Group<'a> {
     pub(crate) life: u64,
     /// Seconds since 1970 when it was written.
     pub(crate) time: i64,
-    /// What the last good barrier made durable in both heads (rule 7).
+    /// What the last good barrier made durable in all heads (rule 7).
     pub(crate) meta: Mark,
-    pub(crate) body: Mark,
+    pub(crate) bodies: PerHeat<Mark>,
+    /// The root of the checkpoint that was in force when it was written; all zero for none.
+    pub(crate) root: Mark,
     /// Records that follow, and their bytes with frames and padding.
     pub(crate) records: u32,
     pub(crate) bytes: u32,
@@ -36,8 +39,8 @@ pub(crate) struct Group<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Clean {
     pub(crate) life: u64,
-    /// Where the body head ends; `None` when it has no open segment.
-    pub(crate) body: Option<Mark>,
+    /// Where the body heads end; `None` for one that has no open segment.
+    pub(crate) bodies: PerHeat<Option<Mark>>,
 }
 
 /// Damage found at `at` was answered: these mailboxes (`None`: all with ids below `below`) have new UIDVALIDITYs,
@@ -89,8 +92,12 @@ pub(crate) struct Extent {
 impl Extent {
     /// Position behind it.
     pub(crate) const fn end(&self) -> Mark {
-        let span = super::frame::align(super::frame::FRAME_BYTES + self.len as usize);
-        Mark { seq: self.seq, offset: self.offset.saturating_add(span as u32) }
+        Mark { seq: self.seq, offset: self.offset.saturating_add(self.span()) }
+    }
+
+    /// Bytes that it takes in its segment.
+    pub(crate) const fn span(&self) -> u32 {
+        super::frame::align(super::frame::FRAME_BYTES + self.len as usize) as u32
     }
 }
 
@@ -182,6 +189,42 @@ pub(crate) fn put_commit(
         }),
     )?;
     put_seq(out, core::iter::empty::<u8>())
+}
+
+/// A letter was moved by compaction: what follows is its commit as it stands from now on. It means the letter in
+/// `slot` of the index, if that one's commit stood at `from` until then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Moved {
+    pub(crate) slot: u32,
+    pub(crate) from: Mark,
+}
+
+/// A moved letter with its commit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MovedView<'a> {
+    pub(crate) moved: Moved,
+    pub(crate) commit: CommitView<'a>,
+}
+
+impl<'a> MovedView<'a> {
+    pub(crate) fn parse(mut payload: &'a [u8]) -> Option<Self> {
+        Some(Self { moved: take(&mut payload)?, commit: CommitView::parse(payload)? })
+    }
+}
+
+/// Appends the payload of a letter's new commit, which names other extents.
+///
+/// # Errors
+/// See [`put`].
+pub(crate) fn put_moved(
+    out: &mut Vec<u8>,
+    moved: &Moved,
+    commit: &CommitView<'_>,
+    extents: &[Extent],
+) -> postcard::Result<()> {
+    put(out, moved)?;
+    let deliveries: Vec<Delivery> = commit.deliveries().collect();
+    put_commit(out, &commit.commit, deliveries.into_iter(), extents)
 }
 
 /// Copy and move. Then follow the UIDs in `from` ([`UidRange`]); those that exist get UIDs in `to` from `first_uid`.

@@ -1,14 +1,15 @@
-//! The messages of one mailbox, sorted by UID: 16 bytes each, in chunks, so that no mailbox is ever moved as a whole.
+//! The messages of one mailbox, sorted by UID: 16 bytes each, in pages, so that no mailbox is ever moved as a whole.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use mail::{Flags, Modseq, Uid};
 
-/// Entries of a chunk. 4 KiB: inserting happens at the end only, removing moves at most this much.
-const CHUNK: usize = 256;
+use super::page::{Home, Page};
 
-/// Flags that an entry holds itself; the rest stands in [`Entries::rare`].
+/// Entries of a page. 4 KiB: inserting happens at the end only, removing moves at most this much.
+pub(crate) const PAGE_ENTRIES: usize = 256;
+
+/// Flags that an entry holds itself; the rest stands in [`EntryPage::rare`].
 const INLINE_BITS: u32 = 15;
 const INLINE: u64 = (1 << INLINE_BITS) - 1;
 /// Says that there are more.
@@ -45,23 +46,70 @@ pub(crate) struct Tally {
     pub(crate) deleted: i32,
 }
 
+/// Up to 256 messages of a mailbox.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct EntryPage {
+    entries: Vec<Packed>,
+    /// All flags of the messages that have more than fit their entries, by UID.
+    rare: Vec<(u32, u64)>,
+}
+
 /// The messages of a mailbox.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
-    chunks: Vec<Vec<Packed>>,
-    /// Greatest UID of each chunk, or more where it has been removed since [`tidy`](Self::tidy).
+    pages: Vec<Page<EntryPage>>,
+    /// Greatest UID of each page, or more where it has been removed since [`tidy`](Self::tidy).
     lasts: Vec<u32>,
-    /// Greatest MODSEQ in each chunk, so that what has changed is found without looking at what has not: 8 bytes for
+    /// Greatest MODSEQ in each page, so that what has changed is found without looking at what has not: 8 bytes for
     /// 256 messages. Never less than that; more only where a message has got a smaller one.
     newest: Vec<Modseq>,
     len: u32,
-    /// All flags of the messages that have more than fit their entries.
-    rare: BTreeMap<u32, u64>,
+    /// Where pages stood that are no more.
+    left: Vec<Home>,
 }
 
 impl Entries {
     pub(crate) const fn len(&self) -> u32 {
         self.len
+    }
+
+    /// The pages, in order.
+    pub(crate) fn pages(&self) -> &[Page<EntryPage>] {
+        &self.pages
+    }
+
+    pub(crate) fn pages_mut(&mut self) -> &mut [Page<EntryPage>] {
+        &mut self.pages
+    }
+
+    /// The page that a UID is in.
+    pub(crate) fn page_of(&mut self, uid: Uid) -> Option<&mut Page<EntryPage>> {
+        let at = self.page_at(uid.0);
+        self.pages.get_mut(at)
+    }
+
+    /// Takes up where pages stood that are no more.
+    pub(crate) fn take_left(&mut self) -> Vec<Home> {
+        core::mem::take(&mut self.left)
+    }
+
+    /// All places where pages stand or stood; the messages are given up.
+    pub(crate) fn homes(&self) -> impl Iterator<Item = Home> + '_ {
+        self.pages.iter().filter_map(Page::home).chain(self.left.iter().copied())
+    }
+
+    /// Adds a page that was read. Says whether it has messages, all behind those before.
+    pub(crate) fn push_page(&mut self, page: Page<EntryPage>) -> bool {
+        let entries = &page.get().entries;
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return false };
+        if self.len > 0 && first.uid <= self.last_uid() {
+            return false;
+        }
+        self.len += entries.len() as u32;
+        self.lasts.push(last.uid);
+        self.newest.push(newest_of(entries));
+        self.pages.push(page);
+        true
     }
 
     /// The greatest UID, or more while something is not tidied up.
@@ -75,26 +123,22 @@ impl Entries {
         if self.len > 0 && uid <= self.last_uid() {
             return false;
         }
-        let packed = Packed { uid, letter: entry.letter, state: 0 };
-        match (self.chunks.last_mut(), self.lasts.last_mut(), self.newest.last_mut()) {
-            (Some(chunk), Some(last), Some(newest)) if chunk.len() < CHUNK => {
-                chunk.push(packed);
+        match (self.pages.last_mut(), self.lasts.last_mut(), self.newest.last_mut()) {
+            (Some(page), Some(last), Some(newest)) if page.get().entries.len() < PAGE_ENTRIES => {
+                page.change().push(entry);
                 *last = uid;
                 *newest = entry.modseq.max(*newest);
             }
             _ => {
-                let mut chunk = Vec::with_capacity(if self.chunks.is_empty() { 4 } else { CHUNK });
-                chunk.push(packed);
-                self.chunks.push(chunk);
+                let first = if self.pages.is_empty() { 4 } else { PAGE_ENTRIES };
+                let mut page = EntryPage::with_room(first);
+                page.push(entry);
+                self.pages.push(Page::new(page));
                 self.lasts.push(uid);
                 self.newest.push(entry.modseq);
             }
         }
         self.len += 1;
-        let state = self.pack(uid, entry.flags, entry.modseq);
-        if let Some(packed) = self.chunks.last_mut().and_then(|chunk| chunk.last_mut()) {
-            packed.state = state;
-        }
         true
     }
 
@@ -105,41 +149,40 @@ impl Entries {
 
     /// The message with the smallest UID that is at least `uid`.
     pub(crate) fn at_or_after(&self, uid: Uid) -> Option<Entry> {
-        let mut chunks = self.chunks.get(self.chunk_of(uid.0)..)?.iter();
-        let found = chunks.find_map(|chunk| chunk.get(chunk.partition_point(|packed| packed.uid < uid.0)))?;
-        Some(self.unpack(*found))
+        let mut pages = self.pages.get(self.page_at(uid.0)..)?.iter().map(Page::get);
+        pages.find_map(|page| page.from(uid.0).first().map(|packed| page.unpack(*packed)))
     }
 
     /// The message with the smallest UID that is at least `uid` and whose MODSEQ is greater than `since`.
     pub(crate) fn next_changed(&self, since: Modseq, uid: Uid) -> Option<Entry> {
-        let from = self.chunk_of(uid.0);
-        let chunks = self.chunks.iter().zip(&self.newest).skip(from);
-        let mut changed = chunks.filter(|(_, newest)| **newest > since);
-        let found = changed.find_map(|(chunk, _)| {
-            let start = chunk.partition_point(|packed| packed.uid < uid.0);
-            chunk.get(start..)?.iter().find(|packed| modseq_of(packed) > since)
-        })?;
-        Some(self.unpack(*found))
+        let from = self.page_at(uid.0);
+        let pages = self.pages.iter().zip(&self.newest).skip(from);
+        let mut changed = pages.filter(|(_, newest)| **newest > since).map(|(page, _)| page.get());
+        changed.find_map(|page| {
+            let found = page.from(uid.0).iter().find(|packed| modseq_of(packed) > since)?;
+            Some(page.unpack(*found))
+        })
     }
 
     /// All messages in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Entry> + '_ {
-        self.chunks.iter().flatten().map(|packed| self.unpack(*packed))
+        self.pages.iter().flat_map(|page| page.get().iter())
     }
 
     /// The UIDs from `first` on, in order.
     pub(crate) fn uids(&self, first: Uid) -> impl Iterator<Item = u32> + '_ {
-        let chunks = self.chunks.get(self.chunk_of(first.0)..).unwrap_or_default();
-        let skip = chunks.first().map_or(0, |chunk| chunk.partition_point(|packed| packed.uid < first.0));
-        chunks.iter().flatten().skip(skip).map(|packed| packed.uid)
+        let pages = self.pages.get(self.page_at(first.0)..).unwrap_or_default();
+        pages.iter().flat_map(move |page| page.get().from(first.0)).map(|packed| packed.uid)
     }
 
     /// The messages from `first` to `last`.
     pub(crate) fn range(&self, first: Uid, last: Uid) -> impl Iterator<Item = Entry> + '_ {
-        let chunks = self.chunks.get(self.chunk_of(first.0)..).unwrap_or_default();
-        let skip = chunks.first().map_or(0, |chunk| chunk.partition_point(|packed| packed.uid < first.0));
-        let entries = chunks.iter().flatten().skip(skip);
-        entries.take_while(move |packed| packed.uid <= last.0).map(|packed| self.unpack(*packed))
+        let pages = self.pages.get(self.page_at(first.0)..).unwrap_or_default();
+        let entries = pages.iter().flat_map(move |page| {
+            let page = page.get();
+            page.from(first.0).iter().map(move |packed| (page, packed))
+        });
+        entries.take_while(move |(_, packed)| packed.uid <= last.0).map(|(page, packed)| page.unpack(*packed))
     }
 
     /// Changes the flags of the messages from `first` to `last`; those that really change get `modseq`.
@@ -150,109 +193,193 @@ impl Entries {
         modseq: Modseq,
         tally: &mut Tally,
     ) {
-        let from = self.chunk_of(first.0);
-        let plain = add.with(remove).0 & !INLINE == 0;
-        let rare = &mut self.rare;
-        for (chunk, newest) in self.chunks.iter_mut().zip(&mut self.newest).skip(from) {
-            let start = chunk.partition_point(|packed| packed.uid < first.0);
-            for packed in chunk.get_mut(start..).unwrap_or_default() {
-                if packed.uid > last.0 {
-                    return;
-                }
-                let old = flags_of(*packed, rare);
-                let new = old.without(remove).with(add);
-                if new == old {
-                    continue;
-                }
-                let low =
-                    if plain && packed.state & MORE == 0 { new.0 } else { low_flags(rare, packed.uid, new) };
-                packed.state = (modseq.0 << MODSEQ_SHIFT) | low;
-                *newest = modseq.max(*newest);
-                tally.note(old, new);
+        let from = self.page_at(first.0);
+        for (page, newest) in self.pages.iter_mut().zip(&mut self.newest).skip(from) {
+            let known = page.get();
+            let (start, end) = known.span(first.0, last.0);
+            if start == known.entries.len() {
+                continue;
             }
+            if start == end {
+                return;
+            }
+            let changes = |entry: Entry| entry.flags.without(remove).with(add) != entry.flags;
+            let Some(skip) = known.entries.get(start..end).and_then(|entries| {
+                entries.iter().position(|packed| changes(known.unpack(*packed)))
+            }) else {
+                continue;
+            };
+            page.change().set_flags(start + skip..end, (add, remove), modseq, tally);
+            *newest = modseq.max(*newest);
         }
     }
 
     /// Removes the messages from `first` to `last`, telling `gone` of each.
     pub(crate) fn remove(&mut self, first: Uid, last: Uid, mut gone: impl FnMut(Entry)) {
-        let from = self.chunk_of(first.0);
-        let rare = &mut self.rare;
-        let mut removed = 0;
-        for (chunk, newest) in self.chunks.iter_mut().zip(&mut self.newest).skip(from) {
-            if chunk.first().is_some_and(|packed| packed.uid > last.0) {
-                break;
-            }
-            let before = chunk.len();
-            chunk.retain(|packed| {
-                let stays = packed.uid < first.0 || packed.uid > last.0;
-                if !stays {
-                    gone(entry_of(*packed, flags_of(*packed, rare)));
-                    if packed.state & MORE != 0 {
-                        rare.remove(&packed.uid);
-                    }
+        let from = self.page_at(first.0);
+        for (page, newest) in self.pages.iter_mut().zip(&mut self.newest).skip(from) {
+            let (start, end) = page.get().span(first.0, last.0);
+            if start == end {
+                if start < page.get().entries.len() {
+                    break;
                 }
-                stays
-            });
-            if chunk.len() < before {
-                *newest = newest_of(chunk);
-                removed += before - chunk.len();
+                continue;
             }
+            let page = page.change();
+            for packed in page.entries.get(start..end).unwrap_or_default() {
+                gone(page.unpack(*packed));
+            }
+            page.entries.drain(start..end);
+            page.rare.retain(|(uid, _)| *uid < first.0 || *uid > last.0);
+            *newest = newest_of(&page.entries);
+            self.len -= (end - start) as u32;
         }
-        self.len -= removed as u32;
     }
 
-    /// Drops empty chunks and joins small neighbours; to be called after removals.
+    /// Drops empty pages and joins small neighbours; to be called after removals.
     pub(crate) fn tidy(&mut self) {
-        let mut kept: Vec<Vec<Packed>> = Vec::with_capacity(self.chunks.len());
+        let mut kept: Vec<Page<EntryPage>> = Vec::with_capacity(self.pages.len());
         let mut newest: Vec<Modseq> = Vec::with_capacity(self.newest.len());
-        for (mut chunk, modseq) in core::mem::take(&mut self.chunks).into_iter().zip(&self.newest) {
+        for (page, modseq) in core::mem::take(&mut self.pages).into_iter().zip(&self.newest) {
+            let len = page.get().entries.len();
             match (kept.last_mut(), newest.last_mut()) {
-                (Some(before), Some(newest)) if before.len() + chunk.len() <= CHUNK / 2 => {
-                    before.append(&mut chunk);
+                (Some(before), Some(newest)) if before.get().entries.len() + len <= PAGE_ENTRIES / 2 => {
+                    if len > 0 {
+                        before.change().append(page.get());
+                    }
+                    self.left.extend(page.home());
                     *newest = (*modseq).max(*newest);
                 }
-                _ if chunk.is_empty() => {}
+                _ if len == 0 => self.left.extend(page.home()),
                 _ => {
-                    kept.push(chunk);
+                    kept.push(page);
                     newest.push(*modseq);
                 }
             }
         }
         self.newest = newest;
-        self.lasts = kept.iter().filter_map(|chunk| chunk.last()).map(|packed| packed.uid).collect();
-        self.chunks = kept;
+        self.lasts =
+            kept.iter().filter_map(|page| page.get().entries.last()).map(|packed| packed.uid).collect();
+        self.pages = kept;
     }
 
-    /// Index of the first chunk that reaches `uid`.
-    fn chunk_of(&self, uid: u32) -> usize {
+    /// Index of the first page that reaches `uid`.
+    fn page_at(&self, uid: u32) -> usize {
         self.lasts.partition_point(|last| *last < uid)
     }
+}
 
-    fn pack(&mut self, uid: u32, flags: Flags, modseq: Modseq) -> u64 {
-        (modseq.0 << MODSEQ_SHIFT) | low_flags(&mut self.rare, uid, flags)
+impl EntryPage {
+    /// Its messages.
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = Entry> + '_ {
+        self.entries.iter().map(|packed| self.unpack(*packed))
+    }
+
+    /// An empty page with room for `count` messages.
+    pub(crate) fn with_room(count: usize) -> Self {
+        Self { entries: Vec::with_capacity(count.min(PAGE_ENTRIES)), rare: Vec::new() }
+    }
+
+    /// Leaves out the messages of which `stays` does not say that they stay.
+    pub(crate) fn keep(&mut self, mut stays: impl FnMut(Entry) -> bool) {
+        for at in (0..self.entries.len()).rev() {
+            let Some(packed) = self.entries.get(at).copied() else { continue };
+            if !stays(self.unpack(packed)) {
+                self.entries.remove(at);
+                self.rare.retain(|(uid, _)| *uid != packed.uid);
+            }
+        }
+    }
+
+    /// The UID of its first message.
+    pub(crate) fn first(&self) -> Option<Uid> {
+        self.entries.first().map(|packed| Uid(packed.uid))
+    }
+
+    /// Adds a message behind the others.
+    pub(crate) fn push(&mut self, entry: Entry) {
+        let state = (entry.modseq.0 << MODSEQ_SHIFT) | self.low_flags(entry.uid.0, entry.flags);
+        self.entries.push(Packed { uid: entry.uid.0, letter: entry.letter, state });
+    }
+
+    fn append(&mut self, other: &Self) {
+        self.entries.extend_from_slice(&other.entries);
+        self.rare.extend_from_slice(&other.rare);
+    }
+
+    /// The entries from a UID on.
+    fn from(&self, uid: u32) -> &[Packed] {
+        let start = self.entries.partition_point(|packed| packed.uid < uid);
+        self.entries.get(start..).unwrap_or_default()
+    }
+
+    /// Where the entries from `first` to `last` begin and end.
+    fn span(&self, first: u32, last: u32) -> (usize, usize) {
+        let start = self.entries.partition_point(|packed| packed.uid < first);
+        let end = self.entries.partition_point(|packed| packed.uid <= last);
+        (start, end.max(start))
+    }
+
+    fn set_flags(
+        &mut self,
+        range: core::ops::Range<usize>,
+        (add, remove): (Flags, Flags),
+        modseq: Modseq,
+        tally: &mut Tally,
+    ) {
+        let plain = add.with(remove).0 & !INLINE == 0;
+        for at in range {
+            let Some(packed) = self.entries.get(at).copied() else { return };
+            let old = self.flags_of(packed);
+            let new = old.without(remove).with(add);
+            if new == old {
+                continue;
+            }
+            let low =
+                if plain && packed.state & MORE == 0 { new.0 } else { self.low_flags(packed.uid, new) };
+            if let Some(packed) = self.entries.get_mut(at) {
+                packed.state = (modseq.0 << MODSEQ_SHIFT) | low;
+            }
+            tally.note(old, new);
+        }
+    }
+
+    /// The bits that stand in the entry of a message with these flags. Keeps `rare` in step.
+    fn low_flags(&mut self, uid: u32, flags: Flags) -> u64 {
+        let found = self.rare.binary_search_by_key(&uid, |(uid, _)| *uid);
+        if flags.0 & !INLINE == 0 {
+            if let Ok(at) = found {
+                self.rare.remove(at);
+            }
+            return flags.0;
+        }
+        match found {
+            Ok(at) => {
+                if let Some(known) = self.rare.get_mut(at) {
+                    known.1 = flags.0;
+                }
+            }
+            Err(at) => self.rare.insert(at, (uid, flags.0)),
+        }
+        (flags.0 & INLINE) | MORE
+    }
+
+    fn flags_of(&self, packed: Packed) -> Flags {
+        if packed.state & MORE == 0 {
+            return Flags(packed.state & INLINE);
+        }
+        let found = self.rare.binary_search_by_key(&packed.uid, |(uid, _)| *uid);
+        let flags = found.ok().and_then(|at| self.rare.get(at)).map(|(_, flags)| *flags);
+        Flags(flags.unwrap_or(packed.state & INLINE))
     }
 
     fn unpack(&self, packed: Packed) -> Entry {
-        entry_of(packed, flags_of(packed, &self.rare))
-    }
-}
-
-/// The bits that stand in the entry of a message with these flags. Keeps `rare` in step.
-fn low_flags(rare: &mut BTreeMap<u32, u64>, uid: u32, flags: Flags) -> u64 {
-    if flags.0 & !INLINE == 0 {
-        rare.remove(&uid);
-        flags.0
-    } else {
-        rare.insert(uid, flags.0);
-        (flags.0 & INLINE) | MORE
-    }
-}
-
-fn flags_of(packed: Packed, rare: &BTreeMap<u32, u64>) -> Flags {
-    if packed.state & MORE == 0 {
-        Flags(packed.state & INLINE)
-    } else {
-        Flags(rare.get(&packed.uid).copied().unwrap_or(packed.state & INLINE))
+        Entry {
+            uid: Uid(packed.uid),
+            letter: packed.letter,
+            flags: self.flags_of(packed),
+            modseq: modseq_of(&packed),
+        }
     }
 }
 
@@ -260,12 +387,8 @@ const fn modseq_of(packed: &Packed) -> Modseq {
     Modseq(packed.state >> MODSEQ_SHIFT)
 }
 
-fn newest_of(chunk: &[Packed]) -> Modseq {
-    chunk.iter().map(modseq_of).max().unwrap_or_default()
-}
-
-const fn entry_of(packed: Packed, flags: Flags) -> Entry {
-    Entry { uid: Uid(packed.uid), letter: packed.letter, flags, modseq: modseq_of(&packed) }
+fn newest_of(entries: &[Packed]) -> Modseq {
+    entries.iter().map(modseq_of).max().unwrap_or_default()
 }
 
 impl Tally {

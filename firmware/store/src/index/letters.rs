@@ -1,144 +1,414 @@
-//! The stored letters: where each one's commit stands, and what listings ask for. 24 bytes each.
+//! The stored letters: where each one's commit stands, and what listings ask for. 20 bytes each, in pages of 256.
+//!
+//! A letter is known by its slot. A new one takes the lowest slot that is free, so which one that is follows from
+//! which are in use, and replay finds the same.
 
-use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use mail::UnixTime;
 
+use super::page::Page;
 use crate::format::Place;
-use crate::limits::REFERENCES_MAX;
+use crate::limits::SEGMENTS_MAX;
+
+/// Slots of a page.
+pub(crate) const PAGE_SLOTS: usize = 256;
 
 /// What the index knows of a letter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Letter {
     /// Where its commit stands.
     pub(crate) place: Place,
+    /// About as much of that segment as the commit takes; see [`meta_bytes`].
+    pub(crate) meta_bytes: u32,
     pub(crate) size: u32,
-    /// The first segment with a part of its body, and how many body segments behind that one it may reach into.
-    pub(crate) body: Option<(u32, u32)>,
+    pub(crate) body: Body,
     pub(crate) received: UnixTime,
     pub(crate) zone_minutes: i16,
 }
 
-/// `place` in 52 bits (offsets are multiples of 8 below 2^23), the body's reach above; size; body; date; zone and
-/// references.
-#[derive(Clone, Copy, Debug)]
-struct Packed {
-    place: u64,
-    size: u32,
-    body: u32,
-    received: u32,
-    /// Zone in minutes in the upper 12 bits, references below.
-    rest: u32,
+/// Where a letter's body lies, and how much of each segment it keeps alive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// It has none, or none that is left.
+    None,
+    /// All in one segment: its index, and bytes, about; see [`body_bytes`].
+    One(u32, u32),
+    /// In several: index and bytes of each.
+    Many(Rc<[(u32, u32)]>),
 }
 
-const _: () = assert!(size_of::<Packed>() == 24);
+impl Body {
+    /// The segments with a part of it: index, and bytes.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let (one, many): (_, &[_]) = match self {
+            Self::None => (None, &[]),
+            Self::One(segment, bytes) => (Some((*segment, *bytes)), &[]),
+            Self::Many(parts) => (None, parts),
+        };
+        one.into_iter().chain(many.iter().copied())
+    }
+}
 
-const NO_BODY: u32 = u32::MAX;
-const REACH_SHIFT: u32 = 52;
-const REACH_MAX: u64 = (1 << (64 - REACH_SHIFT)) - 1;
+/// In steps of how many bytes the length of a commit is remembered.
+const META_STEP: u32 = 64;
+
+/// A commit's length as it is remembered: rounded, so that it is the same whenever it is asked for, and never 0.
+pub(crate) fn meta_bytes(span: u32) -> u32 {
+    span.div_ceil(META_STEP).clamp(1, u8::MAX.into()) * META_STEP
+}
+
+/// The length of a body that lies in one segment as it is remembered: in parts of the letter's size. Never 0.
+pub(crate) fn body_bytes(size: u32, bytes: u32) -> u32 {
+    share_bytes(size, share_of(size, bytes))
+}
+
+/// Frames can make a body a little longer than the letter is.
+const SHARE_WHOLE: u64 = 240;
+
+fn share_of(size: u32, bytes: u32) -> u8 {
+    let share = (u64::from(bytes) * SHARE_WHOLE).div_ceil(u64::from(size.max(1)));
+    share.clamp(1, u8::MAX.into()) as u8
+}
+
+const fn share_bytes(size: u32, share: u8) -> u32 {
+    let bytes = size as u64 * share as u64 / SHARE_WHOLE;
+    if bytes == 0 { 1 } else { bytes as u32 }
+}
+
+/// Bits, from the lowest. 0: place (40, of which 20 for the offset in steps of 8); 1: size, date; 2: segment of the
+/// body (20), zone in quarters of an hour (7), share of the body (8), length of the commit (8), references (9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Packed([u32; 5]);
+
+const _: () = assert!(size_of::<Packed>() == 20);
+
 const OFFSET_BITS: u32 = 20;
-const ZONE_SHIFT: u32 = 20;
+const SEGMENT_BITS: u32 = 20;
+/// The letter has no body.
+const NO_BODY: u32 = (1 << SEGMENT_BITS) - 1;
+/// The body's segments stand with what is odd.
+const MANY: u32 = NO_BODY - 1;
+const ZONE_STEP: i32 = 15;
 /// What is added to a zone to make it positive.
-const ZONE_BIAS: i32 = 2048;
+const ZONE_BIAS: i32 = 64 * ZONE_STEP;
+/// So many references, or more: they stand with what is odd.
+const REFERENCES_ODD: u32 = (1 << 9) - 1;
+
+const _: () = assert!(SEGMENTS_MAX < MANY);
+
+const VACANT: Packed = Packed([u32::MAX; 5]);
+
+/// What does not fit a packed letter.
+#[derive(Clone, Debug, Default)]
+struct Odd {
+    slot: u8,
+    /// Date before 1970 or after 2106, or zone not in quarters of an hour.
+    date: Option<(i64, i16)>,
+    parts: Option<Rc<[(u32, u32)]>>,
+    references: Option<u32>,
+}
+
+impl Odd {
+    const fn is_empty(&self) -> bool {
+        self.date.is_none() && self.parts.is_none() && self.references.is_none()
+    }
+}
+
+/// 256 slots.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LetterPage {
+    slots: Vec<Packed>,
+    /// By slot.
+    odd: Vec<Odd>,
+    /// How many are in use.
+    used: u16,
+}
+
+impl LetterPage {
+    /// The letter in a slot of this page.
+    pub(crate) fn get(&self, slot: u8) -> Option<Letter> {
+        let packed = self.slots.get(usize::from(slot)).filter(|packed| **packed != VACANT)?;
+        let mut letter = unpack(packed);
+        if let Some(odd) = self.odd(slot) {
+            if let Some((received, zone)) = odd.date {
+                (letter.received, letter.zone_minutes) = (UnixTime(received), zone);
+            }
+            if let Some(parts) = &odd.parts {
+                letter.body = Body::Many(Rc::clone(parts));
+            }
+        }
+        Some(letter)
+    }
+
+    /// The letters of this page with their slots.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u8, Letter)> + '_ {
+        (0..=u8::MAX).take(self.slots.len()).filter_map(|slot| Some((slot, self.get(slot)?)))
+    }
+
+    /// How many slots there are, up to the last one that was ever used.
+    pub(crate) const fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    fn holds(&self, slot: u8) -> bool {
+        self.slots.get(usize::from(slot)).is_some_and(|packed| *packed != VACANT)
+    }
+
+    fn odd(&self, slot: u8) -> Option<&Odd> {
+        let at = self.odd.binary_search_by_key(&slot, |odd| odd.slot).ok()?;
+        self.odd.get(at)
+    }
+
+    /// Changes what is odd about a letter.
+    fn set_odd(&mut self, slot: u8, change: impl FnOnce(&mut Odd)) {
+        let found = self.odd.binary_search_by_key(&slot, |odd| odd.slot);
+        let at = found.unwrap_or_else(|at| {
+            self.odd.insert(at, Odd { slot, ..Odd::default() });
+            at
+        });
+        let Some(odd) = self.odd.get_mut(at) else { return };
+        change(odd);
+        if odd.is_empty() {
+            self.odd.remove(at);
+        }
+    }
+
+    /// Puts a letter into a slot, with `references` to it.
+    pub(crate) fn put(&mut self, slot: u8, letter: &Letter, references: u32) {
+        let at = usize::from(slot);
+        if self.slots.len() <= at {
+            // A page that has begun to fill up will be full: no memory is moved then.
+            if at >= PAGE_SLOTS / 8 {
+                self.slots.reserve_exact(PAGE_SLOTS - self.slots.len());
+            }
+            self.slots.resize(at + 1, VACANT);
+        }
+        let Some(place) = self.slots.get_mut(at) else { return };
+        self.used += u16::from(*place == VACANT);
+        *place = pack(letter, references);
+        let plain = unpack(place);
+        let even = (plain.received, plain.zone_minutes) == (letter.received, letter.zone_minutes);
+        self.set_odd(slot, |odd| {
+            odd.date = (!even).then_some((letter.received.0, letter.zone_minutes));
+            odd.parts = if let Body::Many(parts) = &letter.body { Some(Rc::clone(parts)) } else { None };
+            odd.references = (references >= REFERENCES_ODD).then_some(references);
+        });
+    }
+
+    fn references(&self, slot: u8) -> u32 {
+        match self.slots.get(usize::from(slot)) {
+            None | Some(&VACANT) => 0,
+            Some(packed) if packed.references() < REFERENCES_ODD => packed.references(),
+            Some(_) => self.odd(slot).and_then(|odd| odd.references).unwrap_or(REFERENCES_ODD),
+        }
+    }
+
+    fn set_references(&mut self, slot: u8, references: u32) {
+        let Some(packed) = self.slots.get_mut(usize::from(slot)) else { return };
+        let was_odd = packed.references() == REFERENCES_ODD;
+        packed.set_references(references);
+        if was_odd || references >= REFERENCES_ODD {
+            self.set_odd(slot, |odd| odd.references = (references >= REFERENCES_ODD).then_some(references));
+        }
+    }
+
+    fn clear(&mut self, slot: u8) {
+        if let Some(packed) = self.slots.get_mut(usize::from(slot)) {
+            self.used -= u16::from(*packed != VACANT);
+            *packed = VACANT;
+        }
+        self.odd.retain(|odd| odd.slot != slot);
+    }
+
+    fn vacancy(&self) -> Option<u8> {
+        let slots = self.slots.len();
+        if usize::from(self.used) == slots {
+            return (slots < PAGE_SLOTS).then_some(slots as u8);
+        }
+        self.slots.iter().position(|packed| *packed == VACANT).map(|slot| slot as u8)
+    }
+}
 
 /// All letters.
 #[derive(Debug, Default)]
 pub(crate) struct Letters {
-    slots: Vec<Packed>,
-    free: Vec<u32>,
-    /// Dates before 1970 and after 2106, and zones beyond what a day allows: by slot.
-    odd: BTreeMap<u32, (i64, i16)>,
+    pages: Vec<Page<LetterPage>>,
+    count: usize,
+    /// No page before this one has a free slot.
+    hint: usize,
+}
+
+/// Page and slot in it.
+const fn split(slot: u32) -> (usize, u8) {
+    ((slot / PAGE_SLOTS as u32) as usize, (slot % PAGE_SLOTS as u32) as u8)
 }
 
 impl Letters {
     /// How many there are.
     pub(crate) const fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.count
+    }
+
+    /// The pages, in the order of their slots.
+    pub(crate) fn pages(&self) -> &[Page<LetterPage>] {
+        &self.pages
+    }
+
+    pub(crate) fn pages_mut(&mut self) -> &mut [Page<LetterPage>] {
+        &mut self.pages
+    }
+
+    /// Adds a page that was read; the letters in it have no references yet.
+    pub(crate) fn push_page(&mut self, page: Page<LetterPage>) {
+        self.count += usize::from(page.get().used);
+        self.pages.push(page);
+    }
+
+    /// The first slot of the page that is added next.
+    pub(crate) fn next_page_slot(&self) -> u32 {
+        (self.pages.len() * PAGE_SLOTS) as u32
+    }
+
+    /// Adds a page in the place of one that could not be read, so that the slots behind it keep their numbers.
+    pub(crate) fn push_lost_page(&mut self) {
+        self.pages.push(Page::new(LetterPage::default()));
     }
 
     /// Adds a letter with no reference yet.
-    pub(crate) fn insert(&mut self, letter: Letter) -> u32 {
-        let packed = pack(&letter);
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                if let Some(place) = self.slots.get_mut(slot as usize) {
-                    *place = packed;
-                }
-                slot
-            }
-            None => {
-                self.slots.push(packed);
-                (self.slots.len() - 1) as u32
-            }
-        };
-        if unpack(&packed).received != letter.received || unpack(&packed).zone_minutes != letter.zone_minutes
-        {
-            self.odd.insert(slot, (letter.received.0, letter.zone_minutes));
+    pub(crate) fn insert(&mut self, letter: &Letter) -> u32 {
+        while self.pages.get(self.hint).is_some_and(|page| page.get().vacancy().is_none()) {
+            self.hint += 1;
         }
-        slot
+        if self.hint >= self.pages.len() {
+            self.pages.push(Page::new(LetterPage::default()));
+        }
+        self.count += 1;
+        let Some(page) = self.pages.get_mut(self.hint) else { return u32::MAX };
+        let slot = page.get().vacancy().unwrap_or(u8::MAX);
+        page.change().put(slot, letter, 0);
+        self.hint as u32 * PAGE_SLOTS as u32 + u32::from(slot)
     }
 
     /// What is known of a letter.
     pub(crate) fn get(&self, slot: u32) -> Option<Letter> {
-        let mut letter = unpack(self.slots.get(slot as usize)?);
-        if let Some((received, zone)) = self.odd.get(&slot) {
-            (letter.received, letter.zone_minutes) = (UnixTime(*received), *zone);
+        let (page, slot) = split(slot);
+        self.pages.get(page)?.get().get(slot)
+    }
+
+    /// The slot of the letter whose commit stands at `place`, which is `slot` unless something was lost before; with
+    /// `anywhere` it is looked for.
+    pub(crate) fn slot_of(&self, slot: u32, place: Place, anywhere: bool) -> Option<u32> {
+        let stands = |slot: u32| self.get(slot).is_some_and(|letter| letter.place == place);
+        if stands(slot) || !anywhere {
+            return Some(slot).filter(|slot| stands(*slot));
         }
-        Some(letter)
+        (0..(self.pages.len() * PAGE_SLOTS) as u32).find(|slot| stands(*slot))
     }
 
     /// Its size alone.
     pub(crate) fn size(&self, slot: u32) -> u64 {
-        self.slots.get(slot as usize).map_or(0, |packed| u64::from(packed.size))
+        let (page, slot) = split(slot);
+        let packed = self.pages.get(page).and_then(|page| page.get().slots.get(usize::from(slot)));
+        packed.filter(|packed| **packed != VACANT).map_or(0, |packed| u64::from(packed.0[1]))
     }
 
-    /// Counts a reference. Says whether there was room for one more.
+    /// Puts a letter that was moved into the place of what it was.
+    pub(crate) fn replace(&mut self, slot: u32, letter: &Letter) {
+        let (page, slot) = split(slot);
+        if let Some(page) = self.pages.get_mut(page).filter(|page| page.get().holds(slot)) {
+            let references = page.get().references(slot);
+            page.change().put(slot, letter, references);
+        }
+    }
+
+    /// Counts a reference. Says whether the letter is there and there was room for one more. References follow from
+    /// the entries, so they are not a change of the page.
     pub(crate) fn refer(&mut self, slot: u32) -> bool {
-        let Some(packed) = self.slots.get_mut(slot as usize) else { return false };
-        let room = packed.rest & REFERENCES_MAX < REFERENCES_MAX;
-        packed.rest += u32::from(room);
-        room
+        let (page, slot) = split(slot);
+        let Some(page) = self.pages.get_mut(page).filter(|page| page.get().holds(slot)) else {
+            return false;
+        };
+        let references = page.get().references(slot);
+        let Some(more) = references.checked_add(1) else { return false };
+        page.change_quietly().set_references(slot, more);
+        true
     }
 
     /// Drops a letter that nothing refers to, or one reference; returns the letter when none is left.
     pub(crate) fn release(&mut self, slot: u32) -> Option<Letter> {
-        let packed = self.slots.get_mut(slot as usize)?;
-        if packed.rest & REFERENCES_MAX > 1 {
-            packed.rest -= 1;
+        let (at, slot) = split(slot);
+        let page = self.pages.get_mut(at)?;
+        let references = page.get().references(slot);
+        if references > 1 {
+            page.change_quietly().set_references(slot, references - 1);
             return None;
         }
-        let letter = self.get(slot);
-        self.odd.remove(&slot);
-        self.free.push(slot);
-        letter
+        let letter = page.get().get(slot)?;
+        page.change().clear(slot);
+        self.count -= 1;
+        self.hint = self.hint.min(at);
+        Some(letter)
+    }
+
+    /// Letters that nothing refers to, by slot: what damage to the entries leaves behind.
+    pub(crate) fn unreferred(&self) -> impl Iterator<Item = u32> + '_ {
+        let slots = (0_u32..).zip(&self.pages).flat_map(|(at, page)| {
+            let page = page.get();
+            let slots = (0..=u8::MAX).take(page.len());
+            slots
+                .filter(move |slot| page.references(*slot) == 0 && page.holds(*slot))
+                .map(move |slot| at * PAGE_SLOTS as u32 + u32::from(slot))
+        });
+        slots
     }
 }
 
-fn pack(letter: &Letter) -> Packed {
-    let (body, reach) = letter.body.unwrap_or((NO_BODY, 0));
+impl Packed {
+    const fn references(self) -> u32 {
+        self.0[4] & REFERENCES_ODD
+    }
+
+    fn set_references(&mut self, references: u32) {
+        self.0[4] = (self.0[4] & !REFERENCES_ODD) | references.min(REFERENCES_ODD);
+    }
+}
+
+fn pack(letter: &Letter, references: u32) -> Packed {
     let place = (u64::from(letter.place.segment) << OFFSET_BITS) | u64::from(letter.place.offset / 8);
-    let zone = i32::from(letter.zone_minutes).clamp(-ZONE_BIAS, ZONE_BIAS - 1) + ZONE_BIAS;
-    Packed {
-        place: place | (u64::from(reach).min(REACH_MAX) << REACH_SHIFT),
-        size: letter.size,
-        body,
-        received: letter.received.0.clamp(0, u32::MAX.into()) as u32,
-        rest: zone.cast_unsigned() << ZONE_SHIFT,
-    }
+    let (segment, share) = match letter.body {
+        Body::None => (NO_BODY, 0),
+        Body::One(segment, bytes) => (segment, share_of(letter.size, bytes)),
+        Body::Many(_) => (MANY, 0),
+    };
+    let zone = (i32::from(letter.zone_minutes) + ZONE_BIAS).clamp(0, 127 * ZONE_STEP) / ZONE_STEP;
+    let meta = (letter.meta_bytes / META_STEP).min(u8::MAX.into());
+    Packed([
+        place as u32,
+        letter.size,
+        letter.received.0.clamp(0, u32::MAX.into()) as u32,
+        (place >> 32) as u32 | (segment << 8),
+        (zone.cast_unsigned() << 25)
+            | (u32::from(share) << 17)
+            | (meta << 9)
+            | references.min(REFERENCES_ODD),
+    ])
 }
 
-const fn unpack(packed: &Packed) -> Letter {
-    let place = packed.place & ((1 << REACH_SHIFT) - 1);
-    let reach = (packed.place >> REACH_SHIFT) as u32;
+fn unpack(packed: &Packed) -> Letter {
+    let [low, size, received, middle, rest] = packed.0;
+    let place = u64::from(low) | (u64::from(middle & 0xFF) << 32);
+    let (segment, share) = (middle >> 8 & NO_BODY, (rest >> 17) as u8);
     Letter {
         place: Place {
             segment: (place >> OFFSET_BITS) as u32,
             offset: (place & ((1 << OFFSET_BITS) - 1)) as u32 * 8,
         },
-        size: packed.size,
-        body: if packed.body == NO_BODY { None } else { Some((packed.body, reach)) },
-        received: UnixTime(packed.received as i64),
-        zone_minutes: ((packed.rest >> ZONE_SHIFT).cast_signed() - ZONE_BIAS) as i16,
+        meta_bytes: (rest >> 9 & 0xFF) * META_STEP,
+        size,
+        body: if segment >= MANY { Body::None } else { Body::One(segment, share_bytes(size, share)) },
+        received: UnixTime(received.into()),
+        zone_minutes: ((rest >> 25).cast_signed() * ZONE_STEP - ZONE_BIAS) as i16,
     }
 }

@@ -76,11 +76,16 @@ impl Mailbox {
         }
         self.uid_next = entry.uid.0.saturating_add(1);
         self.uid_pending = self.uid_pending.max(self.uid_next);
+        self.count(&entry, size);
+        self.touch(entry.modseq);
+        true
+    }
+
+    /// Counts a message of `size` bytes in.
+    pub(crate) fn count(&mut self, entry: &Entry, size: u64) {
         self.bytes += size;
         self.unseen += u32::from(!entry.flags.contains(Flags::SEEN));
         self.deleted += u32::from(entry.flags.contains(Flags::DELETED));
-        self.touch(entry.modseq);
-        true
     }
 
     /// Changes flags from `first` to `last`; see [`Entries::set_flags`].

@@ -9,7 +9,7 @@ use mail::{MailboxName, Modseq, Receipt, Refusal, SpecialUse};
 use super::account::levels;
 use super::apply::Applied;
 use super::mailbox::{Mailbox, special_use_from};
-use super::{State, release};
+use super::{State, leave, release};
 use crate::format::code::take;
 use crate::format::records::{MailboxCreate, MailboxDelete, MailboxRename, NewMailboxes};
 use crate::segments::Segments;
@@ -91,6 +91,7 @@ impl State {
         for entry in mailbox.entries.iter() {
             release(&mut self.letters, segments, entry.letter);
         }
+        leave(segments, mailbox.entries.homes());
         if let Some(account) = self.accounts.get_mut(&mailbox.account) {
             account.mailboxes.remove(&mailbox.name);
         }
@@ -171,7 +172,8 @@ impl State {
     /// Makes sure that a mailbox is there whose own records were lost to damage, so that its letters are not. Does
     /// nothing for mailboxes that someone deleted, and nothing in a log that is whole.
     pub(super) fn rescue_mailbox(&mut self, account: u32, id: u32) {
-        let lost = |rescue: &super::Rescue| rescue.damaged && !rescue.deleted.contains(&id);
+        let lost =
+            |rescue: &super::Rescue| rescue.damaged && id >= rescue.below && !rescue.deleted.contains(&id);
         if self.mailboxes.contains_key(&id) || !self.rescue.as_ref().is_some_and(lost) {
             return;
         }

@@ -6,11 +6,12 @@ use mail::{Flags, Modseq, Receipt, Refusal, Uid, UidSet, UidValidity, UnixTime};
 
 use super::apply::Applied;
 use super::entries::Entry;
-use super::letters::Letter;
-use super::{State, count, release};
+use super::letters::{Body, Letter, body_bytes, meta_bytes};
+use super::{State, keep, leave, let_go, release};
 use crate::format::Place;
 use crate::format::code::take;
-use crate::format::records::{Commit, CommitView, Delivery, Expunge, Flagging, Recent, Transfer, uid_ranges};
+use crate::format::frame::{self, FRAME_BYTES};
+use crate::format::records::{CommitView, MovedView, Delivery, Expunge, Flagging, Recent, Transfer, uid_ranges};
 use crate::segments::Segments;
 
 impl State {
@@ -19,10 +20,9 @@ impl State {
         let commit = &view.commit;
         let modseq = self.saw_modseq(commit.modseq);
         self.next.letter = self.next.letter.max(commit.letter.saturating_add(1));
-        let slot = self.letters.insert(letter_of(segments, &view, commit, place));
-        if let Some(letter) = self.letters.get(slot) {
-            count(segments, &letter, 1);
-        }
+        let letter = letter_of(segments, &view, place, payload.len());
+        let slot = self.letters.insert(&letter);
+        keep(segments, &letter);
         let mut first = None;
         for delivery in view.deliveries() {
             if let Some(uid_validity) = self.deliver(&delivery, slot, commit.size, modseq) {
@@ -34,6 +34,23 @@ impl State {
             return Err(Refusal::NoSuchMailbox);
         };
         Ok(Receipt { uid_validity, source: UidSet::new(), destination: UidSet::range(uid, uid) })
+    }
+
+    /// A letter stands elsewhere from now on. If it is gone meanwhile, so is what was moved.
+    pub(super) fn apply_moved(&mut self, segments: &mut Segments, payload: &[u8], place: Place) -> Applied {
+        let view = MovedView::parse(payload).ok_or(Refusal::NotDurable)?;
+        let from = view.moved.from;
+        let from = segments.find(from.seq).map(|segment| Place { segment, offset: from.offset });
+        let damaged = self.rescue.as_ref().is_some_and(|rescue| rescue.damaged);
+        let slot = from.and_then(|from| self.letters.slot_of(view.moved.slot, from, damaged));
+        let Some((slot, old)) = slot.and_then(|slot| Some((slot, self.letters.get(slot)?))) else {
+            return Ok(Receipt::default());
+        };
+        let new = letter_of(segments, &view.commit, place, payload.len());
+        keep(segments, &new);
+        let_go(segments, &old);
+        self.letters.replace(slot, &new);
+        Ok(Receipt::default())
     }
 
     fn deliver(&mut self, to: &Delivery, letter: u32, size: u64, modseq: Modseq) -> Option<UidValidity> {
@@ -87,6 +104,7 @@ impl State {
                 from.remove(first, last, |entry| letters.size(entry.letter));
             }
             from.entries.tidy();
+            leave(segments, from.entries.take_left());
             from.touch_removed(modseq);
             let moved = before - from.bytes;
             self.use_bytes(account, 0, moved);
@@ -170,6 +188,7 @@ impl State {
             mailbox.remove(first, last, |entry| release(letters, segments, entry.letter));
         }
         mailbox.entries.tidy();
+        leave(segments, mailbox.entries.take_left());
         mailbox.touch_removed(modseq);
         let less = before - mailbox.bytes;
         self.use_bytes(account, 0, less);
@@ -186,17 +205,34 @@ impl State {
     }
 }
 
-fn letter_of(segments: &Segments, view: &CommitView<'_>, commit: &Commit<'_>, place: Place) -> Letter {
-    let mut extents = view.extents();
-    let body = extents.next().and_then(|first| {
-        let last = extents.last().unwrap_or(first);
-        segments.span(first.seq, last.seq)
-    });
+/// What the index keeps of a commit whose record of `len` bytes stands at `place`.
+fn letter_of(segments: &Segments, view: &CommitView<'_>, place: Place, len: usize) -> Letter {
+    let commit = &view.commit;
+    let size = u32::try_from(commit.size).unwrap_or(u32::MAX);
     Letter {
         place,
-        size: u32::try_from(commit.size).unwrap_or(u32::MAX),
-        body,
+        meta_bytes: meta_bytes(frame::align(FRAME_BYTES + len) as u32),
+        size,
+        body: body_of(segments, view, size),
         received: UnixTime(commit.received),
         zone_minutes: commit.zone,
+    }
+}
+
+/// The segments that hold a body. Those that are no more are left out: at a replay, what comes later in the log has
+/// moved the letter out of them, or removed it.
+pub(super) fn body_of(segments: &Segments, view: &CommitView<'_>, size: u32) -> Body {
+    let mut parts: Vec<(u32, u32)> = Vec::new();
+    for extent in view.extents() {
+        let Some(segment) = segments.find(extent.seq) else { continue };
+        match parts.iter_mut().find(|part| part.0 == segment) {
+            Some(part) => part.1 = part.1.saturating_add(extent.span()),
+            None => parts.push((segment, extent.span())),
+        }
+    }
+    match *parts.as_slice() {
+        [] => Body::None,
+        [(segment, bytes)] => Body::One(segment, body_bytes(size, bytes)),
+        _ => Body::Many(parts.into()),
     }
 }

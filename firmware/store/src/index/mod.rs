@@ -11,6 +11,8 @@ mod letters;
 mod mailbox;
 mod mailboxes;
 mod messages;
+mod page;
+mod rows;
 mod secret;
 
 #[cfg(test)]
@@ -24,9 +26,10 @@ use mail::{MailboxId, Modseq};
 
 pub(crate) use account::{Account, FIRST_MAILBOXES};
 pub(crate) use directory::{Directory, lower};
-pub(crate) use entries::Entry;
-pub(crate) use letters::{Letter, Letters};
+pub(crate) use entries::{Entry, EntryPage};
+pub(crate) use letters::{Letter, LetterPage, Letters};
 pub(crate) use mailbox::{Mailbox, special_use_code};
+pub(crate) use page::Home;
 pub(crate) use secret::Secret;
 
 use crate::format::records::NewMailboxes;
@@ -63,6 +66,8 @@ pub(crate) struct State {
 pub(crate) struct Rescue {
     /// Mailboxes that are gone because someone deleted them.
     deleted: BTreeSet<u32>,
+    /// So are those with numbers below this that the checkpoint does not have.
+    pub(crate) below: u32,
     /// Something was lost before the present record.
     pub(crate) damaged: bool,
 }
@@ -164,15 +169,24 @@ impl State {
 fn release(letters: &mut Letters, segments: &mut Segments, slot: u32) -> u64 {
     let size = letters.size(slot);
     if let Some(letter) = letters.release(slot) {
-        count(segments, &letter, -1);
+        let_go(segments, &letter);
     }
     size
 }
 
-/// Counts a letter in or out of the segments that it keeps alive.
-fn count(segments: &mut Segments, letter: &Letter, change: i32) {
-    segments.count_meta(letter.place.segment, change);
-    if let Some((first, more)) = letter.body {
-        segments.count_body(first, more, change);
-    }
+/// Counts a letter in the segments that it keeps alive.
+fn keep(segments: &mut Segments, letter: &Letter) {
+    segments.keep(letter.place.segment, letter.meta_bytes);
+    letter.body.parts().for_each(|(segment, bytes)| segments.keep(segment, bytes));
+}
+
+/// Counts a letter out of the segments that it kept alive.
+fn let_go(segments: &mut Segments, letter: &Letter) {
+    segments.let_go(letter.place.segment, letter.meta_bytes);
+    letter.body.parts().for_each(|(segment, bytes)| segments.let_go(segment, bytes));
+}
+
+/// Counts pages that are no more out of their segments.
+fn leave(segments: &mut Segments, homes: impl IntoIterator<Item = Home>) {
+    homes.into_iter().for_each(|home| segments.let_go(home.segment, home.span));
 }

@@ -1,6 +1,6 @@
 //! The index on its own: entries and letters against plain maps, and records with any numbers.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use mail::{Flags, Modseq, Uid, UnixTime};
@@ -8,11 +8,20 @@ use proptest::prelude::*;
 
 use super::account::levels;
 use super::entries::{Entries, Entry, Tally};
-use super::letters::{Letter, Letters};
+use super::letters::{Body, Letter, Letters, body_bytes, meta_bytes};
 use super::{Rescue, State};
 use crate::format::Place;
 use crate::format::frame::kind;
 use crate::segments::Segments;
+
+const LETTER: Letter = Letter {
+    place: Place { segment: 3, offset: 64 },
+    meta_bytes: 64,
+    size: 100,
+    body: Body::None,
+    received: UnixTime(9),
+    zone_minutes: 540,
+};
 
 fn entry(uid: u32, flags: u64) -> Entry {
     Entry { uid: Uid(uid), letter: uid * 2, flags: Flags(flags), modseq: Modseq(u64::from(uid)) }
@@ -137,21 +146,56 @@ proptest! {
     #[test]
     fn letters_keep_what_they_are_given(
         segment in 0..1_000_000_u32, offset in 0..(8_u32 << 20) / 8, size in any::<u32>(),
-        body in prop::option::of((0..1_000_000_u32, 0..4096_u32)), received in any::<i64>(), zone in any::<i16>(),
+        parts in prop::collection::vec((0..1_000_000_u32, any::<u32>()), 0..4), span in any::<u32>(),
+        received in any::<i64>(), zone in any::<i16>(), references in 1..1200_u32,
     ) {
         let letter = Letter {
-            place: Place { segment, offset: offset * 8 }, size, body, received: UnixTime(received), zone_minutes: zone,
+            place: Place { segment, offset: offset * 8 },
+            meta_bytes: meta_bytes(span),
+            size,
+            body: match *parts.as_slice() {
+                [] => Body::None,
+                [(segment, bytes)] => Body::One(segment, body_bytes(size, bytes)),
+                _ => Body::Many(parts.into()),
+            },
+            received: UnixTime(received),
+            zone_minutes: zone,
         };
         let mut letters = Letters::default();
-        let slot = letters.insert(letter);
-        prop_assert_eq!(letters.get(slot), Some(letter));
-        prop_assert!(letters.refer(slot) && letters.refer(slot));
-        prop_assert_eq!(letters.release(slot), None);
-        prop_assert_eq!(letters.release(slot), Some(letter));
+        let slot = letters.insert(&letter);
+        prop_assert_eq!(letters.get(slot), Some(letter.clone()));
+        for _ in 0..references {
+            prop_assert!(letters.refer(slot));
+        }
+        letters.replace(slot, &letter);
+        for _ in 1..references {
+            prop_assert_eq!(letters.release(slot), None);
+        }
+        prop_assert_eq!(letters.release(slot), Some(letter.clone()));
         prop_assert_eq!(letters.len(), 0);
         let other = Letter { received: UnixTime(5), zone_minutes: 0, ..letter };
-        prop_assert_eq!(letters.insert(other), slot, "its slot is used again");
+        prop_assert_eq!(letters.insert(&other), slot, "its slot is used again");
         prop_assert_eq!(letters.get(slot), Some(other));
+    }
+
+    #[test]
+    fn new_letters_take_the_lowest_free_slot(ops in prop::collection::vec(prop::option::of(0..1000_usize), 1..900)) {
+        let (mut letters, mut used) = (Letters::default(), BTreeSet::new());
+        for op in ops {
+            match op {
+                Some(which) if !used.is_empty() => {
+                    let slot = used.iter().nth(which % used.len()).copied().unwrap();
+                    used.remove(&slot);
+                    prop_assert!(letters.release(slot).is_some());
+                }
+                _ => {
+                    let free = (0..).find(|slot| !used.contains(slot)).unwrap();
+                    prop_assert_eq!(letters.insert(&LETTER), free);
+                    used.insert(free);
+                }
+            }
+            prop_assert_eq!(letters.len(), used.len());
+        }
     }
 
     #[test]
@@ -168,8 +212,7 @@ proptest! {
 }
 
 #[test]
-fn a_message_costs_forty_bytes() {
-    // 16 for the entry, 24 for the letter; the vectors' slack comes on top.
+fn what_is_left_of_many_messages_is_tidied_up() {
     let mut entries = Entries::default();
     for uid in 1..=10_000 {
         entries.push(entry(uid, 0b1_0101));

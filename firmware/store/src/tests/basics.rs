@@ -284,7 +284,8 @@ fn mounting_says_what_is_wrong_with_a_device() {
     assert_eq!(Store::format(tiny, &OPTIONS).map(|_| ()).err(), Some(MountError::TooSmall));
     for error in [
         MountError::NotAStore,
-        MountError::Newer { version: 9 },
+        MountError::OtherFormat { version: 9 },
+        MountError::OtherFormat { version: 1 },
         MountError::CutShort { store: 2, device: 1 },
         MountError::OtherGeometry,
         MountError::TooSmall,
@@ -328,7 +329,12 @@ fn a_device_cut_short_is_refused_and_one_that_has_grown_is_used() {
 }
 
 #[test]
-fn a_store_of_a_later_version_is_left_alone() {
+fn a_store_of_another_version_is_left_alone() {
+    refuse_version(1);
+    refuse_version(3);
+}
+
+fn refuse_version(version: u16) {
     use flash::Flash as _;
     let mut device = close(office(32));
     let mut newer = Simulator::new(geometry(32));
@@ -336,7 +342,7 @@ fn a_store_of_a_later_version_is_left_alone() {
         let mut bytes = [0; 256];
         device.read(place, &mut bytes).unwrap();
         if bytes.starts_with(b"Tegami\r\n") {
-            bytes[12..14].copy_from_slice(&2_u16.to_le_bytes());
+            bytes[12..14].copy_from_slice(&version.to_le_bytes());
             bytes[8..12].fill(0);
             let crc = crc32c::crc32c(&bytes);
             bytes[8..12].copy_from_slice(&crc.to_le_bytes());
@@ -346,7 +352,7 @@ fn a_store_of_a_later_version_is_left_alone() {
         }
     }
     let refused = Store::mount(Direct::new(newer), MountOptions::default()).map(|_| ());
-    assert_eq!(refused, Err(MountError::Newer { version: 2 }));
+    assert_eq!(refused, Err(MountError::OtherFormat { version }));
 }
 
 #[test]

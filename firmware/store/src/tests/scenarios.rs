@@ -257,4 +257,61 @@ scenarios! {
         }
         Ok(())
     };
+    checkpoint_while_delivering, five, false, |world| {
+        world.mount()?;
+        world.deliver(&[ALICE_TO], 3000)?;
+        world.checkpoint();
+        world.deliver(&[ALICE_TO, BOB_TO], 5000)?;
+        world.sync()?;
+        world.deliver(&[ALICE_TO], 700)?;
+        world.sync()
+    };
+    checkpoints_and_changes, five, false, |world| {
+        world.mount()?;
+        world.checkpoint();
+        world.flag(&[1, 2], Flags::SEEN, Flags::NONE)?;
+        world.shift(&[3], "Archive")?;
+        world.sync()?;
+        world.expunge(&[1])?;
+        world.checkpoint();
+        world.append(ALICE, "Archive", 400)?;
+        world.change(|store| store.delete_mailbox(ALICE, &name("Trash")))?;
+        world.sync()?;
+        world.copy(&[2], "Archive")?;
+        world.checkpoint();
+        world.change(|store| store.rename_mailbox(ALICE, &name("INBOX"), &name("Before")))?;
+        world.sync()?;
+        world.deliver(&[ALICE_TO], 300)?;
+        world.sync()
+    };
+    checkpoints_and_lives, five, false, |world| {
+        world.mount()?;
+        world.deliver(&[ALICE_TO], 500)?;
+        world.checkpoint();
+        world.sync()?;
+        world.remount()?;
+        world.deliver(&[ALICE_TO], 5000)?;
+        world.checkpoint();
+        world.sync()?;
+        world.crash()?;
+        world.flag(&[1], Flags::SEEN, Flags::NONE)?;
+        world.sync()?;
+        world.crash()?;
+        world.remount()?;
+        world.checkpoint();
+        world.expunge(&[2])?;
+        world.sync()?;
+        world.deliver(&[BOB_TO], 700)?;
+        world.sync()
+    };
+    checkpoint_in_a_full_segment, five, false, |world| {
+        world.mount()?;
+        for _ in 0..3 {
+            world.change(|store| store.put_setting("big", &[9; 20_000]))?;
+            world.checkpoint();
+            world.deliver(&[ALICE_TO], 300)?;
+            world.sync()?;
+        }
+        Ok(())
+    };
 }

@@ -187,6 +187,11 @@ impl World {
 
     // ---- Changes -----------------------------------------------------------------------------------------------
 
+    /// Has a checkpoint written with what is made durable next.
+    pub(crate) fn checkpoint(&mut self) {
+        self.store().checkpoints.wanted = true;
+    }
+
     pub(crate) fn deliver(&mut self, to: &[&str], size: usize) -> Result<(), Stopped> {
         self.number += 1;
         let bytes = text(self.number, size);

@@ -1,0 +1,225 @@
+//! Reading a checkpoint at a mount: the root, its tables, its pages, and from them the state.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use flash::FlashQueue;
+
+use super::Checkpoints;
+use crate::damage::DamageList;
+use crate::format::code::take;
+use crate::format::frame::{FRAME_BYTES, Frame, kind, verifies};
+use crate::format::pages::{PageHead, PageKind};
+use crate::format::records::{CommitView, MovedView};
+use crate::format::table::{HomeRow, Root, Row};
+use crate::format::{Mark, Place};
+use crate::index::{EntryPage, Home, LetterPage, State};
+use crate::layout::Layout;
+use crate::limits::SCAN_BYTES;
+use crate::segments::Segments;
+
+/// Bytes between two pages that are read along with them rather than left out.
+const READ_OVER: u32 = 16 << 10;
+
+/// What reading a checkpoint needs.
+pub(crate) struct Loader<'a, Q> {
+    pub(crate) queue: &'a mut Q,
+    pub(crate) layout: Layout,
+    pub(crate) segments: &'a mut Segments,
+    pub(crate) state: &'a mut State,
+    pub(crate) damage: &'a mut DamageList,
+    /// Pages that could not be read, with the mailboxes that they concern; see [`Replayed`](crate::replay::Replayed).
+    pub(crate) unhealed: BTreeMap<Mark, Option<Vec<u32>>>,
+}
+
+/// Pages of one mailbox, or of the letters (`None`).
+struct List {
+    mailbox: Option<u32>,
+    homes: Vec<HomeRow>,
+}
+
+impl<Q: FlashQueue> Loader<'_, Q> {
+    /// Reads the checkpoint whose root stands at `at`. `None` when the root or a table does not verify; nothing has
+    /// been taken up then. A page that does not verify is damage.
+    pub(crate) fn load(&mut self, at: Mark) -> Option<Checkpoints> {
+        let (root, root_home) = self.root(at)?;
+        let mut tables = Vec::new();
+        for home in &root.tables {
+            tables.push((self.frame(home.at, home.span, kind::TABLE)?, self.home(home)?));
+        }
+        let next = &mut self.state.next;
+        next.modseq = next.modseq.max(root.modseq);
+        next.letter = next.letter.max(root.letter);
+        next.mailbox = next.mailbox.max(root.mailbox);
+        next.account = next.account.max(root.account);
+        next.uid_validity = next.uid_validity.max(root.uid_validity);
+        let mut lists = Vec::new();
+        for (table, _) in &tables {
+            self.table(table.get(FRAME_BYTES..).unwrap_or_default(), &mut lists);
+        }
+        // Letters first: messages are counted by them.
+        lists.sort_by_key(|list| list.mailbox.is_some());
+        self.pages(&lists);
+        let homes = tables.iter().map(|(_, home)| *home).chain([root_home]);
+        let homes: Vec<Home> = homes.collect();
+        homes.iter().for_each(|home| self.segments.keep(home.segment, home.span));
+        Some(Checkpoints {
+            number: root.number,
+            root: at,
+            from: root.from,
+            tables: homes,
+            ..Checkpoints::default()
+        })
+    }
+
+    fn root(&mut self, at: Mark) -> Option<(Root, Home)> {
+        let head = self.frame(at, FRAME_BYTES as u32, 0)?;
+        let span = Frame::parse(&head)?.span() as u32;
+        let bytes = self.frame(at, span, kind::ROOT)?;
+        let home = self.home(&HomeRow { at, span })?;
+        Some((take(&mut bytes.get(FRAME_BYTES..)?)?, home))
+    }
+
+    fn home(&self, row: &HomeRow) -> Option<Home> {
+        let segment = self.segments.find(row.at.seq)?;
+        Some(Home { segment, offset: row.at.offset, span: row.span })
+    }
+
+    /// Reads `span` bytes at `at`; if they are a frame of kind `kind` that verifies, returns frame and payload. Kind 0
+    /// stands for any bytes.
+    fn frame(&mut self, at: Mark, span: u32, kind: u8) -> Option<Vec<u8>> {
+        let segment = self.segments.find(at.seq)?;
+        if at.offset.checked_add(span)? > self.layout.segment_bytes {
+            return None;
+        }
+        let mut bytes = alloc::vec![0; span as usize];
+        let address = self.layout.address(Place { segment, offset: at.offset });
+        self.queue.read_through(address, &mut bytes).ok()?;
+        if kind == 0 {
+            return Some(bytes);
+        }
+        let frame = Frame::parse(&bytes).filter(|frame| frame.kind == kind && frame.bytes() <= bytes.len())?;
+        bytes.truncate(frame.bytes());
+        verifies(self.layout.seed(at.seq), at.offset, &bytes).then_some(bytes)
+    }
+
+    fn table(&mut self, mut rows: &[u8], lists: &mut Vec<List>) {
+        while !rows.is_empty() {
+            let Some(row) = take::<Row<'_>>(&mut rows) else { return };
+            match row {
+                Row::Entries { mailbox, homes } => lists.push(List { mailbox: Some(mailbox), homes }),
+                Row::Letters { homes } => lists.push(List { mailbox: None, homes }),
+                Row::Erases { first, counts } => {
+                    for (index, erases) in (first..).zip(counts) {
+                        self.segments.saw_erases(index, erases);
+                    }
+                }
+                row => self.state.take_row(&row),
+            }
+        }
+    }
+
+    /// Reads pages in the order of their lists; those that stand near each other, as most do, with one read.
+    fn pages(&mut self, lists: &[List]) {
+        let mut window: (Mark, Vec<u8>) = (Mark::default(), Vec::new());
+        let mut asked = Vec::new();
+        for list in lists {
+            for (at, home) in list.homes.iter().enumerate() {
+                if !holds(&window, home) {
+                    let run = run_of(list.homes.get(at..).unwrap_or_default());
+                    window = (home.at, self.frame(home.at, run, 0).unwrap_or_default());
+                }
+                self.page(list.mailbox, home, &window, &mut asked);
+            }
+        }
+        for (slot, place) in asked {
+            self.ask_commit(slot, place);
+        }
+    }
+
+    /// Takes up one page, which stands in the window.
+    fn page(
+        &mut self,
+        mailbox: Option<u32>,
+        row: &HomeRow,
+        window: &(Mark, Vec<u8>),
+        asked: &mut Vec<(u32, Place)>,
+    ) {
+        let seed = self.layout.seed(row.at.seq);
+        let start = row.at.offset.wrapping_sub(window.0.offset) as usize;
+        let bytes = window.1.get(start..).unwrap_or_default();
+        let whole = Frame::parse(bytes).filter(|frame| frame.kind == kind::PAGE).and_then(|frame| {
+            let bytes = bytes.get(..frame.bytes())?;
+            verifies(seed, row.at.offset, bytes).then(|| bytes.get(FRAME_BYTES..))?
+        });
+        let read = whole.and_then(|mut payload| Some((PageHead::take(&mut payload)?, payload)));
+        let (Some((head, rows)), Some(home)) = (read, self.home(row)) else {
+            return self.lost_page(mailbox, row.at);
+        };
+        match (mailbox, head.kind) {
+            (Some(mailbox), PageKind::Entries) => {
+                let page = EntryPage::decode(rows, head.rows);
+                self.state.take_entries(self.segments, mailbox, page, home);
+            }
+            (None, PageKind::Letters) => {
+                let first = self.state.letters.next_page_slot();
+                let ask = |slot, place| asked.push((first + u32::from(slot), place));
+                let page = LetterPage::decode(rows, head.rows, self.segments, ask);
+                self.state.take_letters(self.segments, page, home);
+            }
+            _ => self.lost_page(mailbox, row.at),
+        }
+    }
+
+    /// A page cannot be read.
+    fn lost_page(&mut self, mailbox: Option<u32>, at: Mark) {
+        self.damage.note(at);
+        self.unhealed.insert(at, mailbox.map(|mailbox| alloc::vec![mailbox]));
+        if mailbox.is_none() {
+            self.state.letters.push_lost_page();
+        }
+    }
+
+    /// Takes the segments of a body from its commit.
+    fn ask_commit(&mut self, slot: u32, place: Place) {
+        let at = Mark { seq: self.segments.seq(place.segment), offset: place.offset };
+        let Some(head) = self.frame(at, FRAME_BYTES as u32, 0) else { return };
+        let Some(frame) = Frame::parse(&head) else { return };
+        let Some(bytes) = self.frame(at, frame.bytes() as u32, frame.kind) else { return };
+        let payload = bytes.get(FRAME_BYTES..).unwrap_or_default();
+        let commit = match frame.kind {
+            kind::MOVED => MovedView::parse(payload).map(|moved| moved.commit),
+            _ => CommitView::parse(payload),
+        };
+        if let Some(commit) = commit {
+            self.state.take_body(self.segments, slot, &commit);
+        }
+    }
+}
+
+/// Whether a page stands in the window as a whole.
+fn holds(window: &(Mark, Vec<u8>), home: &HomeRow) -> bool {
+    let start = home.at.offset.checked_sub(window.0.offset);
+    let end = start.map(|start| start as usize + home.span as usize);
+    window.0.seq == home.at.seq && end.is_some_and(|end| end <= window.1.len())
+}
+
+/// How many bytes to read from the first of `homes` on, so that those near behind it come along.
+fn run_of(homes: &[HomeRow]) -> u32 {
+    let Some(first) = homes.first() else { return 0 };
+    let mut end = first.at.offset.saturating_add(first.span);
+    for home in homes {
+        let next = home.at.offset.saturating_add(home.span);
+        let near = home.at.seq == first.at.seq
+            && next >= end
+            && home.at.offset <= end.saturating_add(READ_OVER)
+            && next - first.at.offset <= SCAN_BYTES as u32;
+        if near {
+            end = next;
+        } else if home.at != first.at {
+            break;
+        }
+    }
+    end - first.at.offset
+}
+

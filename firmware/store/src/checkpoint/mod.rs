@@ -1,0 +1,184 @@
+//! Checkpoints: the index on flash, so that a mount reads what has changed since and not the whole log (rule 13).
+//!
+//! A checkpoint is of one moment. It takes the pages of the index that have changed since the last one, writes them
+//! as records of the groups that follow, a few at a time, then tables of all the rest, then a root that leads to all
+//! of it. Groups name the newest root that is durable; what only older roots need is free once one of them is.
+
+mod job;
+mod load;
+
+use alloc::vec::Vec;
+
+use flash::FlashQueue;
+
+use job::Job;
+pub(crate) use load::Loader;
+
+use crate::Store;
+use crate::format::code::take;
+use crate::format::frame::kind;
+use crate::format::header::Head;
+use crate::format::pages::PageHead;
+use crate::format::table::Root;
+use crate::format::{Mark, Place};
+use crate::index::Home;
+use crate::limits::{CHECKPOINT_SHARE, CHECKPOINT_TAIL_MAX, CHECKPOINT_TAIL_MIN, CHECKPOINT_TAIL_PART, CHECKPOINT_TAIL_SPREAD};
+
+/// What is known of checkpoints.
+#[derive(Debug, Default)]
+pub(crate) struct Checkpoints {
+    /// Number of the newest one.
+    number: u64,
+    /// Where its root stands, and from where on a replay begins that has it; all zero for none.
+    root: Mark,
+    from: Mark,
+    /// Where its root and its tables stand.
+    tables: Vec<Home>,
+    /// Metadata segments that nothing needs once the newest root is named by a durable group.
+    doomed: Vec<u32>,
+    job: Option<Job>,
+    /// Bytes programmed in this mount when the last one began.
+    programmed: u64,
+    /// Bytes of metadata that a mount would have to replay, those of checkpoints left out, and when to look again
+    /// whether that is too much.
+    pub(crate) tail: u64,
+    look_at: u64,
+    /// Bytes that checkpoints took since the mount.
+    written: u64,
+    /// Somebody wants one now.
+    pub(crate) wanted: bool,
+}
+
+impl Checkpoints {
+    /// The root that groups and headers name.
+    pub(crate) const fn root(&self) -> Mark {
+        self.root
+    }
+
+    /// From where on the metadata log is needed for a replay. Segments before it hold commits and pages only.
+    pub(crate) const fn from(&self) -> Mark {
+        self.from
+    }
+}
+
+impl<Q: FlashQueue> Store<Q> {
+    /// Whether a checkpoint is being written, or not yet in force.
+    pub(crate) const fn is_checkpointing(&self) -> bool {
+        self.checkpoints.job.is_some() || !self.checkpoints.doomed.is_empty()
+    }
+
+    /// Whether it is time for a checkpoint: a mount would have to replay much, and so much was written since the last
+    /// one that what it costs is a small part of it.
+    pub(crate) fn is_checkpoint_due(&mut self) -> bool {
+        let checkpoints = &mut self.checkpoints;
+        let part = self.layout.capacity() / CHECKPOINT_TAIL_PART;
+        let max = part.clamp(CHECKPOINT_TAIL_MIN, CHECKPOINT_TAIL_MAX);
+        if checkpoints.wanted || checkpoints.tail >= max {
+            return true;
+        }
+        if checkpoints.tail < checkpoints.look_at.max(max / CHECKPOINT_TAIL_SPREAD) {
+            return false;
+        }
+        checkpoints.look_at = checkpoints.tail + max / CHECKPOINT_TAIL_SPREAD;
+        let since = self.outbox.programmed().saturating_sub(checkpoints.programmed);
+        since >= CHECKPOINT_SHARE * self.state.dirty_bytes()
+    }
+
+    /// Begins a checkpoint of what is durable now.
+    pub(crate) fn begin_checkpoint(&mut self) {
+        self.checkpoints.wanted = false;
+        self.checkpoints.number += 1;
+        self.checkpoints.programmed = self.outbox.programmed();
+        (self.checkpoints.tail, self.checkpoints.look_at) = (0, 0);
+        for home in core::mem::take(&mut self.checkpoints.tables) {
+            self.segments.let_go(home.segment, home.span);
+        }
+        let from = self.log.durable_meta;
+        let mut job = Job::new(self.checkpoints.number, from);
+        job.take_state(&mut self.state, &mut self.segments);
+        // What lies before the replay and holds nothing is not needed by this checkpoint, nor by what comes.
+        let before = self.segments.dead(Head::Meta, from.seq);
+        job.doomed = before.collect();
+        self.checkpoints.job = Some(job);
+    }
+
+    /// Goes on with the checkpoint that is being written: puts as much of it among the chores as one group takes.
+    pub(crate) fn advance_checkpoint(&mut self) {
+        let Some(mut job) = self.checkpoints.job.take() else { return };
+        job.gather(&mut self.log.chores, &self.segments);
+        if job.wants_root() {
+            let root = Root {
+                number: self.checkpoints.number,
+                from: job.from,
+                modseq: self.state.next.modseq,
+                letter: self.state.next.letter,
+                mailbox: self.state.next.mailbox,
+                account: self.state.next.account,
+                uid_validity: self.state.next.uid_validity,
+                seq: self.log.next_seq,
+                tables: job.table_rows(&self.segments),
+            };
+            job.gather_root(&mut self.log.chores, &root);
+        }
+        self.checkpoints.job = Some(job);
+    }
+
+    /// A record is durable: if it is part of the checkpoint that is being written, notes where it stands.
+    pub(crate) fn checkpoint_landed(&mut self, kind: u8, mut payload: &[u8], (place, span): (Place, u32)) {
+        let Some(job) = &mut self.checkpoints.job else { return };
+        let home = Home { segment: place.segment, offset: place.offset, span };
+        match kind {
+            kind::PAGE => {
+                let Some(head) = PageHead::take(&mut payload) else { return };
+                if head.checkpoint == job.number {
+                    self.checkpoints.written += u64::from(span);
+                    job.page_landed(head.number, home, &mut self.state, &mut self.segments);
+                }
+            }
+            kind::TABLE => {
+                self.checkpoints.written += u64::from(span);
+                self.segments.keep(home.segment, home.span);
+                job.tables.push(home);
+            }
+            kind::ROOT if take::<Root>(&mut payload).is_some_and(|root| root.number == job.number) => {
+                self.checkpoints.written += u64::from(span);
+                self.segments.keep(home.segment, home.span);
+                self.end_checkpoint(home);
+            }
+            _ => {}
+        }
+    }
+
+    /// The root is durable. It is in force when a group that names it is durable as well.
+    fn end_checkpoint(&mut self, root: Home) {
+        let Some(job) = self.checkpoints.job.take() else { return };
+        self.checkpoints.root = Mark { seq: self.segments.seq(root.segment), offset: root.offset };
+        self.checkpoints.from = job.from;
+        self.checkpoints.tables = job.tables;
+        self.checkpoints.tables.push(root);
+        self.checkpoints.doomed = job.doomed;
+        self.life.mark_wanted = true;
+    }
+
+    /// A group that named `root` is durable: if that is the newest one, what only older ones needed is free.
+    pub(crate) fn root_in_force(&mut self, root: Mark) {
+        if root != self.checkpoints.root {
+            return;
+        }
+        for index in core::mem::take(&mut self.checkpoints.doomed) {
+            // What somebody still reads is found again by the next checkpoint.
+            if self.segments.is_dead(index) && !self.reader.is_pinned(&self.segments, index) {
+                self.segments.release(index);
+            }
+        }
+    }
+
+    /// What was being written was lost, or is not to be finished.
+    pub(crate) fn abandon_chores(&mut self) {
+        self.log.chores = crate::gather::Gather::default();
+        if let Some(job) = self.checkpoints.job.take() {
+            job.abandon(&mut self.segments);
+            self.checkpoints.wanted = true;
+        }
+    }
+}
