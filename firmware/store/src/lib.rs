@@ -16,6 +16,7 @@ pub mod limits;
 mod admin;
 mod changes;
 mod checkpoint;
+mod compaction;
 mod damage;
 mod deposit;
 mod drafts;
@@ -58,6 +59,7 @@ pub struct Store<Q> {
     drafts: drafts::Drafts,
     reader: reader::Reader,
     checkpoints: checkpoint::Checkpoints,
+    compaction: compaction::Compaction,
     damage: damage::DamageList,
     life: life::Life,
     now: mail::UnixTime,

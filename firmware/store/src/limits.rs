@@ -119,6 +119,35 @@ pub const MESSAGE_BYTES_MAX: u64 = u32::MAX as u64;
 /// them, some milliseconds on a slow card.
 pub const CHORE_BYTES: usize = 64 << 10;
 
+/// Bytes of bodies that compaction moves for one group, at most and one extent: what a delivery that shares the group
+/// waits for in addition.
+pub const CHORE_BODY_BYTES: usize = 128 << 10;
+
+/// Pages of letters that compaction looks through in one step: 65,536 letters, about a millisecond.
+pub const COMPACTION_SCAN_PAGES: usize = 256;
+
+/// Compaction keeps so many segments free beyond the reserve, at least, so that letters do not wait for it;
+pub const COMPACTION_AHEAD_MIN: u32 = 2;
+
+/// or one in this many.
+pub const COMPACTION_AHEAD_DIVISOR: u32 = 50;
+
+/// A segment is emptied only if that gains one part in this many of it: gaining less would wear the card for nothing. A
+/// store is full when no segment is worth it any more.
+pub const COMPACTION_GAIN_DIVISOR: u32 = 8;
+
+/// Metadata segments that compaction empties before it has a checkpoint written that frees them.
+pub const EMPTIED_MAX: usize = 4;
+
+/// Segments of the reserve that compaction leaves for metadata: for the records of what it has moved, and for expunges.
+pub const CHORE_SEGMENTS_LEFT: u32 = 2;
+
+/// A segment moves for wear alone when it has been erased this much less than the mean,
+pub const WEAR_GAP_MIN: u32 = 4;
+
+/// and at most one for this many that are opened: what is written in addition stays small.
+pub const WEAR_SPACING: u32 = 32;
+
 /// Length of a table of a checkpoint, when its rows are short; the longest row makes one of its own.
 pub const TABLE_BYTES: usize = 32 << 10;
 

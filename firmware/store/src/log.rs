@@ -15,7 +15,7 @@ use crate::format::records::{Clean, Extent, Group};
 use crate::format::{Mark, Place, Seal};
 use crate::gather::{Flight, Gather, Records};
 use crate::head::{BodyHead, MetaHead};
-use crate::limits::UNBARRIERED_MAX;
+use crate::limits::{CHORE_SEGMENTS_LEFT, UNBARRIERED_MAX};
 
 /// Least payload for which a new extent is begun in the rest of a segment.
 const EXTENT_REST_MIN: usize = 512;
@@ -94,7 +94,7 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Segments of a body log with sequence numbers below this are needed neither by letters on their way nor by the
     /// head.
-    fn unneeded_below(&self, heat: Heat) -> u32 {
+    pub(crate) fn unneeded_below(&self, heat: Heat) -> u32 {
         let head = self.log.bodies.of(heat).as_ref().map_or(self.log.next_seq, |body| body.seq);
         let drafts = if heat == Heat::Fresh { self.drafts.first_body() } else { None };
         let floors = [Some(head), self.log.first_pending(heat), drafts];
@@ -102,7 +102,7 @@ impl<Q: FlashQueue> Store<Q> {
     }
 
     /// Body segments in which nothing lives, and that will be free at the latest when another group is durable.
-    fn dead_soon(&self) -> impl Iterator<Item = u32> + '_ {
+    pub(crate) fn dead_soon(&self) -> impl Iterator<Item = u32> + '_ {
         let dead = |heat| self.segments.dead(Head::Body(heat), self.unneeded_below(heat));
         let all = dead(Heat::Fresh).chain(dead(Heat::Cold));
         all.filter(|index| !self.reader.is_pinned(&self.segments, *index))
@@ -126,6 +126,9 @@ impl<Q: FlashQueue> Store<Q> {
             self.life.mark_wanted = true;
             return Stop::Busy;
         }
+        if self.will_gain() {
+            return Stop::Busy;
+        }
         Refusal::StoreFull.into()
     }
 
@@ -142,7 +145,11 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Segments that `class` must leave alone.
     fn kept(&self, class: Class) -> u32 {
-        if class == Class::Mail { self.layout.reserve() } else { 0 }
+        match class {
+            Class::Mail => self.layout.reserve(),
+            Class::Care => 0,
+            Class::Chore => CHORE_SEGMENTS_LEFT,
+        }
     }
 
     /// Segments that `class` could still open.
@@ -152,13 +159,6 @@ impl<Q: FlashQueue> Store<Q> {
             0 => (self.segments.free() + self.dead_bodies().count() as u32).saturating_sub(kept),
             spare => spare,
         }
-    }
-
-    /// Segments that letters can still get: the free ones, and with `all` those as well that can be reused, be it
-    /// after another group. Looks at every segment then.
-    pub(crate) fn segments_for_mail(&self, all: bool) -> u32 {
-        let dead = if all { self.dead_soon().count() as u32 } else { 0 };
-        (self.segments.free() + dead).saturating_sub(self.kept(Class::Mail))
     }
 
     /// Whether the reserve has been broken into, so that `class` may not even use the room in its segments.

@@ -9,6 +9,7 @@ use mail::UnixTime;
 
 use crate::Store;
 use crate::checkpoint::{Checkpoints, Loader};
+use crate::compaction::Compaction;
 use crate::damage::DamageList;
 use crate::drafts::Drafts;
 use crate::format::anchor::{ANCHOR_BYTES, Anchor, Found};
@@ -206,6 +207,7 @@ impl<Q: FlashQueue> Store<Q> {
             layout,
             state: State::new(first_uid_validity(&layout.uuid)),
             checkpoints: Checkpoints::default(),
+            compaction: Compaction::default(),
             log: Log::default(),
             drafts: Drafts::default(),
             reader: Reader::default(),

@@ -258,8 +258,18 @@ impl<Q: FlashQueue> Store<Q> {
         Ok(give(self.reader.extent.bytes.get(FRAME_BYTES..).unwrap_or_default(), offset - start, max, out))
     }
 
+    /// Lends the bytes of the extent that was read last; [`give_extent`](Self::give_extent) gives them back.
+    pub(crate) fn take_extent(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.reader.extent.bytes)
+    }
+
+    /// See [`take_extent`](Self::take_extent).
+    pub(crate) fn give_extent(&mut self, bytes: Vec<u8>) {
+        self.reader.extent.bytes = bytes;
+    }
+
     /// Reads an extent and verifies it, unless it is the one that was read last.
-    fn load_extent(&mut self, extent: Extent) -> Result<(), Unready> {
+    pub(crate) fn load_extent(&mut self, extent: Extent) -> Result<(), Unready> {
         let at = Mark { seq: extent.seq, offset: extent.offset };
         if self.reader.extent.at == at && !self.reader.extent.bytes.is_empty() {
             return Ok(());

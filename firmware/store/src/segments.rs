@@ -156,6 +156,12 @@ impl Segments {
         self.table.get(index as usize).is_none_or(|segment| segment.holders == 0)
     }
 
+    /// How many things in segment `index` are needed.
+    #[cfg(test)]
+    pub(crate) fn holders(&self, index: u32) -> u32 {
+        self.table.get(index as usize).map_or(0, |segment| segment.holders)
+    }
+
     /// Bytes needed of segment `index`, about.
     pub(crate) fn live(&self, index: u32) -> u32 {
         self.table.get(index as usize).map_or(0, |segment| segment.live)

@@ -9,7 +9,7 @@ use crate::life::Phase;
 impl<Q: FlashQueue> Store<Q> {
     /// Whether housekeeping has something for the next group.
     pub(crate) fn has_chores(&self) -> bool {
-        let begun = self.log.chores.records > 0 || self.is_checkpointing();
+        let begun = self.log.chores.records > 0 || self.is_checkpointing() || self.compaction.is_busy();
         self.life.phase == Phase::Open && !self.life.closing && (begun || self.checkpoints.wanted)
     }
 
@@ -22,5 +22,9 @@ impl<Q: FlashQueue> Store<Q> {
             self.begin_checkpoint();
         }
         self.advance_checkpoint();
+        // One after the other: a checkpoint that is under way frees what compaction would look for.
+        if self.log.chores.records == 0 && !self.is_checkpointing() {
+            self.compact();
+        }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) struct Checkpoints {
     root: Mark,
     from: Mark,
     /// Where its root and its tables stand.
-    tables: Vec<Home>,
+    pub(crate) tables: Vec<Home>,
     /// Metadata segments that nothing needs once the newest root is named by a durable group.
     doomed: Vec<u32>,
     job: Option<Job>,
@@ -87,6 +87,7 @@ impl<Q: FlashQueue> Store<Q> {
     /// Begins a checkpoint of what is durable now.
     pub(crate) fn begin_checkpoint(&mut self) {
         self.checkpoints.wanted = false;
+        self.compaction.emptied.clear();
         self.checkpoints.number += 1;
         self.checkpoints.programmed = self.outbox.programmed();
         (self.checkpoints.tail, self.checkpoints.look_at) = (0, 0);
@@ -100,6 +101,15 @@ impl<Q: FlashQueue> Store<Q> {
         let before = self.segments.dead(Head::Meta, from.seq);
         job.doomed = before.collect();
         self.checkpoints.job = Some(job);
+    }
+
+    /// Whether a checkpoint would free metadata segments, more than it takes itself.
+    pub(crate) fn checkpoint_gains(&self) -> bool {
+        let old = self.segments.dead(Head::Meta, self.checkpoints.from.seq);
+        let mut free = old.filter(|index| !self.reader.is_pinned(&self.segments, *index));
+        let tail = self.checkpoints.tail >= u64::from(self.layout.segment_bytes);
+        let begun = self.is_checkpointing();
+        !begun && (tail || !self.compaction.emptied.is_empty() || free.next().is_some())
     }
 
     /// Goes on with the checkpoint that is being written: puts as much of it among the chores as one group takes.
@@ -176,6 +186,7 @@ impl<Q: FlashQueue> Store<Q> {
     /// What was being written was lost, or is not to be finished.
     pub(crate) fn abandon_chores(&mut self) {
         self.log.chores = crate::gather::Gather::default();
+        self.compaction.abandon();
         if let Some(job) = self.checkpoints.job.take() {
             job.abandon(&mut self.segments);
             self.checkpoints.wanted = true;

@@ -27,7 +27,7 @@ use mail::{MailboxId, Modseq};
 pub(crate) use account::{Account, FIRST_MAILBOXES};
 pub(crate) use directory::{Directory, lower};
 pub(crate) use entries::{Entry, EntryPage};
-pub(crate) use letters::{Letter, LetterPage, Letters};
+pub(crate) use letters::{Letter, LetterPage, Letters, PAGE_SLOTS};
 pub(crate) use mailbox::{Mailbox, special_use_code};
 pub(crate) use page::Home;
 pub(crate) use secret::Secret;

@@ -230,6 +230,19 @@ impl State {
         letters * LETTERS + mailboxes.sum::<u64>() * ENTRIES
     }
 
+    /// Has the pages that stand in a segment written elsewhere by the next checkpoint.
+    pub(crate) fn soil(&mut self, segment: u32) {
+        let stands = |home: Option<Home>| home.is_some_and(|home| home.segment == segment);
+        for page in self.letters.pages_mut().iter_mut().filter(|page| stands(page.home())) {
+            page.soil();
+        }
+        for mailbox in self.mailboxes.values_mut() {
+            for page in mailbox.entries.pages_mut().iter_mut().filter(|page| stands(page.home())) {
+                page.soil();
+            }
+        }
+    }
+
     /// Takes up where the body of the letter in `slot` lies, as its commit says.
     pub(crate) fn take_body(&mut self, segments: &mut Segments, slot: u32, commit: &CommitView<'_>) {
         let Some(mut letter) = self.letters.get(slot) else { return };

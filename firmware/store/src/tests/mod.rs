@@ -2,6 +2,7 @@
 
 mod basics;
 mod changes;
+mod compaction;
 mod cuts;
 mod directory;
 mod failures;
@@ -9,6 +10,7 @@ mod full;
 mod garbage;
 mod model;
 mod random_cuts;
+mod recount;
 mod rig;
 mod scenarios;
 mod streams;

@@ -9,6 +9,7 @@ use flash::simulator::Cut;
 use mail::{AccountId, Flags, Mail, MailboxId, Modseq, Refusal, Uid, UidSet};
 use proptest::prelude::*;
 
+use super::recount::recount;
 use super::rig::*;
 
 /// One message of the model: number and size that its text was made from, flags.
@@ -39,6 +40,8 @@ enum Op {
     Create { who: usize, name: usize },
     Delete { who: usize, folder: usize },
     Rename { who: usize, folder: usize, name: usize },
+    Checkpoint,
+    Compact(usize),
     Remount,
     Crash(u64),
 }
@@ -64,6 +67,8 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (who.clone(), 0..NAMES.len()).prop_map(|(who, name)| Op::Create { who, name }),
         1 => (who.clone(), folder.clone()).prop_map(|(who, folder)| Op::Delete { who, folder }),
         1 => (who, folder, 0..NAMES.len()).prop_map(|(who, folder, name)| Op::Rename { who, folder, name }),
+        2 => Just(Op::Checkpoint),
+        2 => any::<usize>().prop_map(Op::Compact),
         1 => Just(Op::Remount),
         1 => any::<u64>().prop_map(Op::Crash),
     ]
@@ -157,6 +162,14 @@ fn run(store: &mut SimStore, model: &mut Model, op: &Op) {
         Op::Copy { who, from, to, range } => transfer(store, model, (*who, *from, *to, *range), true),
         Op::Move { who, from, to, range } => transfer(store, model, (*who, *from, *to, *range), false),
         Op::Create { .. } | Op::Delete { .. } | Op::Rename { .. } => rename(store, model, op),
+        Op::Checkpoint => {
+            store.checkpoints.wanted = true;
+            pump(store);
+        }
+        Op::Compact(which) => {
+            store.empty_some(*which);
+            pump(store);
+        }
         Op::Remount | Op::Crash(_) => {}
     }
 }
@@ -293,6 +306,7 @@ proptest! {
                 }
                 op => run(&mut store, &mut model, op),
             }
+            recount(&store);
             compare(&mut store, &mut model);
         }
         assert_eq!(store.statistics().damage, 0);

@@ -21,6 +21,8 @@ enum Step {
     Move { uid: u32 },
     Create { number: u32 },
     Setting { size: usize },
+    Checkpoint,
+    Compact { which: usize },
     Sync,
     Remount,
     Crash,
@@ -38,6 +40,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => uid.prop_map(|uid| Step::Move { uid }),
         1 => (0..1000_u32).prop_map(|number| Step::Create { number }),
         1 => (0..25_000_usize).prop_map(|size| Step::Setting { size }),
+        2 => Just(Step::Checkpoint),
+        2 => any::<usize>().prop_map(|which| Step::Compact { which }),
         4 => Just(Step::Sync),
         1 => Just(Step::Remount),
         1 => Just(Step::Crash),
@@ -79,6 +83,11 @@ fn run(world: &mut World, steps: &[Step]) -> Result<(), Stopped> {
             }
             Step::Create { .. } => {}
             Step::Setting { size } => world.change(|store| store.put_setting("s", &vec![1; size]))?,
+            Step::Checkpoint => world.checkpoint(),
+            Step::Compact { which } => {
+                world.sync()?;
+                world.compact(which);
+            }
             Step::Sync => world.sync()?,
             Step::Remount => world.remount()?,
             Step::Crash => world.crash()?,

@@ -314,4 +314,51 @@ scenarios! {
         }
         Ok(())
     };
+    // Letters in several body segments, behind a checkpoint, then moved while others come and go.
+    append_while_compacting, five, false, |world| {
+        world.mount()?;
+        for size in [60_000, 9000, 70_000] {
+            world.deliver(&[ALICE_TO], size)?;
+        }
+        world.checkpoint();
+        world.sync()?;
+        for which in [0, 1, 2, 0] {
+            world.compact(which);
+            world.deliver(&[BOB_TO], 2000)?;
+            world.sync()?;
+        }
+        world.expunge(&[1, 6])?;
+        world.compact(1);
+        world.sync()
+    };
+    compaction_and_checkpoint, five, false, |world| {
+        world.mount()?;
+        world.deliver(&[ALICE_TO], 90_000)?;
+        world.checkpoint();
+        world.sync()?;
+        world.compact(0);
+        world.flag(&[2], Flags::SEEN, Flags::NONE)?;
+        world.sync()?;
+        world.checkpoint();
+        world.shift(&[1], "Archive")?;
+        world.sync()?;
+        world.crash()?;
+        world.deliver(&[ALICE_TO], 300)?;
+        world.compact(1);
+        world.sync()
+    };
+    expunge_what_is_being_moved, five, false, |world| {
+        world.mount()?;
+        world.deliver(&[ALICE_TO], 60_000)?;
+        world.deliver(&[ALICE_TO], 60_000)?;
+        world.sync()?;
+        world.expunge(&[6])?;
+        world.compact(0);
+        world.sync()?;
+        world.compact(1);
+        world.expunge(&[1, 7])?;
+        world.sync()?;
+        world.deliver(&[ALICE_TO], 60_000)?;
+        world.sync()
+    };
 }

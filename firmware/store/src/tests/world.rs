@@ -192,6 +192,11 @@ impl World {
         self.store().checkpoints.wanted = true;
     }
 
+    /// Has a segment emptied while what comes next is made durable.
+    pub(crate) fn compact(&mut self, which: usize) {
+        self.store().empty_some(which);
+    }
+
     pub(crate) fn deliver(&mut self, to: &[&str], size: usize) -> Result<(), Stopped> {
         self.number += 1;
         let bytes = text(self.number, size);

@@ -1,0 +1,310 @@
+//! Compaction: gains space by moving what lives in a segment elsewhere, a few letters for each group (rule 14).
+//!
+//! A body segment gives its extents to the cold body log; a metadata segment before the checkpoint gives its commits to
+//! the metadata log, and its pages to the next checkpoint. A letter that is moved gets a new commit record, and is read
+//! where it was until that is durable. Nothing is erased here: a segment in which nothing lives any more is free by
+//! the rules for all such.
+
+mod victim;
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use flash::FlashQueue;
+use mail::{Cold, Stop, Unready};
+
+use crate::Store;
+use crate::format::Mark;
+use crate::format::frame::{FRAME_BYTES, kind};
+use crate::format::header::{Head, Heat};
+use crate::format::records::{CommitView, Extent, Moved, put_moved};
+use crate::index::Letter;
+use crate::limits::{CHORE_BODY_BYTES, CHORE_BYTES, COMPACTION_SCAN_PAGES, EXTENTS_MAX};
+use crate::log::Class;
+use crate::segments::Use;
+
+/// A segment that is being emptied.
+#[derive(Debug)]
+struct Victim {
+    segment: u32,
+    seq: u32,
+    head: Head,
+    /// The next page of letters to be looked through, and the letters found that are to be moved.
+    page: usize,
+    found: Vec<u32>,
+    moving: Option<Moving>,
+    /// A letter could not be moved.
+    stuck: bool,
+}
+
+/// A letter that is being moved.
+#[derive(Debug)]
+struct Moving {
+    slot: u32,
+    /// Its commit until now.
+    from: Mark,
+    /// Its extents: first those as they will be, and from `next` on those as they are.
+    extents: Vec<Extent>,
+    next: usize,
+}
+
+/// What compaction is about.
+#[derive(Debug, Default)]
+pub(crate) struct Compaction {
+    victim: Option<Victim>,
+    /// Something has to be read that is not in memory.
+    cold: Option<Cold>,
+    /// Waits for that.
+    waits: bool,
+    /// Segments that cannot be emptied, because something in them cannot be read.
+    stuck: BTreeSet<u32>,
+    /// There may be something to do.
+    pub(crate) wanted: bool,
+    /// Metadata segments that hold nothing but pages that the next checkpoint writes elsewhere, by sequence number.
+    pub(crate) emptied: BTreeSet<u32>,
+    /// Bytes of bodies and of commits moved since the mount.
+    pub(crate) moved: u64,
+    /// Sequence number up to which no segment has to move for wear alone.
+    worn_at: u32,
+}
+
+/// Why a step ended.
+enum End {
+    /// Enough for one group.
+    Enough,
+    /// All of the segment has been looked at.
+    Done,
+    /// The device has to catch up, or something to be read, before it goes on.
+    Later,
+    /// It cannot go on.
+    Failed,
+}
+
+impl Compaction {
+    /// Whether there is something to do, and nothing holds it up.
+    pub(crate) const fn is_busy(&self) -> bool {
+        (self.victim.is_some() || self.wanted) && !self.waits
+    }
+
+    /// Ends what was begun: the letters stay where they are.
+    pub(crate) fn abandon(&mut self) {
+        (self.victim, self.cold, self.waits) = (None, None, false);
+    }
+}
+
+impl<Q: FlashQueue> Store<Q> {
+    /// What housekeeping has to read and is not in memory. It goes on after [`warmed`](Self::warmed).
+    pub fn take_cold(&mut self) -> Option<Cold> {
+        self.compaction.cold.take()
+    }
+
+    /// What [`take_cold`](Self::take_cold) gave is in memory now, or could not be read.
+    pub const fn warmed(&mut self) {
+        self.compaction.waits = self.compaction.cold.is_some();
+    }
+
+    /// Does one step of compaction, if there is a reason for it.
+    pub(crate) fn compact(&mut self) {
+        if self.compaction.waits {
+            return;
+        }
+        if self.compaction.victim.is_none() {
+            let Some((segment, head)) = self.choose_victim() else {
+                self.compaction.wanted = false;
+                return;
+            };
+            self.begin_emptying(segment, head);
+        }
+        let Some(mut victim) = self.compaction.victim.take() else { return };
+        match self.empty(&mut victim) {
+            End::Enough | End::Later => self.compaction.victim = Some(victim),
+            End::Done => {
+                if victim.stuck {
+                    self.compaction.stuck.insert(victim.seq);
+                }
+                if victim.head == Head::Meta {
+                    self.state.soil(victim.segment);
+                    self.compaction.emptied.insert(victim.seq);
+                }
+            }
+            End::Failed => {
+                self.compaction.stuck.insert(victim.seq);
+            }
+        }
+    }
+
+    fn begin_emptying(&mut self, segment: u32, head: Head) {
+        self.compaction.victim = Some(Victim {
+            segment,
+            seq: self.segments.seq(segment),
+            head,
+            page: 0,
+            found: Vec::new(),
+            moving: None,
+            stuck: false,
+        });
+    }
+
+    /// Moves letters out of a segment until that is enough for one group.
+    fn empty(&mut self, victim: &mut Victim) -> End {
+        let mut budget = CHORE_BODY_BYTES;
+        let mut pages = COMPACTION_SCAN_PAGES;
+        loop {
+            if self.log.chores.bytes.len() >= CHORE_BYTES || budget == 0 || pages == 0 {
+                return End::Enough;
+            }
+            if victim.moving.is_some() {
+                match self.move_on(victim, &mut budget) {
+                    Ok(()) => continue,
+                    Err(end) => return end,
+                }
+            }
+            if let Some(slot) = victim.found.last().copied() {
+                match self.begin_move(slot, victim) {
+                    Ok(()) => victim.found.pop(),
+                    Err(end) => return end,
+                };
+                continue;
+            }
+            let Some(page) = self.state.letters.pages().get(victim.page) else { return End::Done };
+            let first = (victim.page * crate::index::PAGE_SLOTS) as u32;
+            let here = page.get().iter().filter(|(_, letter)| victim.holds(letter));
+            let mut found: Vec<u32> = here.map(|(slot, _)| first + u32::from(slot)).collect();
+            victim.found.append(&mut found);
+            victim.page += 1;
+            pages -= 1;
+        }
+    }
+
+    /// Takes a letter up to be moved, if it is still there.
+    fn begin_move(&mut self, slot: u32, victim: &mut Victim) -> Result<(), End> {
+        let Some(letter) = self.state.letters.get(slot).filter(|letter| victim.holds(letter)) else {
+            return Ok(());
+        };
+        let from = self.commit_mark(&letter);
+        let extents = match self.read_commit(from) {
+            Ok(commit) => commit.extents().collect::<Vec<_>>(),
+            Err(Unready::Cold(cold)) => return Err(self.wait_for(cold)),
+            Err(_) => {
+                victim.stuck = true;
+                return Ok(());
+            }
+        };
+        let next = if victim.head == Head::Meta { extents.len() } else { 0 };
+        victim.moving = Some(Moving { slot, from, extents, next });
+        Ok(())
+    }
+
+    fn wait_for(&mut self, cold: Cold) -> End {
+        self.compaction.cold = Some(cold);
+        self.compaction.waits = true;
+        End::Later
+    }
+
+    /// Moves the next extent of a letter, or writes its new commit.
+    fn move_on(&mut self, victim: &mut Victim, budget: &mut usize) -> Result<(), End> {
+        let Some(moving) = &mut victim.moving else { return Ok(()) };
+        let Some(extent) = moving.extents.get(moving.next).copied() else {
+            return self.end_move(victim);
+        };
+        if extent.seq != victim.seq {
+            moving.next += 1;
+            return Ok(());
+        }
+        match self.load_extent(extent) {
+            Ok(()) => {}
+            Err(Unready::Cold(cold)) => return Err(self.wait_for(cold)),
+            Err(_) => {
+                (victim.stuck, victim.moving) = (true, None);
+                return Ok(());
+            }
+        }
+        let moved = match self.copy_extent(extent) {
+            Ok(moved) => moved,
+            Err(Stop::Busy) => return Err(End::Later),
+            Err(Stop::Refused(_)) => return Err(End::Failed),
+        };
+        *budget = budget.saturating_sub(extent.len as usize);
+        self.compaction.moved += u64::from(extent.len);
+        if moving.extents.len() + moved.len() > EXTENTS_MAX {
+            (victim.stuck, victim.moving) = (true, None);
+            return Ok(());
+        }
+        let at = moving.next;
+        moving.next += moved.len();
+        moving.extents.splice(at..=at, moved);
+        Ok(())
+    }
+
+    /// Appends the extent that was read last to the cold log; in two parts where a segment ends.
+    fn copy_extent(&mut self, extent: Extent) -> Result<Vec<Extent>, Stop> {
+        let payload = self.take_extent();
+        let mut parts = Vec::new();
+        let mut at = 0;
+        let mut result = Ok(());
+        let end = FRAME_BYTES + extent.len as usize;
+        while let Some(rest) = payload.get(FRAME_BYTES + at..end).filter(|rest| !rest.is_empty()) {
+            match self.append_extent(rest, (Heat::Cold, Class::Chore)) {
+                Ok(part) => {
+                    at += part.len as usize;
+                    parts.push(part);
+                }
+                Err(stop) => {
+                    result = Err(stop);
+                    break;
+                }
+            }
+        }
+        self.give_extent(payload);
+        result.map(|()| parts)
+    }
+
+    /// Writes the new commit of a letter all of whose extents are where they shall be.
+    fn end_move(&mut self, victim: &mut Victim) -> Result<(), End> {
+        let Some(moving) = victim.moving.take() else { return Ok(()) };
+        let record = match self.read_commit(moving.from) {
+            Ok(commit) => encode(&moving, &commit),
+            Err(Unready::Cold(cold)) => {
+                victim.moving = Some(moving);
+                return Err(self.wait_for(cold));
+            }
+            Err(_) => None,
+        };
+        let Some(record) = record.filter(|record| record.len() <= self.layout.record_bytes_max()) else {
+            victim.stuck = true;
+            return Ok(());
+        };
+        let chores = &mut self.log.chores;
+        // Encoding into memory cannot fail.
+        let _ = chores.record(kind::MOVED, |out| {
+            out.extend_from_slice(&record);
+            Ok(())
+        });
+        let in_cold = |extent: &&Extent| {
+            let used = self.segments.find(extent.seq).map(|segment| self.segments.used(segment));
+            used == Some(Use::Log(Head::Body(Heat::Cold)))
+        };
+        if let Some(first) = moving.extents.iter().filter(in_cold).map(|extent| extent.seq).min() {
+            chores.name_body(Heat::Cold, first);
+        }
+        self.compaction.moved += record.len() as u64;
+        Ok(())
+    }
+}
+
+impl Victim {
+    /// Whether a letter has something in the segment.
+    fn holds(&self, letter: &Letter) -> bool {
+        match self.head {
+            Head::Meta => letter.place.segment == self.segment,
+            Head::Body(_) => letter.body.parts().any(|(segment, _)| segment == self.segment),
+        }
+    }
+}
+
+fn encode(moving: &Moving, commit: &CommitView<'_>) -> Option<Vec<u8>> {
+    let mut record = Vec::new();
+    let moved = Moved { slot: moving.slot, from: moving.from };
+    put_moved(&mut record, &moved, commit, &moving.extents).ok()?;
+    Some(record)
+}

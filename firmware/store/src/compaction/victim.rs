@@ -1,0 +1,134 @@
+//! Which segment is emptied next, and whether any is to be.
+
+use flash::FlashQueue;
+
+use crate::Store;
+use crate::format::header::{Head, Heat};
+use crate::limits::{
+    COMPACTION_AHEAD_DIVISOR, COMPACTION_AHEAD_MIN, COMPACTION_GAIN_DIVISOR, EMPTIED_MAX, WEAR_GAP_MIN, WEAR_SPACING,
+};
+
+/// A segment that could be emptied.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    segment: u32,
+    seq: u32,
+    head: Head,
+    live: u32,
+}
+
+impl<Q: FlashQueue> Store<Q> {
+    /// Segments that are free, or will be when someone needs them.
+    fn available(&self) -> u32 {
+        self.segments.free() + self.dead_bodies().count() as u32
+    }
+
+    /// So many should be available, so that nobody who brings a letter waits for compaction.
+    fn wanted_available(&self) -> u32 {
+        self.layout.reserve() + COMPACTION_AHEAD_MIN.max(self.layout.segments / COMPACTION_AHEAD_DIVISOR)
+    }
+
+    /// Segments in which something lives that may be moved: all who refer to it are durable, and no replay needs it.
+    fn candidates(&self) -> impl Iterator<Item = Candidate> + '_ {
+        let floors = [
+            (Head::Meta, self.checkpoints.from().seq),
+            (Head::Body(Heat::Fresh), self.unneeded_below(Heat::Fresh)),
+            (Head::Body(Heat::Cold), self.unneeded_below(Heat::Cold)),
+        ];
+        let all = floors.into_iter().flat_map(|(head, floor)| {
+            let of = self.segments.of(head).take_while(move |(seq, _)| *seq < floor);
+            of.map(move |(seq, segment)| (head, seq, segment))
+        });
+        let compaction = &self.compaction;
+        let living = all.filter(|(_, seq, segment)| {
+            let passed = compaction.stuck.contains(seq) || compaction.emptied.contains(seq);
+            !passed && !self.segments.is_dead(*segment)
+        });
+        living.map(|(head, seq, segment)| {
+            let live = self.segments.live(segment).min(self.layout.segment_bytes);
+            Candidate { segment, seq, head, live }
+        })
+    }
+
+    /// Bytes that emptying a segment gains at least, to be worth it.
+    const fn least_gain(&self) -> u32 {
+        self.layout.segment_bytes / COMPACTION_GAIN_DIVISOR
+    }
+
+    const fn gain(&self, candidate: &Candidate) -> u32 {
+        self.layout.segment_bytes - candidate.live
+    }
+
+    /// Bytes that compaction could gain, about: what moves takes room for its new commits.
+    pub(crate) fn reclaimable(&self) -> u64 {
+        let gains = self.candidates().map(|candidate| self.gain(&candidate));
+        let all: u64 = gains.filter(|gain| *gain >= self.least_gain()).map(u64::from).sum();
+        all - all / 8
+    }
+
+    /// Whether so little is free that compaction has to go on.
+    pub(crate) fn is_short(&self) -> bool {
+        let wanted = self.wanted_available();
+        self.segments.free() < wanted && self.available() < wanted
+    }
+
+    /// Whether housekeeping has, or may have, something to do.
+    pub(crate) fn compaction_due(&self) -> bool {
+        self.is_short() || self.log.next_seq >= self.compaction.worn_at
+    }
+
+    /// Whether housekeeping will gain space; has it go on.
+    pub(crate) fn will_gain(&mut self) -> bool {
+        self.compaction.wanted = true;
+        let worth = self.candidates().any(|candidate| self.gain(&candidate) >= self.least_gain());
+        let checkpoint = self.checkpoint_gains();
+        self.checkpoints.wanted |= checkpoint;
+        worth || checkpoint || self.is_checkpointing() || self.compaction.victim.is_some()
+    }
+
+    /// The segment to be emptied next: where space is short, the one from which most is gained for what has to be
+    /// moved, old ones first, because what is left in them will stay; otherwise one that is worn too little.
+    pub(super) fn choose_victim(&mut self) -> Option<(u32, Head)> {
+        if !self.is_short() {
+            return self.choose_unworn();
+        }
+        let newest = self.log.next_seq;
+        let urgent = self.available() <= self.layout.reserve();
+        let worth = self.candidates().filter(|candidate| self.gain(candidate) >= self.least_gain());
+        let best = worth.max_by_key(|candidate| {
+            let age = if urgent { 1 } else { u64::from(newest - candidate.seq) };
+            let cost = u64::from(self.layout.segment_bytes) + u64::from(candidate.live);
+            u64::from(self.gain(candidate)) * age * u64::from(u16::MAX) / cost
+        });
+        // What is dead in the metadata is free after a checkpoint only.
+        let enough = urgent || best.is_none() || self.compaction.emptied.len() >= EMPTIED_MAX;
+        if enough && self.checkpoint_gains() {
+            self.checkpoints.wanted = true;
+        }
+        best.map(|best| (best.segment, best.head))
+    }
+
+    /// A segment whose content has lain so long that the others are worn much more: it moves, so that this one takes
+    /// its share. Now and then only.
+    fn choose_unworn(&mut self) -> Option<(u32, Head)> {
+        if self.log.next_seq < self.compaction.worn_at {
+            return None;
+        }
+        self.compaction.worn_at = self.log.next_seq.saturating_add(WEAR_SPACING);
+        let total: u64 = self.segments.all_erases().map(u64::from).sum();
+        let mean = (total / u64::from(self.layout.segments)) as u32;
+        let least = self.candidates().min_by_key(|candidate| self.segments.erases(candidate.segment))?;
+        let gap = WEAR_GAP_MIN.max(mean / 4);
+        let unworn = self.segments.erases(least.segment).saturating_add(gap) < mean;
+        unworn.then_some((least.segment, least.head))
+    }
+
+    /// Has some segment emptied, whether that gains something or not.
+    #[cfg(test)]
+    pub(crate) fn empty_some(&mut self, which: usize) {
+        let candidates: alloc::vec::Vec<Candidate> = self.candidates().collect();
+        if let Some(chosen) = which.checked_rem(candidates.len()).and_then(|at| candidates.get(at)) {
+            self.begin_emptying(chosen.segment, chosen.head);
+        }
+    }
+}

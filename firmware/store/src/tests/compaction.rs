@@ -1,0 +1,151 @@
+//! Compaction and checkpoints at work: space comes back, letters stay what they are, wear spreads.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use mail::{Flags, Mail, Refusal, Uid, UidSet};
+
+use super::recount::recount;
+use super::rig::*;
+use super::world::dump;
+use crate::format::header::{Head, Heat};
+
+/// Delivers letters of `size` bytes to Alice until the store is full. Returns their numbers.
+fn fill(store: &mut SimStore, size: usize, first: u64) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    for number in first..first + 100_000 {
+        match deliver(store, &["alice@example.test"], &text(number, size)) {
+            Ok(_) => numbers.push(number),
+            Err(refusal) => {
+                assert_eq!(refusal, Refusal::StoreFull);
+                return numbers;
+            }
+        }
+    }
+    panic!("never full");
+}
+
+#[test]
+fn what_was_deleted_between_kept_letters_is_gained_back() {
+    let mut store = office(32);
+    let first = fill(&mut store, 9_000, 0);
+    let mailbox = inbox(&store, ALICE);
+    let odd: UidSet = (1..=first.len() as u32).step_by(2).map(Uid).collect();
+    let ticket = store.expunge(mailbox, &odd);
+    wait(&mut store, ticket).unwrap();
+    let second = fill(&mut store, 9_000, 50_000);
+    assert!(second.len() * 10 >= first.len() * 4, "{} of {} come again", second.len(), first.len());
+    assert!(store.segments.of(Head::Body(Heat::Cold)).count() > 0, "something was moved");
+    recount(&store);
+    let kept = first.iter().skip(1).step_by(2).chain(&second);
+    for (uid, number) in store.uids(mailbox).iter().collect::<Vec<_>>().iter().zip(kept) {
+        assert_eq!(read(&mut store, mailbox, *uid).unwrap(), text(*number, 9_000));
+    }
+    let state = dump(&mut store);
+    let mut store = mount(close(store)).unwrap();
+    assert_eq!(dump(&mut store), state);
+    assert_eq!((store.statistics().damage, store.mount_report().clean), (0, true));
+    recount(&store);
+}
+
+/// Letters come, stay for a while that chance decides, and go; for many times what the device holds.
+#[test]
+fn a_store_turns_over_many_times() {
+    let mut store = office(40);
+    let mailbox = inbox(&store, ALICE);
+    let mut letters: BTreeMap<u32, (u64, usize)> = BTreeMap::new();
+    let mut random = 1_u64;
+    let mut below = |limit: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % limit
+    };
+    let (mut held, room, mut mail) = (0_u64, 36 * 65_536 * 6 / 10, 0);
+    for number in 0..9_000 {
+        let factor = below(600);
+        let size = (300 + factor * below(60)) as usize;
+        while held + size as u64 > room {
+            // Mostly young ones go, as people do it.
+            let oldest = below(letters.len() as u64);
+            let back = below(1 + oldest) as usize;
+            let uid = *letters.keys().nth_back(back).unwrap();
+            held -= letters.remove(&uid).unwrap().1 as u64;
+            let ticket = store.expunge(mailbox, &UidSet::range(Uid(uid), Uid(uid)));
+            wait(&mut store, ticket).unwrap();
+        }
+        let receipt = deliver(&mut store, &["alice@example.test"], &text(number, size)).unwrap();
+        letters.insert(receipt.destination.first().unwrap().0, (number, size));
+        (held, mail) = (held + size as u64, mail + size as u64);
+        if number % 7 == 0 {
+            let _ = store.set_flags(mailbox, &UidSet::range(Uid(1), Uid(u32::MAX)), Flags::SEEN, Flags::NONE).unwrap();
+            pump(&mut store);
+        }
+        if number % 1500 == 0 {
+            recount(&store);
+            for (uid, (number, size)) in &letters {
+                assert_eq!(read(&mut store, mailbox, Uid(*uid)).unwrap(), text(*number, *size));
+            }
+            let device = if number % 3000 == 0 { close(store) } else { store.into_queue().into_device() };
+            store = mount(device).unwrap();
+            assert_eq!(store.uids(mailbox), letters.keys().copied().map(Uid).collect());
+        }
+    }
+    let wear: Vec<u32> = {
+        let blocks = store.queue().device().wear();
+        blocks.chunks(16).skip(2).map(|blocks| blocks.iter().copied().max().unwrap_or(0)).collect()
+    };
+    let mean = f64::from(wear.iter().sum::<u32>()) / wear.len() as f64;
+    let most = f64::from(wear.iter().copied().max().unwrap_or(0));
+    std::eprintln!("{mail} bytes of mail, {} programmed, wear {mean:.1} mean, {most} most", store.statistics().programmed);
+    assert!(mean > 20.0, "{mean}");
+    assert!(most <= mean * 1.5 + 4.0, "{most} against {mean}: {wear:?}");
+    assert_eq!(store.statistics().damage, 0);
+}
+
+#[test]
+fn a_mount_reads_what_came_after_the_checkpoint() {
+    let mut store = office(200);
+    for number in 0..1_000 {
+        deliver(&mut store, &["alice@example.test", "bob@example.test"], &text(number, 4_000)).unwrap();
+    }
+    store.checkpoints.wanted = true;
+    pump(&mut store);
+    deliver(&mut store, &["alice@example.test"], &text(7, 4_000)).unwrap();
+    let state = dump(&mut store);
+    let mut device = store.into_queue().into_device();
+    let before = device.counts().bytes_read;
+    device.cut();
+    device.power_on(flash::simulator::Cut::AllKept, 1);
+    let mut store = mount(device).unwrap();
+    let read = store.queue().device().counts().bytes_read - before;
+    assert!(store.mount_report().records < 60, "{:?}", store.mount_report());
+    assert!(read < 500_000, "{read} bytes read of 4,000,000");
+    assert_eq!(dump(&mut store), state);
+    recount(&store);
+}
+
+#[test]
+fn a_checkpoint_writes_what_has_changed() {
+    let mut store = office(200);
+    for number in 0..3_000 {
+        let sent = send(&mut store, &["alice@example.test"], &text(number, 300)).unwrap();
+        if number % 32 == 0 {
+            pump(&mut store);
+            assert!(sent.result().is_some());
+        }
+    }
+    let checkpoint = |store: &mut SimStore| {
+        store.checkpoints.wanted = true;
+        pump(store);
+        let before = store.queue().device().counts().bytes_programmed;
+        let ticket = store.set_flags(inbox(store, ALICE), &UidSet::range(Uid(9), Uid(9)), Flags::SEEN, Flags::NONE);
+        wait(store, ticket).unwrap();
+        store.checkpoints.wanted = true;
+        pump(store);
+        store.queue().device().counts().bytes_programmed - before
+    };
+    let second = checkpoint(&mut store);
+    assert!(second < 12_000, "one page of 24, and the tables: {second}");
+    let state = dump(&mut store);
+    let mut store = mount(close(store)).unwrap();
+    assert_eq!(dump(&mut store), state);
+}

@@ -1,0 +1,33 @@
+//! Counts again what lives in each segment, from everything that refers to one: the running count must be the same.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::rig::SimStore;
+
+/// Panics when the running count is not what is counted now.
+pub(super) fn recount(store: &SimStore) {
+    let mut counted: Vec<(u32, u32)> = vec![(0, 0); store.layout.segments as usize];
+    let mut keep = |segment: u32, bytes: u32| {
+        counted[segment as usize].0 += 1;
+        counted[segment as usize].1 += bytes;
+    };
+    for page in store.state.letters.pages() {
+        for (_, letter) in page.get().iter() {
+            keep(letter.place.segment, letter.meta_bytes);
+            letter.body.parts().for_each(|(segment, bytes)| keep(segment, bytes));
+        }
+        page.home().into_iter().for_each(|home| keep(home.segment, home.span));
+    }
+    for mailbox in store.state.mailboxes.values() {
+        mailbox.entries.homes().for_each(|home| keep(home.segment, home.span));
+    }
+    store.checkpoints.tables.iter().for_each(|home| keep(home.segment, home.span));
+    for (index, (holders, live)) in (0..).zip(counted) {
+        let known = (store.segments.holders(index), store.segments.live(index));
+        assert_eq!(known, (holders, live), "segment {index}: {:?}", store.segments.used(index));
+    }
+    let letters: usize = store.state.letters.pages().iter().map(|page| page.get().iter().count()).sum();
+    assert_eq!(letters, store.state.letters.len());
+    assert_eq!(store.state.letters.unreferred().count(), 0);
+}
