@@ -51,7 +51,7 @@ impl Dice {
     }
 
     fn below(&mut self, end: usize) -> usize {
-        ((self.next() >> 32) * end as u64 >> 32) as usize
+        (((self.next() >> 32) * end as u64) >> 32) as usize
     }
 
     fn between(&mut self, from: usize, to: usize) -> usize {

@@ -31,6 +31,12 @@ mod runs;
 mod text;
 
 #[cfg(test)]
+mod base64_tests;
+#[cfg(test)]
+mod runs_tests;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod tests;
 
 use plan::{Piece, Plan};
@@ -140,14 +146,15 @@ impl Coder {
     /// The shortest form of a frame that is worth it, proven by re-creating the frame from it. What is longer than
     /// [`CODED_BYTES_MAX`] stays as it is.
     pub fn encode<'a>(&'a mut self, original: &'a [u8]) -> Encoded<'a> {
-        let encoding = self.smaller(original).unwrap_or(Encoding::Raw);
-        if encoding != Encoding::Raw {
-            let made = decode(encoding, &self.stored, original.len(), &mut self.check);
-            if made.is_ok() && self.check == original {
-                return Encoded { encoding, bytes: &self.stored };
-            }
+        match self.smaller(original) {
+            Some(encoding) if self.proves(encoding, original) => Encoded { encoding, bytes: &self.stored },
+            _ => Encoded { encoding: Encoding::Raw, bytes: original },
         }
-        Encoded { encoding: Encoding::Raw, bytes: original }
+    }
+
+    /// Whether what is to be stored makes the original again.
+    fn proves(&mut self, encoding: Encoding, original: &[u8]) -> bool {
+        decode(encoding, &self.stored, original.len(), &mut self.check).is_ok() && self.check == original
     }
 
     /// Leaves the payload in `stored`, unless `None` says that nothing is gained.
