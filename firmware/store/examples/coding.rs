@@ -2,9 +2,9 @@
 //!
 //! `cargo run --release -p store --example coding`
 //!
-//! The letters come from a generator with a fixed seed, so two runs differ in times only. Words follow Zipf's law, replies
-//! quote, newsletters repeat their tables. A third of all bytes are base64 of attachments. The bytes given are those of
-//! bodies, which is what extents hold: header blocks stand in the metadata.
+//! The letters come from a generator with a fixed seed, so two runs differ in times only. Words follow Zipf's law,
+//! replies quote, newsletters repeat their tables. A third of all bytes are base64 of attachments. The bytes given are
+//! those of bodies, which is what extents hold: header blocks stand in the metadata.
 
 #![expect(clippy::expect_used, reason = "a measurement that cannot go on says why and ends")]
 
@@ -87,6 +87,18 @@ const SYLLABLES: &str = "an ter con re tion de in pro ment com er al is or ex en
 
 const WORDS: usize = 4_000;
 
+const CELL: &str = "<table width=\"600\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\"><tr><td align=\"left\" \
+    style=\"font-family:Arial,Helvetica,sans-serif;font-size:14px;line-height:20px;color:#333333\">\r\n";
+
+const TEXT_PART: &str = "--=_part_7F3A91\r\nContent-Type: text/plain; charset=utf-8\r\n\
+    Content-Transfer-Encoding: 7bit\r\n\r\n";
+
+const FILE_PART: &str = "\r\n--=_part_7F3A91\r\nContent-Type: application/octet-stream; name=\"NAME\"\r\n\
+    Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=\"NAME\"\r\n\r\n";
+
+const PDF_PAGE: &str = " 0 obj\r\n<< /Type /Page /Parent 2 0 R /Resources << /Font << /F1 5 0 R >> >> \
+    /MediaBox [0 0 595 842] /Contents 7 0 R >>\r\nstream\r\n";
+
 impl Language {
     fn english(dice: &mut Dice) -> Self {
         let syllables: Vec<&str> = SYLLABLES.split_whitespace().collect();
@@ -106,8 +118,8 @@ impl Language {
             let kana = rank < 40 || dice.below(3) == 0;
             let first = if kana { 0x3042 } else { 0x4E00 };
             let many = if kana { 80 } else { 2_000 };
-            let mut chars = (0..len).filter_map(|_| char::from_u32(first + dice.zipf(many) as u32));
-            chars.by_ref().collect::<String>().into_bytes()
+            let chars = (0..len).filter_map(|_| char::from_u32(first + dice.zipf(many) as u32));
+            chars.collect::<String>().into_bytes()
         });
         Self { words: words.collect(), space: b"", stop: "。".as_bytes() }
     }
@@ -241,9 +253,11 @@ impl Office {
             let language = if self.dice.below(3) == 0 { &self.japanese } else { &self.english };
             let text = language.sentences(&mut self.dice, len);
             let token: String = (0..24).map(|_| format!("{:02x}", self.dice.next() >> 56)).collect();
-            html.extend(b"<table width=\"600\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\"><tr><td align=\"left\" style=\"font-family:Arial,Helvetica,sans-serif;font-size:14px;line-height:20px;color:#333333\">\r\n");
+            html.extend(CELL.as_bytes());
             html.extend(text);
-            html.extend(format!("\r\n<a href=\"https://news.example.test/click/{token}\" style=\"color:#0066cc;text-decoration:none\">").as_bytes());
+            html.extend(b"\r\n<a href=\"https://news.example.test/click/");
+            html.extend(token.as_bytes());
+            html.extend(b"\" style=\"color:#0066cc;text-decoration:none\">");
             html.extend(self.english.sentences(&mut self.dice, 20));
             html.extend(b"</a></td></tr></table>\r\n");
         }
@@ -273,15 +287,16 @@ impl Office {
         [file, names].concat()
     }
 
-    /// Objects and a table of places in text, between them streams: half deflated, some of them drawing operators in text.
+    /// Objects and a table of places in text, between them streams: most deflated, one in four drawing operators.
     fn pdf(&mut self) -> Vec<u8> {
         let mut file = b"%PDF-1.7\r\n".to_vec();
         let mut places = String::from("xref\r\n");
         for object in 1..self.dice.between(20, 120) {
             places += &format!("{:010} 00000 n\r\n", file.len());
-            file.extend(format!("{object} 0 obj\r\n<< /Type /Page /Parent 2 0 R /Resources << /Font << /F1 5 0 R >> >> /MediaBox [0 0 595 842] /Contents {} 0 R >>\r\nstream\r\n", object + 1).as_bytes());
+            file.extend(object.to_string().as_bytes());
+            file.extend(PDF_PAGE.as_bytes());
             let len = self.dice.between(200, 4_000);
-            if self.dice.below(2) == 0 {
+            if self.dice.below(4) > 0 {
                 file.extend(self.dice.bytes(len));
             } else {
                 for _ in 0..len / 30 {
@@ -298,11 +313,8 @@ impl Office {
     /// A short text and one attachment.
     fn attached(&mut self, name: &str, file: &[u8]) -> Vec<u8> {
         let text = self.english_text();
-        let head = b"--=_part_7F3A91\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\n";
-        let between = format!(
-            "\r\n--=_part_7F3A91\r\nContent-Type: application/octet-stream; name=\"{name}\"\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=\"{name}\"\r\n\r\n"
-        );
-        [&head[..], &text, between.as_bytes(), &base64(file), b"\r\n--=_part_7F3A91--\r\n"].concat()
+        let head = FILE_PART.replace("NAME", name);
+        [TEXT_PART.as_bytes(), &text, head.as_bytes(), &base64(file), b"\r\n--=_part_7F3A91--\r\n"].concat()
     }
 }
 

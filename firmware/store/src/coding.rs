@@ -1,23 +1,26 @@
 //! How the bytes of one frame are stored (rule 16): base64 as the bytes that it encodes, text compressed, both, or as
-//! they are. Pure functions of the bytes; no device, no clock. `FORMAT-frames.md` beside the parts has every byte.
+//! they are. Pure functions of the bytes; no device, no clock. `coding/FORMAT-frames.md` has every byte.
 //!
 //! A frame is up to 64 KiB of a letter, cut anywhere. [`Coder::encode`] looks for runs of base64 in its bytes, replaces
-//! them by what they encode, and compresses the result; it keeps what gains, re-creates the frame from it, and compares.
-//! On any difference, and wherever nothing is gained, the frame stays as it is. [`decode`] needs nothing but the stored
-//! bytes, the encoding's number and the original length, all of which the frame's header has.
+//! them by what they encode, and compresses the result; it keeps what gains, re-creates the frame and compares it. On
+//! any difference, and where nothing is gained, the frame stays as it is. [`decode`] needs nothing but the stored bytes,
+//! the encoding's number and the original length, all of which the frame's header has.
 //!
 //! **Why LZ4** (lz4_flex, safe code) and not deflate (miniz_oxide, level 1): a call must not hold the network loop for
-//! more than about 1 ms for 64 KiB, on boards that are 5 to 10 times slower than the machine of these figures (one x86-64
-//! core, processor time; documents in English, HTML, HTML in Japanese):
+//! more than about 1 ms for 64 KiB, on boards that may be ten times slower than the machine of these figures (one
+//! x86-64 core, processor time; some 16 MB each of documents in English, HTML, and HTML in Japanese):
 //!
-//! | | stored, 64 KiB | stored, 4 KiB | makes | re-creates | keeps |
+//! | | stored, frames of 64 KiB | of 4 KiB | makes | re-creates | keeps |
 //! |---|---|---|---|---|---|
-//! | LZ4 | 42, 40, 46 % | 62, 50, 58 % | 560 to 930 MB/s | 2 to 4 GB/s | 24 KiB |
-//! | deflate | 34, 32, 37 % | 46, 38, 46 % | 110 to 200 MB/s | 190 to 410 MB/s | 75 KiB |
+//! | LZ4 | 42, 40, 46 % | 62, 50, 58 % | 470 to 930 MB/s | 2 to 4 GB/s | 24 KiB |
+//! | deflate | 34, 32, 37 % | 46, 38, 46 % | 110 to 200 MB/s | 190 to 410 MB/s | 74 KiB |
 //!
-//! Every frame is made once and re-created once at delivery: 0.1 ms against 0.5 ms there, 1 ms against 5 ms on a board.
-//! Deflate would save a further 8 to 16 % of the text and cost five times the time at every reading. And LZ4 passes what does
-//! not shrink, as most attachments do not, faster than an estimate of whether it would.
+//! A frame of 64 KiB is made once and re-created once at delivery: 0.1 ms against 0.5 ms, so about 1 ms against 5 where
+//! it is ten times slower. Deflate would store 8 to 16 % of the text's bytes less, at eight times the cost of every
+//! reading. And LZ4 passes what does not shrink, as most attachments do not, in less time than an estimate of whether
+//! it would. It does nothing for base64 that is not canonical; deflate would take that to 77 %.
+//!
+//! Frames of 96 KiB would store 0.3 to 2 % of the text's bytes less, of letters that long: not worth their memory.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -47,8 +50,8 @@ const ORIGINAL_BYTES_MIN: usize = 64;
 /// What a step must gain, as a part of what it is given: less is not worth its time at every reading.
 const GAIN_DIVISOR: usize = 32;
 
-/// What encoding may need before it is known whether anything is gained: a plan, which is far below an eighth of a frame
-/// ([`runs::RUN_CHARS_MIN`]), and what LZ4 asks for.
+/// What encoding may need before it is known whether anything is gained: a plan, which is far below an eighth of a
+/// frame, as its runs are not short ([`runs::RUN_CHARS_MIN`]), and what LZ4 asks for.
 const STORED_BYTES_MAX: usize = CODED_BYTES_MAX / 8 + text::block_bytes_max(CODED_BYTES_MAX);
 
 /// How the payload of a frame is stored. The numbers are those of the frame's header.
@@ -104,7 +107,8 @@ pub struct Encoded<'a> {
     pub bytes: &'a [u8],
 }
 
-/// Encodes frames, one after the other, in memory that it keeps: at most [`CODER_BYTES_MAX`](crate::limits::CODER_BYTES_MAX).
+/// Encodes frames, one after the other, in memory that it keeps: at most
+/// [`CODER_BYTES_MAX`](crate::limits::CODER_BYTES_MAX).
 pub struct Coder {
     packer: text::Packer,
     plan: Vec<u8>,

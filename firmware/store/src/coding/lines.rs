@@ -1,8 +1,8 @@
 //! One run of base64 in a frame: the shape of its lines, its length, and the way from its bytes to it and back.
 //!
 //! A run is a sequence of whole quanta, broken by one kind of line end behind the first `first` quanta and then behind
-//! every `line` quanta; nothing follows the last character. Only the last quantum can be padded. Touches only the bytes that
-//! it is given.
+//! every `line` quanta; nothing follows the last character. Only the last quantum can be padded. Touches only the bytes
+//! that it is given.
 
 use alloc::vec::Vec;
 
@@ -63,8 +63,8 @@ impl Lines {
         whole.then_some(self.quanta() * QUANTUM_CHARS + breaks * self.end.bytes().len())
     }
 
-    /// Appends the bytes that the run `chars` encodes. `None` when it is not a run of this shape; what has been appended
-    /// then is arbitrary.
+    /// Appends the bytes that the run `chars` encodes. `None` when it is not a run of this shape; what has been
+    /// appended then is arbitrary.
     pub(super) fn decode(&self, chars: &[u8], out: &mut Vec<u8>) -> Option<()> {
         let start = out.len();
         out.resize(start + self.bytes, 0);

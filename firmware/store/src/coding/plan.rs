@@ -1,4 +1,5 @@
-//! The plan in front of a stream: how the original bytes of a frame are made from it. `FORMAT-frames.md` has every byte.
+//! The plan in front of a stream: how the original bytes of a frame are made from it. `FORMAT-frames.md` says it byte
+//! by byte.
 //!
 //! A plan is a sequence of pieces and has no count and no length: it ends where the pieces add up to the original
 //! length. Touches only the bytes that it is given.

@@ -37,8 +37,8 @@ pub(super) fn next_run(frame: &[u8], from: usize) -> Option<Run> {
     }
 }
 
-/// Where the next [`STRETCH_CHARS`] characters in a row begin. Looks at a window from its end, as Boyer and Moore do: most
-/// bytes are never looked at.
+/// Where the next [`STRETCH_CHARS`] characters in a row begin. Looks at a window from its end, as Boyer and Moore do:
+/// most bytes are never looked at.
 fn find_stretch(frame: &[u8], from: usize) -> Option<usize> {
     let mut start = from;
     while let Some(window) = frame.get(start..start + STRETCH_CHARS) {

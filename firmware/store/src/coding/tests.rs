@@ -152,7 +152,7 @@ fn a_frame_that_is_not_re_created_stays_as_it_is() {
     assert!(!coder.proves(Encoding::Base64, &frame), "a byte less");
 }
 
-/// Plans that no coder makes. (The stream is long enough for all of them.)
+/// Plans that no coder makes, with streams of many lengths behind them.
 #[test]
 fn plans_that_contradict_themselves_are_refused() {
     let plans: [(&[u8], usize); 12] = [
@@ -179,15 +179,14 @@ fn plans_that_contradict_themselves_are_refused() {
             }
         }
     }
-    let sound = [&[(6 << 1) | 1, 1, 1 << 1][..], b"abcdef"].concat();
-    assert_eq!(decode(Encoding::Base64, &sound, 10, &mut out), Ok(()));
-    assert_eq!(out, b"YWJj\r\nZGVm");
-    assert_eq!(decode(Encoding::Base64, &sound[..8], 10, &mut out), Err(Undecodable), "stream too short");
-    assert_eq!(
-        decode(Encoding::Base64, &[&sound[..], b"g"].concat(), 10, &mut out),
-        Err(Undecodable),
-        "too long"
-    );
+    // The example of the format's description.
+    let sound = [&[0x04, 0x0D, 0x01, 0x02][..], b"a\nabcdef"].concat();
+    assert_eq!(decode(Encoding::Base64, &sound, 12, &mut out), Ok(()));
+    assert_eq!(out, b"a\nYWJj\r\nZGVm");
+    let less = &sound[..11];
+    assert_eq!(decode(Encoding::Base64, less, 12, &mut out), Err(Undecodable), "the stream is too short");
+    let more = [&sound[..], b"g"].concat();
+    assert_eq!(decode(Encoding::Base64, &more, 12, &mut out), Err(Undecodable), "the stream is too long");
 }
 
 fn refused_or_whole(encoding: Encoding, stored: &[u8], len: usize) {

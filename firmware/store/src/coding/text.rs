@@ -27,8 +27,8 @@ impl Packer {
         Self { narrow: CompressTable::small(), wide: CompressTable::large() }
     }
 
-    /// Appends `input` as a block to `out`. Gives up by itself where nothing repeats: there it looks at ever fewer places.
-    /// `None` if that failed; it does not in memory.
+    /// Appends `input` as a block to `out`. Where nothing repeats it looks at ever fewer places, so it costs little to
+    /// try. `None` if the block does not fit the room made for it, which the library rules out.
     pub(super) fn pack(&mut self, input: &[u8], out: &mut Vec<u8>) -> Option<()> {
         let table = if input.len() < WIDE_FROM { &mut self.narrow } else { &mut self.wide };
         let start = out.len();
