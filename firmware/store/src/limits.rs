@@ -167,6 +167,16 @@ pub const CHECKPOINT_TAIL_SPREAD: u64 = 8;
 /// It is cheap when its pages are at most one part in this many of what has been programmed since the last one: 2 %.
 pub const CHECKPOINT_SHARE: u64 = 50;
 
+/// Original bytes of one frame whose payload is stored differently from how it came (rule 16): those of an extent.
+pub const CODED_BYTES_MAX: usize = EXTENT_BYTES_MAX;
+
+/// What re-creating a frame allocates at most: its original bytes, and as many of what they are made from.
+pub const DECODE_BYTES_MAX: usize = 2 * CODED_BYTES_MAX;
+
+/// What a coder holds at most: the stream, the result (LZ4 asks for a tenth more than what it is given), the copy that
+/// is compared, a plan, two hash tables.
+pub const CODER_BYTES_MAX: usize = 320 << 10;
+
 const _: () = assert!(RECORD_BYTES_MAX <= GROUP_BYTES_MAX);
 const _: () = assert!(SEGMENT_BYTES_MAX / 8 <= 1 << 20);
 const _: () = assert!(UNBARRIERED_MAX / SEGMENT_BYTES_MIN as u64 * 2 < SEQ_JUMP as u64);
