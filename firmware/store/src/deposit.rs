@@ -39,7 +39,8 @@ impl<Q: FlashQueue> Store<Q> {
     /// Bytes that letters can still be given, about: in free segments, and with `all` in what can be made free.
     pub(crate) fn bytes_for_mail(&self, all: bool) -> u64 {
         let head = self.log.bodies.fresh.as_ref().map_or(0, |body| body.room(&self.layout)) as u64;
-        let segments = u64::from(self.segments.free()) + if all { self.dead_soon().count() as u64 } else { 0 };
+        let segments =
+            u64::from(self.segments.free()) + if all { self.dead_soon().count() as u64 } else { 0 };
         let free = segments * u64::from(self.layout.segment_bytes);
         let kept = u64::from(self.layout.reserve()) * u64::from(self.layout.segment_bytes);
         head + (free + if all { self.reclaimable() } else { 0 }).saturating_sub(kept)

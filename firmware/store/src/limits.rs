@@ -117,11 +117,11 @@ pub const MESSAGE_BYTES_MAX: u64 = u32::MAX as u64;
 
 /// Records of compaction and of checkpoints that one group takes, in bytes: a delivery that shares the group waits for
 /// them, some milliseconds on a slow card.
-pub const CHORE_BYTES: usize = 64 << 10;
+pub const CHORE_BYTES: usize = if cfg!(test) { 3 << 10 } else { 64 << 10 };
 
 /// Bytes of bodies that compaction moves for one group, at most and one extent: what a delivery that shares the group
 /// waits for in addition.
-pub const CHORE_BODY_BYTES: usize = 128 << 10;
+pub const CHORE_BODY_BYTES: usize = if cfg!(test) { 16 << 10 } else { 128 << 10 };
 
 /// Pages of letters that compaction looks through in one step: 65,536 letters, about a millisecond.
 pub const COMPACTION_SCAN_PAGES: usize = 256;

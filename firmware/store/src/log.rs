@@ -177,7 +177,8 @@ impl<Q: FlashQueue> Store<Q> {
             Head::Meta => self.log.last_meta,
             Head::Body(heat) => *self.log.last_bodies.of(heat),
         };
-        let header = Header { head, seq, erases, life: self.life.anchor.life, before, root: self.checkpoints.root() };
+        let header =
+            Header { head, seq, erases, life: self.life.anchor.life, before, root: self.checkpoints.root() };
         let bytes = self.layout.segment_bytes.into();
         self.outbox.erase(&mut self.queue, self.layout.base(index), bytes);
         self.segments.open(index, head, seq, erases);
@@ -287,9 +288,9 @@ impl<Q: FlashQueue> Store<Q> {
             place,
             records,
             meta: Mark { seq: head.seq, offset: end },
-            bodies: log.durable_bodies.map(|heat, durable| {
-                bodies.of(heat).as_ref().map_or(*durable, BodyHead::programmed)
-            }),
+            bodies: log
+                .durable_bodies
+                .map(|heat, durable| bodies.of(heat).as_ref().map_or(*durable, BodyHead::programmed)),
             root: self.checkpoints.root(),
             opened: core::mem::take(&mut log.opened),
             // Without a body head nothing of that log lies behind the mark.

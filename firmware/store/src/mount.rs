@@ -50,8 +50,13 @@ pub struct MountOptions {
 pub enum MountError {
     /// Nothing on the device says that it is a store: it is new, or something else.
     NotAStore,
-    /// The store was written by another version of this program, later or earlier.
-    OtherFormat {
+    /// The store was written by a later version of this program.
+    Newer {
+        /// Its format version.
+        version: u16,
+    },
+    /// The store was written by an earlier version of this program, in a format that is not read any more.
+    Older {
         /// Its format version.
         version: u16,
     },
@@ -74,11 +79,15 @@ impl fmt::Display for MountError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAStore => f.write_str("there is no Tegami store on this flash"),
-            Self::OtherFormat { version } => write!(
+            Self::Newer { version } => write!(
                 f,
-                "the store on this flash has format {version}, and this program knows format {FORMAT_VERSION}: use {} \
-                 program",
-                if *version > FORMAT_VERSION { "a newer" } else { "the older" }
+                "the store on this flash has format {version}, and this program knows format {FORMAT_VERSION}: use a newer \
+                 program"
+            ),
+            Self::Older { version } => write!(
+                f,
+                "the store on this flash has format {version}, which this program does not read any more (it knows format \
+                 {FORMAT_VERSION}): use the program that made it"
             ),
             Self::CutShort { store, device } => write!(
                 f,
@@ -164,7 +173,8 @@ impl<Q: FlashQueue> Store<Q> {
         let geometry = queue.geometry();
         let anchors = find_anchors(&mut queue, geometry);
         let anchor = anchors.newest.ok_or(match (anchors.other_version, anchors.fault) {
-            (Some(version), _) => MountError::OtherFormat { version },
+            (Some(version), _) if version > FORMAT_VERSION => MountError::Newer { version },
+            (Some(version), _) => MountError::Older { version },
             (None, Some(fault)) => MountError::Device(fault),
             (None, None) => MountError::NotAStore,
         })?;

@@ -30,8 +30,8 @@ pub(crate) struct Chapter {
 
 /// The newest segment of the metadata log that the anchor vouches for.
 pub(crate) fn newest(anchor: &Anchor, headers: &BTreeMap<u32, (u32, Header)>) -> Option<Chapter> {
-    let opened = headers.range(anchor.seq_base..).filter(|(_, (_, header))| header.head == Head::Meta);
-    match opened.last() {
+    let mut opened = headers.range(anchor.seq_base..).rev();
+    match opened.find(|(_, (_, header))| header.head == Head::Meta) {
         Some((seq, (segment, _))) => Some(Chapter { segment: *segment, seq: *seq, end: None }),
         None => anchor.meta.map(|seal| Chapter {
             segment: seal.segment,

@@ -12,6 +12,8 @@ pub(crate) enum Ailment {
     NotAStore,
     /// A later version of the program wrote it, in a format of this number.
     Newer(u16),
+    /// An earlier version wrote it, in a format that is not read any more.
+    Older(u16),
     /// Its end is missing.
     CutShort {
         /// Bytes that the store takes.
@@ -34,6 +36,7 @@ impl From<MountError> for Ailment {
         match error {
             MountError::NotAStore => Self::NotAStore,
             MountError::Newer { version } => Self::Newer(version),
+            MountError::Older { version } => Self::Older(version),
             MountError::CutShort { store, device } => Self::CutShort { store, device },
             MountError::OtherGeometry => Self::OtherGeometry,
             MountError::TooSmall => Self::TooSmall,
@@ -48,6 +51,7 @@ impl Ailment {
         let (text, values) = match self {
             Self::NotAStore => (Text::AilingNotAStore, vec![]),
             Self::Newer(version) => (Text::AilingNewer, vec![version.to_string()]),
+            Self::Older(version) => (Text::AilingOlder, vec![version.to_string()]),
             Self::CutShort { store, device } => {
                 (Text::AilingCutShort, vec![mebibytes(*store), mebibytes(*device)])
             }
@@ -73,6 +77,7 @@ impl Ailment {
         match self {
             Self::NotAStore => Text::AilingNextNotAStore,
             Self::Newer(_) => Text::AilingNextNewer,
+            Self::Older(_) => Text::AilingNextOlder,
             Self::CutShort { .. } => Text::AilingNextCutShort,
             Self::OtherGeometry => Text::AilingNextGeometry,
             Self::TooSmall => Text::AilingNextTooSmall,
@@ -101,6 +106,7 @@ mod tests {
         let all = [
             Ailment::NotAStore,
             Ailment::Newer(7),
+            Ailment::Older(1),
             Ailment::CutShort { store: 256 << 20, device: 100 },
             Ailment::OtherGeometry,
             Ailment::TooSmall,

@@ -179,6 +179,7 @@ impl Office {
             if advice == Advice::Flush {
                 begun = Instant::now();
                 answering = self.flush();
+                self.warm_for_housekeeping();
                 // What is flushed may need to be moved on at once, which is settling as well.
                 tokio::task::yield_now().await;
                 continue;
@@ -189,6 +190,17 @@ impl Office {
                 () = until(advice) => {}
             }
         }
+    }
+
+    /// Brings what compaction has to read into memory, if it waits for that.
+    fn warm_for_housekeeping(self: &Rc<Self>) {
+        let Some(cold) = self.store.borrow_mut().take_cold() else { return };
+        let office = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            office.warm(cold).await;
+            office.store.borrow_mut().warmed();
+            office.changes.notify_one();
+        });
     }
 
     fn flush(&self) -> usize {

@@ -275,7 +275,8 @@ fn encode(taken: Option<&Taken>, (checkpoint, number): (u64, u32), segments: &Se
 fn settle(state: &mut State, taken: &Taken, home: Home) -> bool {
     match taken {
         Taken::Entries(mailbox, content) => {
-            let page = content.first().and_then(|first| state.mailboxes.get_mut(mailbox)?.entries.page_of(first));
+            let page =
+                content.first().and_then(|first| state.mailboxes.get_mut(mailbox)?.entries.page_of(first));
             page.is_some_and(|page| page.settle(content, home))
         }
         Taken::Letters(number, content) => {

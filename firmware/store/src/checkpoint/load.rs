@@ -98,7 +98,8 @@ impl<Q: FlashQueue> Loader<'_, Q> {
         if kind == 0 {
             return Some(bytes);
         }
-        let frame = Frame::parse(&bytes).filter(|frame| frame.kind == kind && frame.bytes() <= bytes.len())?;
+        let frame =
+            Frame::parse(&bytes).filter(|frame| frame.kind == kind && frame.bytes() <= bytes.len())?;
         bytes.truncate(frame.bytes());
         verifies(self.layout.seed(at.seq), at.offset, &bytes).then_some(bytes)
     }
@@ -222,4 +223,3 @@ fn run_of(homes: &[HomeRow]) -> u32 {
     }
     end - first.at.offset
 }
-

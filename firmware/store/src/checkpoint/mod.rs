@@ -22,7 +22,9 @@ use crate::format::pages::PageHead;
 use crate::format::table::Root;
 use crate::format::{Mark, Place};
 use crate::index::Home;
-use crate::limits::{CHECKPOINT_SHARE, CHECKPOINT_TAIL_MAX, CHECKPOINT_TAIL_MIN, CHECKPOINT_TAIL_PART, CHECKPOINT_TAIL_SPREAD};
+use crate::limits::{
+    CHECKPOINT_SHARE, CHECKPOINT_TAIL_MAX, CHECKPOINT_TAIL_MIN, CHECKPOINT_TAIL_PART, CHECKPOINT_TAIL_SPREAD,
+};
 
 /// What is known of checkpoints.
 #[derive(Debug, Default)]
@@ -33,7 +35,7 @@ pub(crate) struct Checkpoints {
     root: Mark,
     from: Mark,
     /// Where its root and its tables stand.
-    pub(crate) tables: Vec<Home>,
+    tables: Vec<Home>,
     /// Metadata segments that nothing needs once the newest root is named by a durable group.
     doomed: Vec<u32>,
     job: Option<Job>,
@@ -58,6 +60,14 @@ impl Checkpoints {
     /// From where on the metadata log is needed for a replay. Segments before it hold commits and pages only.
     pub(crate) const fn from(&self) -> Mark {
         self.from
+    }
+}
+
+#[cfg(test)]
+impl Checkpoints {
+    /// Where tables stand, those of the checkpoint that is being written included.
+    pub(crate) fn all_tables(&self) -> impl Iterator<Item = Home> + '_ {
+        self.tables.iter().copied().chain(self.job.iter().flat_map(|job| job.tables.iter().copied()))
     }
 }
 

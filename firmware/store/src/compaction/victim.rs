@@ -5,7 +5,8 @@ use flash::FlashQueue;
 use crate::Store;
 use crate::format::header::{Head, Heat};
 use crate::limits::{
-    COMPACTION_AHEAD_DIVISOR, COMPACTION_AHEAD_MIN, COMPACTION_GAIN_DIVISOR, EMPTIED_MAX, WEAR_GAP_MIN, WEAR_SPACING,
+    COMPACTION_AHEAD_DIVISOR, COMPACTION_AHEAD_MIN, COMPACTION_GAIN_DIVISOR, EMPTIED_MAX, WEAR_GAP_MIN,
+    WEAR_SPACING,
 };
 
 /// A segment that could be emptied.

@@ -204,9 +204,11 @@ impl Entries {
                 return;
             }
             let changes = |entry: Entry| entry.flags.without(remove).with(add) != entry.flags;
-            let Some(skip) = known.entries.get(start..end).and_then(|entries| {
-                entries.iter().position(|packed| changes(known.unpack(*packed)))
-            }) else {
+            let Some(skip) = known
+                .entries
+                .get(start..end)
+                .and_then(|entries| entries.iter().position(|packed| changes(known.unpack(*packed))))
+            else {
                 continue;
             };
             page.change().set_flags(start + skip..end, (add, remove), modseq, tally);
@@ -335,8 +337,7 @@ impl EntryPage {
             if new == old {
                 continue;
             }
-            let low =
-                if plain && packed.state & MORE == 0 { new.0 } else { self.low_flags(packed.uid, new) };
+            let low = if plain && packed.state & MORE == 0 { new.0 } else { self.low_flags(packed.uid, new) };
             if let Some(packed) = self.entries.get_mut(at) {
                 packed.state = (modseq.0 << MODSEQ_SHIFT) | low;
             }

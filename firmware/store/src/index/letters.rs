@@ -147,11 +147,6 @@ impl LetterPage {
         (0..=u8::MAX).take(self.slots.len()).filter_map(|slot| Some((slot, self.get(slot)?)))
     }
 
-    /// How many slots there are, up to the last one that was ever used.
-    pub(crate) const fn len(&self) -> usize {
-        self.slots.len()
-    }
-
     fn holds(&self, slot: u8) -> bool {
         self.slots.get(usize::from(slot)).is_some_and(|packed| *packed != VACANT)
     }
@@ -352,16 +347,14 @@ impl Letters {
         Some(letter)
     }
 
-    /// Letters that nothing refers to, by slot: what damage to the entries leaves behind.
+    /// Letters that nothing refers to, by slot.
+    #[cfg(test)]
     pub(crate) fn unreferred(&self) -> impl Iterator<Item = u32> + '_ {
-        let slots = (0_u32..).zip(&self.pages).flat_map(|(at, page)| {
+        (0_u32..).zip(&self.pages).flat_map(|(at, page)| {
             let page = page.get();
-            let slots = (0..=u8::MAX).take(page.len());
-            slots
-                .filter(move |slot| page.references(*slot) == 0 && page.holds(*slot))
-                .map(move |slot| at * PAGE_SLOTS as u32 + u32::from(slot))
-        });
-        slots
+            let slots = page.iter().map(|(slot, _)| slot).filter(move |slot| page.references(*slot) == 0);
+            slots.map(move |slot| at * PAGE_SLOTS as u32 + u32::from(slot))
+        })
     }
 }
 

@@ -11,7 +11,9 @@ use super::{State, keep, leave, let_go, release};
 use crate::format::Place;
 use crate::format::code::take;
 use crate::format::frame::{self, FRAME_BYTES};
-use crate::format::records::{CommitView, MovedView, Delivery, Expunge, Flagging, Recent, Transfer, uid_ranges};
+use crate::format::records::{
+    CommitView, Delivery, Expunge, Flagging, MovedView, Recent, Transfer, uid_ranges,
+};
 use crate::segments::Segments;
 
 impl State {

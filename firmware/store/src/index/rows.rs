@@ -9,8 +9,8 @@ use super::directory::{Alias, lower};
 use super::entries::{Entry, EntryPage};
 use super::letters::{Body, Letter, LetterPage, PAGE_SLOTS};
 use super::mailbox::special_use_from;
-use super::page::{Home, Page};
 use super::messages::body_of;
+use super::page::{Home, Page};
 use super::{Mailbox, Secret, State, keep, let_go, special_use_code};
 use crate::format::code::Bytes;
 use crate::format::pages::{EntryRow, LetterRow, Parts};
@@ -224,9 +224,10 @@ impl State {
         const LETTERS: u64 = 4 << 10;
         const ENTRIES: u64 = 2 << 10;
         let letters = self.letters.pages().iter().filter(|page| page.is_dirty()).count() as u64;
-        let mailboxes = self.mailboxes.values().map(|mailbox| {
-            mailbox.entries.pages().iter().filter(|page| page.is_dirty()).count() as u64
-        });
+        let mailboxes = self
+            .mailboxes
+            .values()
+            .map(|mailbox| mailbox.entries.pages().iter().filter(|page| page.is_dirty()).count() as u64);
         letters * LETTERS + mailboxes.sum::<u64>() * ENTRIES
     }
 

@@ -76,7 +76,9 @@ fn a_store_turns_over_many_times() {
         letters.insert(receipt.destination.first().unwrap().0, (number, size));
         (held, mail) = (held + size as u64, mail + size as u64);
         if number % 7 == 0 {
-            let _ = store.set_flags(mailbox, &UidSet::range(Uid(1), Uid(u32::MAX)), Flags::SEEN, Flags::NONE).unwrap();
+            let _ = store
+                .set_flags(mailbox, &UidSet::range(Uid(1), Uid(u32::MAX)), Flags::SEEN, Flags::NONE)
+                .unwrap();
             pump(&mut store);
         }
         if number % 1500 == 0 {
@@ -95,7 +97,10 @@ fn a_store_turns_over_many_times() {
     };
     let mean = f64::from(wear.iter().sum::<u32>()) / wear.len() as f64;
     let most = f64::from(wear.iter().copied().max().unwrap_or(0));
-    std::eprintln!("{mail} bytes of mail, {} programmed, wear {mean:.1} mean, {most} most", store.statistics().programmed);
+    std::eprintln!(
+        "{mail} bytes of mail, {} programmed, wear {mean:.1} mean, {most} most",
+        store.statistics().programmed
+    );
     assert!(mean > 20.0, "{mean}");
     assert!(most <= mean * 1.5 + 4.0, "{most} against {mean}: {wear:?}");
     assert_eq!(store.statistics().damage, 0);
@@ -137,7 +142,8 @@ fn a_checkpoint_writes_what_has_changed() {
         store.checkpoints.wanted = true;
         pump(store);
         let before = store.queue().device().counts().bytes_programmed;
-        let ticket = store.set_flags(inbox(store, ALICE), &UidSet::range(Uid(9), Uid(9)), Flags::SEEN, Flags::NONE);
+        let ticket =
+            store.set_flags(inbox(store, ALICE), &UidSet::range(Uid(9), Uid(9)), Flags::SEEN, Flags::NONE);
         wait(store, ticket).unwrap();
         store.checkpoints.wanted = true;
         pump(store);

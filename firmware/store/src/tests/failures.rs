@@ -119,6 +119,7 @@ fn what_was_refused_does_not_come_back_with_the_next_life() {
             store.queue().device().fail_barrier(1);
             let refused = send(&mut store, &["alice@example.test"], &text(2, 300)).unwrap();
             assert_eq!(wait(&mut store, Ok(refused)), Err(Refusal::NotDurable));
+            pump(&mut store);
             assert_eq!(store.life.phase, Phase::Open, "the next life has begun");
             let state = dump(&mut store);
             let mut device = store.into_queue().into_device();

@@ -22,7 +22,7 @@ pub(super) fn recount(store: &SimStore) {
     for mailbox in store.state.mailboxes.values() {
         mailbox.entries.homes().for_each(|home| keep(home.segment, home.span));
     }
-    store.checkpoints.tables.iter().for_each(|home| keep(home.segment, home.span));
+    store.checkpoints.all_tables().for_each(|home| keep(home.segment, home.span));
     for (index, (holders, live)) in (0..).zip(counted) {
         let known = (store.segments.holders(index), store.segments.live(index));
         assert_eq!(known, (holders, live), "segment {index}: {:?}", store.segments.used(index));

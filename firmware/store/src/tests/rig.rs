@@ -70,14 +70,27 @@ pub(crate) fn close(mut store: SimStore) -> Simulator {
     store.into_queue().into_device()
 }
 
-/// How a ticket ended, once nothing waits any more.
+/// Drives until these tickets are settled, or nothing waits. Housekeeping may be under way then.
+pub(crate) fn settle<Q: FlashQueue>(store: &mut Store<Q>, tickets: &[Ticket]) {
+    for _ in 0..10_000 {
+        store.settle();
+        let settled = tickets.iter().all(|ticket| ticket.result().is_some());
+        if settled || store.barrier_in_flight() || !store.needs_flush() {
+            return;
+        }
+        store.flush();
+    }
+    panic!("the tickets are never settled");
+}
+
+/// How a ticket ended.
 pub(crate) fn wait<Q: FlashQueue>(
     store: &mut Store<Q>,
     ticket: Result<Ticket, Stop>,
 ) -> Result<Receipt, Refusal> {
     match ticket {
         Ok(ticket) => {
-            pump(store);
+            settle(store, core::slice::from_ref(&ticket));
             ticket.result().expect("everything is settled")
         }
         Err(Stop::Refused(refusal)) => Err(refusal),

@@ -264,7 +264,7 @@ scenarios! {
         world.deliver(&[ALICE_TO, BOB_TO], 5000)?;
         world.sync()?;
         world.deliver(&[ALICE_TO], 700)?;
-        world.sync()
+        world.rest()
     };
     checkpoints_and_changes, five, false, |world| {
         world.mount()?;
@@ -282,7 +282,7 @@ scenarios! {
         world.change(|store| store.rename_mailbox(ALICE, &name("INBOX"), &name("Before")))?;
         world.sync()?;
         world.deliver(&[ALICE_TO], 300)?;
-        world.sync()
+        world.rest()
     };
     checkpoints_and_lives, five, false, |world| {
         world.mount()?;
@@ -302,7 +302,7 @@ scenarios! {
         world.expunge(&[2])?;
         world.sync()?;
         world.deliver(&[BOB_TO], 700)?;
-        world.sync()
+        world.rest()
     };
     checkpoint_in_a_full_segment, five, false, |world| {
         world.mount()?;
@@ -310,7 +310,7 @@ scenarios! {
             world.change(|store| store.put_setting("big", &[9; 20_000]))?;
             world.checkpoint();
             world.deliver(&[ALICE_TO], 300)?;
-            world.sync()?;
+            world.rest()?;
         }
         Ok(())
     };
@@ -329,7 +329,7 @@ scenarios! {
         }
         world.expunge(&[1, 6])?;
         world.compact(1);
-        world.sync()
+        world.rest()
     };
     compaction_and_checkpoint, five, false, |world| {
         world.mount()?;
@@ -345,7 +345,7 @@ scenarios! {
         world.crash()?;
         world.deliver(&[ALICE_TO], 300)?;
         world.compact(1);
-        world.sync()
+        world.rest()
     };
     expunge_what_is_being_moved, five, false, |world| {
         world.mount()?;
@@ -359,6 +359,16 @@ scenarios! {
         world.expunge(&[1, 7])?;
         world.sync()?;
         world.deliver(&[ALICE_TO], 60_000)?;
-        world.sync()
+        world.rest()
+    };
+    // The segments that a checkpoint frees are the next ones to be used.
+    checkpoints_where_space_is_short, worn, false, |world| {
+        world.mount()?;
+        for round in 0..8 {
+            world.change(|store| store.put_setting("big", &[round; 24_000]))?;
+            world.checkpoint();
+            world.rest()?;
+        }
+        Ok(())
     };
 }

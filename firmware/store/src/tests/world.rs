@@ -14,8 +14,8 @@ use flash::simulator::Simulator;
 use mail::{AccountId, Flags, Mail, MailboxId, Refusal, Stop, Ticket, Uid};
 
 use super::rig::{
-    ALICE, LETTER, SimStore, account, address, close, folder, geometry, inbox, mount, name, pump, read, text,
-    uid_set,
+    ALICE, LETTER, SimStore, account, address, close, folder, geometry, inbox, mount, name, pump, read,
+    settle, text, uid_set,
 };
 use crate::{AccountDetails, FormatOptions, Store};
 
@@ -107,10 +107,15 @@ impl World {
         if self.eager { self.sync() } else { Ok(()) }
     }
 
-    /// Makes everything issued durable.
+    /// Makes everything issued durable. Housekeeping may be under way then.
     pub(crate) fn sync(&mut self) -> Result<(), Stopped> {
-        pump(self.store());
         let tickets = core::mem::take(&mut self.tickets);
+        let waited: Vec<Ticket> = tickets.iter().flatten().cloned().collect();
+        match waited.as_slice() {
+            // What nobody has a ticket for is in the same group as what is asked for next.
+            [] => pump(self.store()),
+            waited => settle(self.store(), waited),
+        }
         let results: Vec<_> = tickets.iter().map(|ticket| ticket.as_ref().map(Ticket::result)).collect();
         let good = |result: &Option<Option<Result<_, _>>>| matches!(result, Some(Some(Ok(_))));
         let answered = results.iter().rposition(good).map_or(0, |last| last + 1);
@@ -125,6 +130,13 @@ impl World {
             self.note();
         }
         Ok(())
+    }
+
+    /// Makes everything issued durable and lets housekeeping come to its end.
+    pub(crate) fn rest(&mut self) -> Result<(), Stopped> {
+        self.sync()?;
+        pump(self.store());
+        if self.store().is_read_only() { Err(Stopped) } else { Ok(()) }
     }
 
     // ---- Lives -------------------------------------------------------------------------------------------------

@@ -199,6 +199,8 @@ texts! {
         "フラッシュにあるものは Tegami のメールの保管場所ではないか、先頭が壊れています。";
     AilingNewer: "The mail on the flash was stored by a newer version of Tegami (in format {0}).",
         "フラッシュのメールは、もっと新しい版の Tegami が保存したものです（形式 {0}）。";
+    AilingOlder: "The mail on the flash was stored by an older version of Tegami (in format {0}), which this one does not read.",
+        "フラッシュのメールは、古い版の Tegami が保存したもので（形式 {0}）、この版では読めません。";
     AilingCutShort: "Part of the flash is missing: the mail store takes {0}, and there are only {1}.",
         "フラッシュの一部がありません。メールの保管場所は {0} ですが、{1} しかありません。";
     AilingGeometry: "The mail store on the flash was made for another kind of flash.",
@@ -218,6 +220,9 @@ texts! {
     AilingNextNewer: "Start the box with that version of Tegami or a later one. Do not write a card image to this card: \
         that would erase the mail.",
         "その版か、それより新しい Tegami で起動してください。このカードにイメージを書き込むとメールが消えます。";
+    AilingNextOlder: "Start the box with the version that was in it before. Do not write a card image to this card: that \
+        would erase the mail.",
+        "前に使っていた版の Tegami で起動してください。このカードにイメージを書き込むとメールが消えます。";
     AilingNextCutShort: "Was the card copied? Copy it again, all of it, to a card that is at least as large.",
         "カードを複製しましたか。同じ大きさ以上のカードに、全体をもう一度複製してください。";
     AilingNextGeometry: "Put the card back into the box in which it was used.", "使っていた機器にカードを戻してください。";
