@@ -12,6 +12,7 @@ use crate::hosted::{Hosted, Options};
 use crate::letters;
 use crate::machine::Machine;
 use crate::site::Service;
+use std::fmt;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -35,6 +36,14 @@ pub struct Verdict {
     pub failures: Vec<Failure>,
 }
 
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Tally { kept, dropped, torn } = self.tally;
+        write!(f, "{} flashes rebuilt, {} of them wrong; ", self.flashes, self.failures.len())?;
+        write!(f, "of writes that no flush covered {kept} were kept, {dropped} dropped, {torn} torn")
+    }
+}
+
 /// Checks flashes of one recording.
 pub struct Checker<'a> {
     recording: &'a Recording,
@@ -47,7 +56,8 @@ impl<'a> Checker<'a> {
     pub fn new(name: &str, recording: &'a Recording, log: &'a WriteLog) -> Self {
         let bytes = recording.flash().end - recording.flash().start;
         // No provision file: accounts and settings are what the flash says that they are.
-        let options = Options { provision: None, flash_size: bytes.to_string(), ..Options::default() };
+        let options =
+            Options { provision: None, flash_size: format!("{}MiB", bytes >> 20), ..Options::default() };
         Self { recording, log, hosted: Hosted::new(name, options) }
     }
 

@@ -5,7 +5,7 @@ use super::accounts::{MAILBOXES, RECIPIENTS};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A length of the record, in bytes.
-pub type Position = u64;
+pub(super) type Position = u64;
 
 /// A letter to both recipients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -199,6 +199,24 @@ impl Recording {
         WriteLog::open(&self.folder.join("writes.log"))
     }
 
+    /// How much there is, for whoever looks on.
+    pub fn describe(&self, log: &WriteLog) -> String {
+        let (letters, changes) = self.journal.confirmed();
+        let (entries, bytes) = (log.entries().len(), log.position(log.entries().len()));
+        let flushes = log.entries().iter().filter(|entry| entry.flushes()).count();
+        format!(
+            "{letters} letters and {changes} changes were acknowledged, {} requests refused for want of room; \
+             {entries} entries are recorded, {flushes} of them flushes, {:.1} MB",
+            self.refused,
+            bytes as f64 / 1e6
+        )
+    }
+
+    /// Deletes everything about it.
+    pub fn remove(self) {
+        fs::remove_dir_all(&self.folder).expect("an own folder can be deleted");
+    }
+
     fn save(&self) {
         let text = text::print(&self.flash, &self.journal);
         fs::write(self.folder.join("journal.txt"), text).expect("a journal can be written");
