@@ -1,6 +1,8 @@
-//! The writes of the box are recorded while clients deliver; the flash is rebuilt as of many moments, with what was not
-//! flushed dropped or torn, and none of it may have lost anything. More with
+//! The writes of the box are recorded while clients deliver; its flash is rebuilt as of many moments, with what was not
+//! flushed dropped or torn, and none of them may have lost anything. More with
 //! `cargo run --release -p tests --bin replay`.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking; so do its helpers")]
 
 use std::time::Duration;
 use tests::replay::{Checker, Cut, Plan, Recording, choose};
@@ -8,25 +10,41 @@ use tests::replay::{Checker, Cut, Plan, Recording, choose};
 const SEED: u64 = 20_261_124;
 
 /// Flashes that are rebuilt.
-const CUTS: usize = 12;
+const CUTS: usize = 24;
 
 #[test]
 fn a_flash_rebuilt_as_of_any_moment_has_all_that_was_acknowledged_by_then() {
     let plan =
-        Plan { seed: SEED, flash_bytes: 128 << 20, filled_bytes: 2 << 20, time: Duration::from_secs(8) };
+        Plan { seed: SEED, flash_bytes: 128 << 20, filled_bytes: 2 << 20, time: Duration::from_secs(6) };
     let recording = Recording::make("replay", &plan);
     let log = recording.log().expect("the record can be read");
+    eprintln!("{}", recording.describe(&log));
     let (letters, changes) = recording.journal.confirmed();
-    eprintln!(
-        "{letters} letters, {changes} changes, {} entries, {} bytes",
-        log.entries().len(),
-        log.position(log.entries().len())
-    );
     assert!(letters > 50 && changes > 20, "so little is no test: {letters} letters, {changes} changes");
-    let start = std::time::Instant::now();
-    let cuts = choose(&log, recording.flash(), SEED, CUTS);
+
     let mut checker = Checker::new("replayed", &recording, &log);
-    let verdict = checker.check(&cuts, 0..0);
-    eprintln!("{verdict:?} {:?}", start.elapsed());
-    assert!(verdict.failures.is_empty(), "{}: {:#?}", recording.folder().display(), verdict.failures);
+    let verdict = checker.check(&choose(&log, recording.flash(), SEED, CUTS), 0..0);
+    eprintln!("{verdict}");
+    let again = recording.folder().display();
+    assert!(verdict.failures.is_empty(), "--again {again} --only ID: {:#?}", verdict.failures);
+    assert!(verdict.flashes == CUTS && verdict.tally.dropped > 0 && verdict.tally.torn > 0, "{verdict}");
+
+    a_disk_that_lies_is_found_out(&recording, &mut checker);
+    recording.remove();
+}
+
+/// The same check fails when the disk has forgotten what it said that it had flushed: the last letter, all at once or
+/// in the midst of what came later.
+fn a_disk_that_lies_is_found_out(recording: &Recording, checker: &mut Checker<'_>) {
+    let log = recording.log().expect("the record can be read");
+    let (begun, confirmed) = recording.journal.last_confirmed().expect("letters were confirmed");
+    let entries = log.entries();
+    let forgotten = entries.partition_point(|entry| entry.at < begun)
+        ..entries.partition_point(|entry| entry.at < confirmed);
+    for entry in [forgotten.end, entries.len()] {
+        let verdict = checker.check(&[Cut { entry, seed: SEED }], forgotten.clone());
+        let wrong: Vec<_> = verdict.failures.iter().flat_map(|failure| &failure.wrong).collect();
+        let is_seen = wrong.iter().any(|sentence| sentence.contains("got its 250"));
+        assert!(is_seen, "entries {forgotten:?} were forgotten, and of {entry} this is said: {wrong:#?}");
+    }
 }
