@@ -85,7 +85,9 @@ impl<'a> Checker<'a> {
 
     /// What is wrong with the flash that was rebuilt for a cut.
     fn look(&mut self, cut: Cut) -> Vec<String> {
-        // A program that does not come up, or does not answer, fails with its own words.
+        // Said before, because a program that does not come up, or does not answer, fails with its own words, and a
+        // build that aborts then says no more.
+        eprintln!("flash {cut} of {}", self.recording.folder().display());
         let found = catch_unwind(AssertUnwindSafe(|| {
             self.hosted.start();
             read(&self.hosted)

@@ -10,23 +10,31 @@ use crate::site::{Service, Site};
 use std::io;
 use std::sync::atomic::Ordering;
 
-/// Sends letters over one connection until told to stop.
+/// Sends letters until told to stop, over one connection unless it is refused.
 ///
 /// # Panics
 /// When the box goes away, or refuses a letter for good.
 pub(super) fn deliver(scribe: &Scribe, site: &Site, sizes: &[usize]) {
-    let mut smtp = Smtp::connect(site, Service::Smtp);
     while !scribe.stops() {
-        let number = scribe.next_letter();
-        let size = sizes[number as usize % sizes.len()];
-        one(scribe, &mut smtp, number, size)
-            .unwrap_or_else(|error| panic!("letter {number}: {error}\n{}", smtp.wire.dialogue()));
+        let mut smtp = Smtp::connect(site, Service::Smtp);
+        while !scribe.stops() {
+            let number = scribe.next_letter();
+            let size = sizes[number as usize % sizes.len()];
+            let sent = one(scribe, &mut smtp, number, size);
+            if !sent.unwrap_or_else(|error| panic!("letter {number}: {error}\n{}", smtp.wire.dialogue())) {
+                // A box that is full takes letters again when room was made; it bears no long line of refusals.
+                scribe.rest();
+                break;
+            }
+        }
+        // The farewell of a client that may have been sent away.
+        smtp.try_command("QUIT").ok();
     }
-    smtp.expect(221, "QUIT");
 }
 
-/// One letter in two round trips (RFC 2920). Refused for now it is in doubt, like one that was never answered.
-fn one(scribe: &Scribe, smtp: &mut Smtp, number: u64, size: usize) -> io::Result<()> {
+/// One letter in two round trips (RFC 2920); false when it was refused for want of room, which leaves it in doubt, like
+/// one that was never answered.
+fn one(scribe: &Scribe, smtp: &mut Smtp, number: u64, size: usize) -> io::Result<bool> {
     let [first, second] = RECIPIENTS;
     let envelope =
         format!("MAIL FROM:<load@client.test>\r\nRCPT TO:<{first}>\r\nRCPT TO:<{second}>\r\nDATA\r\n");
@@ -43,14 +51,11 @@ fn one(scribe: &Scribe, smtp: &mut Smtp, number: u64, size: usize) -> io::Result
         let confirmed = Some(scribe.now());
         scribe
             .note(|journal| journal.letters.insert(number, Letter { confirmed, ..journal.letters[&number] }));
-        return Ok(());
+        return Ok(true);
     }
-    // A box that is full says so, and takes letters again when room was made.
     assert!(reply.code == 452, "{} {}\n{}", reply.code, reply.text(), smtp.wire.dialogue());
     scribe.refused.fetch_add(1, Ordering::Relaxed);
-    smtp.expect(250, "RSET");
-    scribe.rest();
-    Ok(())
+    Ok(false)
 }
 
 /// Reads the first recipient's INBOX over and over, as a mail program that is left open, until told to stop.

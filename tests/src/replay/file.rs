@@ -11,13 +11,16 @@ use crate::site::Site;
 use std::sync::atomic::Ordering;
 
 /// Sizes of the letters in bytes, taken in turn.
-const SIZES: [usize; 3] = [900, 3_000, 12_000];
+const SIZES: [usize; 4] = [900, 3_000, 12_000, 100_000];
 
 /// The first letter's number: far from those that are delivered.
 const FIRST: u64 = 1_000_000;
 
-/// How many letters there are before any is expunged or moved.
+/// How many letters there are before any is expunged.
 const LETTERS_MIN: usize = 4;
+
+/// From so many letters on it is expunged as much as appended: what was written becomes free again.
+const LETTERS_MAX: usize = 60;
 
 /// The bit of `\Deleted`.
 const DELETED: u8 = 1 << 3;
@@ -50,13 +53,11 @@ impl Filer<'_> {
         let filed = self.scribe.note(|journal| journal.filed_after(journal.changes.len()));
         let choice = self.random.below(8);
         let letter = filed.iter().nth(self.random.below(filed.len().max(1) as u64) as usize);
-        match letter {
-            Some((number, letter)) if filed.len() >= LETTERS_MIN && choice > 2 => match choice {
-                3 | 4 => self.flag(*number, *letter),
-                5 | 6 => self.transfer(*number, *letter),
-                _ if letter.flags & DELETED != 0 => self.expunge(*number, *letter),
-                _ => self.set_flags(*number, *letter, DELETED),
-            },
+        match (letter, choice) {
+            (Some((number, letter)), 3 | 4) => self.flag(*number, *letter),
+            (Some((number, letter)), 5 | 6) => self.transfer(*number, *letter),
+            (Some((number, letter)), 7) if filed.len() > LETTERS_MIN => self.discard(*number, *letter),
+            (Some((number, letter)), _) if filed.len() > LETTERS_MAX => self.discard(*number, *letter),
             _ => self.append(),
         }
     }
@@ -74,6 +75,7 @@ impl Filer<'_> {
             assert!(answer.status == "NO", "APPEND: {answer:?}");
             self.scribe.note(|journal| journal.changes.pop());
             self.scribe.refused.fetch_add(1, Ordering::Relaxed);
+            self.scribe.rest();
             return;
         }
         let uid = second_number(&answer.text, "[APPENDUID ");
@@ -105,6 +107,15 @@ impl Filer<'_> {
         let inside = copied.text.split(']').next().unwrap_or_default();
         let uid = inside.rsplit(' ').next().and_then(|uid| uid.parse().ok());
         self.end(after(uid.expect("COPYUID names one message")));
+    }
+
+    /// Flags it as deleted, and the next time expunges it.
+    fn discard(&mut self, number: u64, letter: Filed) {
+        if letter.flags & DELETED == 0 {
+            self.set_flags(number, letter, DELETED);
+        } else {
+            self.expunge(number, letter);
+        }
     }
 
     fn expunge(&mut self, number: u64, letter: Filed) {
