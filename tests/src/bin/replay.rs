@@ -16,7 +16,7 @@ Usage: cargo run --release -p tests --bin replay -- [OPTIONS]
 
   --cuts N         flashes to rebuild (default 300)
   --seconds N      how long to record (default 30)
-  --flash MIB      size of the flash (default 256)
+  --flash MIB      size of the flash (default 512)
   --filled MIB     letters that are on it before, about (default 16)
   --seed N         decides the moments and what is lost (default: a new one)
   --again FOLDER   check a recording that was kept instead of making one
@@ -60,7 +60,7 @@ fn wanted(mut words: impl Iterator<Item = String>) -> Result<Option<Wanted>, Str
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let plan = Plan {
         seed: now.as_secs(),
-        flash_bytes: 256 << 20,
+        flash_bytes: 512 << 20,
         filled_bytes: 16 << 20,
         time: Duration::from_secs(30),
     };

@@ -103,7 +103,7 @@ fn what_was_flushed_is_there_and_what_was_not_is_in_doubt() {
     let made =
         Made::new("flushed", &record(&[(8, 4, 0, 1), (0, 8, 0, 2), FLUSHED, (12, 4, 0, 3), (16, 1, 0, 4)]));
     let mut all = Tally::default();
-    for seed in 0..100 {
+    for seed in 0..60 {
         let (settled, none) = made.flash(Cut { entry: 3, seed }, 0..0);
         assert_eq!((&settled[..4], settled[4], none), ([1; 4].as_slice(), BEFORE, Tally::default()));
         let (sectors, tally) = made.flash(Cut { entry: 5, seed }, 0..0);
@@ -119,7 +119,7 @@ fn what_was_flushed_is_there_and_what_was_not_is_in_doubt() {
             torn: all.torn + tally.torn,
         };
     }
-    assert!(all.kept > 30 && all.dropped > 30 && all.torn > 10, "{all:?}");
+    assert!(all.kept > 18 && all.dropped > 18 && all.torn > 6, "{all:?}");
 }
 
 #[test]
