@@ -28,6 +28,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) device_tree: Option<PathBuf>,
     pub(crate) command_line: &'a str,
     pub(crate) disk: &'a Path,
+    /// Where every write to the disk is recorded; `virt` only.
+    pub(crate) write_log: Option<&'a Path>,
     pub(crate) control: &'a Path,
     pub(crate) ram_mib: Option<u32>,
     pub(crate) port_offset: u16,
@@ -89,19 +91,44 @@ fn virt(line: &mut Line, parts: &Parts) {
     // Translated code for one small guest: the default takes a gigabyte of address space and, in time, of
     // memory.
     line.add(&["-accel", "tcg,tb-size=128", "-serial", "stdio"]);
-    // cache=writeback: what the guest writes lands in the host's page cache, and its flush is an fdatasync
-    // there. A killed QEMU loses nothing that was flushed, and a killed host neither.
-    let drive = "if=none,id=disk,format=raw,cache=writeback,discard=unmap,file=";
-    line.option("-drive", with_path(drive, parts.disk));
-    line.add(&["-device", "virtio-blk-pci,drive=disk"]);
+    match parts.write_log {
+        Some(log) => recorded_disk(line, parts.disk, log),
+        None => disk(line, parts.disk),
+    }
     // No network boot: romfile= does without ipxe's ROM.
     line.add(&["-device", "virtio-net-pci,netdev=network,romfile="]);
     line.add(&["-device", "virtio-rng-pci", "-device", "i6300esb", "-action", "watchdog=reset"]);
 }
 
+fn disk(line: &mut Line, path: &Path) {
+    // cache=writeback: what the guest writes lands in the host's page cache, and its flush is an fdatasync
+    // there. A killed QEMU loses nothing that was flushed, and a killed host neither.
+    let drive = "if=none,id=disk,format=raw,cache=writeback,discard=unmap,file=";
+    line.option("-drive", with_path(drive, path));
+    line.add(&["-device", "virtio-blk-pci,drive=disk"]);
+}
+
+/// The same disk behind QEMU's `blklogwrites`, which appends every write, discard and flush to a log when the
+/// file has done it, in the format of Linux's dm-log-writes. The guest hears of the end of a request only after
+/// its entry is in the log.
+fn recorded_disk(line: &mut Line, path: &Path, log: &Path) {
+    let mut text = with_path(
+        "driver=blklogwrites,node-name=disk,discard=unmap,file.driver=file,file.discard=unmap,file.filename=",
+        path,
+    );
+    text.push(with_path(",log-sector-size=512,log.driver=file,log.filename=", log));
+    line.option("-blockdev", text);
+    // write-cache: or the guest would not flush. No write-zeroes: until QEMU 9 such a request that runs beside
+    // another one spoils the log.
+    line.add(&["-device", "virtio-blk-pci,drive=disk,write-cache=on,write-zeroes=off"]);
+}
+
 fn raspi3b(line: &mut Line, parts: &Parts) -> Result<()> {
     if parts.ram_mib.is_some_and(|ram| ram != RASPI3B_RAM_MIB) {
         bail!("a Raspberry Pi 3 has {RASPI3B_RAM_MIB} MiB of memory: leave out --ram");
+    }
+    if parts.write_log.is_some() {
+        bail!("writes are recorded on the board virt alone: leave out --log-writes");
     }
     // With a thread for each of the four CPUs they wait for one another: 27 to 80 s to a banner instead of 7.
     line.add(&["-machine", "raspi3b", "-accel", "tcg,thread=single,tb-size=128"]);
@@ -158,12 +185,17 @@ mod tests {
     use super::*;
 
     fn line(board: Board, ram_mib: Option<u32>) -> Result<String> {
+        words(board, ram_mib, None)
+    }
+
+    fn words(board: Board, ram_mib: Option<u32>, write_log: Option<&Path>) -> Result<String> {
         let parts = Parts {
             kernel: Path::new("k"),
             initramfs: Path::new("i"),
             device_tree: board.device_tree().map(PathBuf::from),
             command_line: "console=x y",
             disk: Path::new("/a,b/disk"),
+            write_log,
             control: Path::new("c"),
             ram_mib,
             port_offset: 20_000,
@@ -180,6 +212,17 @@ mod tests {
             assert!(text.contains(&format!("hostfwd=tcp:127.0.0.1:{}-:{port}", 20_000 + port)), "{text}");
         }
         assert!(line(Board::Virt, Some(64)).unwrap().contains("-m 64 "));
+    }
+
+    #[test]
+    fn a_disk_whose_writes_are_recorded_is_flushed_and_unmapped_as_any() {
+        let text = words(Board::Virt, None, Some(Path::new("/c,d/log"))).unwrap();
+        for part in
+            ["file.filename=/a,,b/disk,", "log.filename=/c,,d/log ", "discard=unmap", "write-cache=on"]
+        {
+            assert!(text.contains(part), "{text}");
+        }
+        assert!(words(Board::Raspi3b, None, Some(Path::new("log"))).is_err());
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub struct Builder {
     program: Program,
     build: bool,
     disk: Option<PathBuf>,
+    write_log: Option<PathBuf>,
     flash_bytes: Option<u64>,
     provision: Option<PathBuf>,
     ram_mib: Option<u32>,
@@ -43,6 +44,7 @@ impl Default for Builder {
             program: Program::Firmware(Profile::Release),
             build: true,
             disk: None,
+            write_log: None,
             flash_bytes: None,
             provision: None,
             ram_mib: None,
@@ -78,6 +80,14 @@ impl Builder {
     #[must_use]
     pub fn disk(mut self, path: impl Into<PathBuf>) -> Self {
         self.disk = Some(path.into());
+        self
+    }
+
+    /// Records every write, discard and flush of the disk in this file, in the format of Linux's dm-log-writes;
+    /// the record begins anew whenever the machine is powered on. `virt` only.
+    #[must_use]
+    pub fn log_writes(mut self, path: impl Into<PathBuf>) -> Self {
+        self.write_log = Some(path.into());
         self
     }
 
@@ -196,6 +206,9 @@ impl Machine {
             bail!("the machine is on already");
         }
         paths::make_empty_folder(&self.folder)?;
+        if let Some(log) = &self.builder.write_log {
+            fs::File::create(log).with_context(|| format!("cannot make the log {}", log.display()))?;
+        }
         for _ in 0..PORT_ATTEMPTS_MAX {
             let offset = services::choose(self.builder.port_offset)?;
             match self.try_power_on(offset) {
@@ -340,6 +353,7 @@ impl Machine {
             device_tree,
             command_line: &self.disk.command_line()?,
             disk: self.disk.path(),
+            write_log: self.builder.write_log.as_deref(),
             control,
             ram_mib: self.builder.ram_mib,
             port_offset,

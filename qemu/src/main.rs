@@ -22,6 +22,7 @@ Usage: cargo run -p qemu -- [OPTIONS]
 
   --provision FILE     settings, domains and accounts (tegami.toml)
   --disk FILE          keep the disk here; made if it is not there
+  --log-writes FILE    record every write and flush of the disk (dm-log-writes; virt)
   --flash-size SIZE    room for mail on a new disk (default 256MiB)
   --ram MIB            memory (default 128)
   --port-offset N      added to every port of the box (default 20000)
@@ -111,6 +112,7 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Option<Builder>> {
             Long("help") | Short('h') => return Ok(None),
             Long("provision") => builder.provision(PathBuf::from(arguments.value()?)),
             Long("disk") => builder.disk(PathBuf::from(arguments.value()?)),
+            Long("log-writes") => builder.log_writes(PathBuf::from(arguments.value()?)),
             Long("flash-size") => builder.flash_bytes(qemu::parse_size(&arguments.value()?.string()?)?),
             Long("ram") => {
                 builder.ram_mib(arguments.value()?.parse().context("--ram takes a number of MiB")?)
@@ -141,7 +143,7 @@ mod tests {
 
     #[test]
     fn every_option_of_the_help_is_taken() {
-        let line = "--provision a --disk b --flash-size 1GiB --ram 64 --port-offset 1 --board raspi3b";
+        let line = "--provision a --disk b --log-writes c --flash-size 1GiB --ram 64 --port-offset 1 --board raspi3b";
         assert!(parsed(&format!("{line} --profile shipped --program c --no-build")).unwrap().is_some());
         assert!(parsed("").unwrap().is_some() && parsed("--help").unwrap().is_none());
     }
