@@ -155,3 +155,40 @@ fn a_checkpoint_writes_what_has_changed() {
     let mut store = mount(close(store)).unwrap();
     assert_eq!(dump(&mut store), state);
 }
+
+/// While a checkpoint is being written, the page that it took goes, and the next one is found in its place.
+#[test]
+fn a_page_that_goes_while_it_is_written_is_not_taken_for_its_neighbour() {
+    let mut store = office(200);
+    let mailbox = inbox(&store, ALICE);
+    let deliver_many = |store: &mut SimStore, count: u64| {
+        for number in 0..count {
+            send(store, &["alice@example.test"], &text(number, 300)).unwrap();
+            if number % 32 == 0 {
+                pump(store);
+            }
+        }
+        pump(store);
+    };
+    deliver_many(&mut store, 600);
+    store.checkpoints.wanted = true;
+    pump(&mut store);
+    deliver_many(&mut store, 1_000);
+    let ticket = store.set_flags(mailbox, &uid_set(&[1]), Flags::SEEN, Flags::NONE);
+    wait(&mut store, ticket).unwrap();
+    store.checkpoints.wanted = true;
+    let first = UidSet::range(Uid(1), Uid(256));
+    let ticket = store.expunge(mailbox, &first);
+    wait(&mut store, ticket).unwrap();
+    let ticket = store.set_flags(mailbox, &uid_set(&[1_000]), Flags::SEEN, Flags::NONE);
+    wait(&mut store, ticket).unwrap();
+    assert!(store.is_checkpointing());
+    pump(&mut store);
+    store.checkpoints.wanted = true;
+    pump(&mut store);
+    recount(&store);
+    let state = dump(&mut store);
+    let mut store = mount(close(store)).unwrap();
+    assert_eq!(dump(&mut store), state);
+    recount(&store);
+}
