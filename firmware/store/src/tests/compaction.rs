@@ -192,3 +192,29 @@ fn a_page_that_goes_while_it_is_written_is_not_taken_for_its_neighbour() {
     assert_eq!(dump(&mut store), state);
     recount(&store);
 }
+
+/// A mount that finds the group with the root as the last one goes by the root before: until a later group is durable,
+/// what only that one needs is not erased.
+#[test]
+fn what_the_root_before_needs_is_free_only_when_a_group_names_the_new_one() {
+    let mut store = office(60);
+    for round in 0..12 {
+        let ticket = store.put_setting("big", &[round; 24_000]);
+        wait(&mut store, ticket).unwrap();
+        store.checkpoints.wanted |= round == 5;
+    }
+    pump(&mut store);
+    let (before, free) = (store.checkpoints.root(), store.segments.free());
+    store.checkpoints.wanted = true;
+    while store.checkpoints.root() == before {
+        store.flush();
+        store.settle();
+    }
+    assert!(store.segments.free() <= free, "the root is durable, and no group names it");
+    let device = store.queue().device().clone();
+    store.flush();
+    store.settle();
+    assert!(store.segments.free() > free, "a group that names it is durable");
+    let mut found = mount(device).unwrap();
+    assert_eq!((found.statistics().damage, dump(&mut found)), (0, dump(&mut store)));
+}
