@@ -9,6 +9,7 @@ use mail::{AccountId, Address, Refusal, Stop, Ticket, UnixTime};
 
 use crate::Store;
 use crate::changes::Change;
+use crate::coding::Coder;
 use crate::damage::Damage;
 use crate::format::code::{Bytes, put};
 use crate::format::frame::{FRAME_BYTES, kind};
@@ -282,6 +283,14 @@ impl<Q: FlashQueue> Store<Q> {
     /// Sets the size of the largest message that is taken, in bytes.
     pub fn set_message_limit(&mut self, bytes: u64) {
         self.message_bytes_max = bytes.min(MESSAGE_BYTES_MAX);
+    }
+
+    /// Sets whether bodies are stored in less space where that is possible (rule 16), from now on. They are unless
+    /// this says otherwise; what is stored already stays as it is.
+    pub fn set_compact(&mut self, on: bool) {
+        if on != self.coder.is_some() {
+            self.coder = on.then(|| Box::new(Coder::new()));
+        }
     }
 
     /// Letters being streamed in.

@@ -11,16 +11,17 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use flash::FlashQueue;
-use mail::{Cold, Stop, Unready};
+use mail::{Cold, Refusal, Stop, Unready};
 
 use crate::Store;
 use crate::format::Mark;
-use crate::format::frame::{FRAME_BYTES, kind};
+use crate::format::frame::{ENCODING_RAW, FRAME_BYTES, Frame, kind};
 use crate::format::header::{Head, Heat};
 use crate::format::records::{CommitView, Extent, Moved, put_moved};
+use crate::head::Piece;
 use crate::index::Letter;
 use crate::limits::{CHORE_BODY_BYTES, CHORE_BYTES, COMPACTION_SCAN_PAGES, EXTENTS_MAX};
-use crate::log::Class;
+use crate::log::{Class, EXTENT_REST_MIN};
 use crate::segments::Use;
 
 /// A segment that is being emptied.
@@ -211,7 +212,7 @@ impl<Q: FlashQueue> Store<Q> {
             moving.next += 1;
             return Ok(());
         }
-        match self.load_extent(extent) {
+        match self.load_stored(extent) {
             Ok(()) => {}
             Err(Unready::Cold(cold)) => return Err(self.wait_for(cold)),
             Err(_) => {
@@ -219,7 +220,10 @@ impl<Q: FlashQueue> Store<Q> {
                 return Ok(());
             }
         }
-        let moved = match self.copy_extent(extent) {
+        let stored = self.lend_stored();
+        let moved = self.copy_extent(extent, &stored);
+        self.take_back_stored(stored);
+        let moved = match moved {
             Ok(moved) => moved,
             Err(Stop::Busy) => return Err(End::Later),
             Err(Stop::Refused(_)) => return Err(End::Failed),
@@ -236,27 +240,26 @@ impl<Q: FlashQueue> Store<Q> {
         Ok(())
     }
 
-    /// Appends the extent that was read last to the cold log; in two parts where a segment ends.
-    fn copy_extent(&mut self, extent: Extent) -> Result<Vec<Extent>, Stop> {
-        let payload = self.take_extent();
-        let mut parts = Vec::new();
-        let mut at = 0;
-        let mut result = Ok(());
-        let end = FRAME_BYTES + extent.len as usize;
-        while let Some(rest) = payload.get(FRAME_BYTES + at..end).filter(|rest| !rest.is_empty()) {
-            match self.append_extent(rest, (Heat::Cold, Class::Chore)) {
-                Ok(part) => {
-                    at += part.len as usize;
-                    parts.push(part);
-                }
-                Err(stop) => {
-                    result = Err(stop);
-                    break;
-                }
-            }
+    /// Appends an extent whose frame and payload are `stored` to the cold log, as it is; bytes that are not encoded may
+    /// be cut in two where a segment ends.
+    fn copy_extent(&mut self, extent: Extent, stored: &[u8]) -> Result<Vec<Extent>, Stop> {
+        let to = (Heat::Cold, Class::Chore);
+        let frame = Frame::parse(stored).ok_or(Refusal::NotDurable)?;
+        let payload = stored.get(FRAME_BYTES..frame.bytes()).unwrap_or_default();
+        if frame.encoding != ENCODING_RAW {
+            self.room_for_extent((payload.len(), payload.len()), to)?;
+            let piece = Piece { encoding: frame.encoding, stored: payload, original: extent.original };
+            return Ok(alloc::vec![self.append_extent(&piece, Heat::Cold)?]);
         }
-        self.give_extent(payload);
-        result.map(|()| parts)
+        let mut parts = Vec::new();
+        let mut rest = payload;
+        while !rest.is_empty() {
+            let room = self.room_for_extent((rest.len(), rest.len().min(EXTENT_REST_MIN)), to)?;
+            let (part, behind) = rest.split_at_checked(room).unwrap_or((rest, &[]));
+            parts.push(self.append_extent(&Piece::raw(part), Heat::Cold)?);
+            rest = behind;
+        }
+        Ok(parts)
     }
 
     /// Writes the new commit of a letter all of whose extents are where they shall be.

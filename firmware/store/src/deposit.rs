@@ -197,11 +197,11 @@ impl<Q: FlashQueue> Store<Q> {
                 return Err(Refusal::TooBusy.into());
             }
             let buffer = core::mem::take(&mut state.buffer);
-            let result = self.append_extent(&buffer, (Heat::Fresh, Class::Mail));
+            let result = self.append_bytes_of(&buffer);
             let Some(state) = self.drafts.get_mut(index) else { return Ok(()) };
             state.buffer = buffer;
             let extent = result?;
-            state.buffer.drain(..extent.len as usize);
+            state.buffer.drain(..extent.original as usize);
             state.extents.push(extent);
         }
     }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use flash::FlashQueue;
 
-use crate::format::frame::{self, FRAME_BYTES, Frame, kind};
+use crate::format::frame::{self, ENCODING_RAW, FRAME_BYTES, Frame};
 use crate::format::{Mark, Place};
 use crate::layout::Layout;
 use crate::outbox::Outbox;
@@ -16,6 +16,22 @@ pub(crate) struct MetaHead {
     pub(crate) seq: u32,
     /// Where the next group begins.
     pub(crate) offset: u32,
+}
+
+/// What an extent holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece<'a> {
+    pub(crate) encoding: u8,
+    pub(crate) stored: &'a [u8],
+    /// Bytes of the letter that it stands for.
+    pub(crate) original: u32,
+}
+
+impl<'a> Piece<'a> {
+    /// Bytes stored as they are.
+    pub(crate) const fn raw(bytes: &'a [u8]) -> Self {
+        Self { encoding: ENCODING_RAW, stored: bytes, original: bytes.len() as u32 }
+    }
 }
 
 /// The body head: extents follow each other without gaps, so it keeps the last unit until it is whole.
@@ -45,20 +61,21 @@ impl BodyHead {
         (layout.segment_bytes as usize).saturating_sub(used)
     }
 
-    /// Appends an extent of at most [`room`](Self::room) bytes and programs the units that are whole now. Returns
-    /// where its frame begins.
+    /// Appends an extent of at most [`room`](Self::room) stored bytes and programs the units that are whole now.
+    /// Returns where its frame begins.
     pub(crate) fn append<Q: FlashQueue>(
         &mut self,
         layout: &Layout,
         queue: &mut Q,
         outbox: &mut Outbox,
-        payload: &[u8],
+        piece: &Piece<'_>,
     ) -> u32 {
         let start = self.buffer.len();
         let offset = self.base + start as u32;
-        self.buffer.reserve(frame::align(FRAME_BYTES + payload.len()));
-        self.buffer.extend_from_slice(&Frame::raw(kind::EXTENT, payload.len() as u32).to_bytes());
-        self.buffer.extend_from_slice(payload);
+        self.buffer.reserve(frame::align(FRAME_BYTES + piece.stored.len()));
+        let frame = Frame::extent(piece.encoding, piece.stored.len() as u32, piece.original);
+        self.buffer.extend_from_slice(&frame.to_bytes());
+        self.buffer.extend_from_slice(piece.stored);
         frame::seal(layout.seed(self.seq), offset, self.buffer.get_mut(start..).unwrap_or_default());
         self.buffer.resize(frame::align(self.buffer.len()), 0);
         self.program_whole(layout, queue, outbox);

@@ -62,6 +62,8 @@ pub struct Store<Q> {
     reader: reader::Reader,
     checkpoints: checkpoint::Checkpoints,
     compaction: compaction::Compaction,
+    /// `None` when bodies are stored as they are.
+    coder: Option<alloc::boxed::Box<coding::Coder>>,
     damage: damage::DamageList,
     life: life::Life,
     now: mail::UnixTime,

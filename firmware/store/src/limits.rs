@@ -132,9 +132,12 @@ pub const COMPACTION_AHEAD_MIN: u32 = 2;
 /// or one in this many.
 pub const COMPACTION_AHEAD_DIVISOR: u32 = 50;
 
-/// A segment is emptied only if that gains one part in this many of it: gaining less would wear the card for nothing. A
-/// store is full when no segment is worth it any more.
-pub const COMPACTION_GAIN_DIVISOR: u32 = 8;
+/// A body segment is emptied only if that gains one part in this many of it: gaining less would wear the card for
+/// nothing. A store is full when no segment is worth it any more.
+pub const BODY_GAIN_DIVISOR: u32 = 8;
+
+/// The same for metadata: what is moved is padded to units, and its pages are written again by a checkpoint.
+pub const META_GAIN_DIVISOR: u32 = 4;
 
 /// Metadata segments that compaction empties before it has a checkpoint written that frees them.
 pub const EMPTIED_MAX: usize = 4;

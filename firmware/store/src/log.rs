@@ -14,11 +14,11 @@ use crate::format::header::{HEADER_BYTES, Head, Header, Heat, PerHeat};
 use crate::format::records::{Clean, Extent, Group};
 use crate::format::{Mark, Place, Seal};
 use crate::gather::{Flight, Gather, Records};
-use crate::head::{BodyHead, MetaHead};
+use crate::head::{BodyHead, MetaHead, Piece};
 use crate::limits::{CHORE_SEGMENTS_LEFT, UNBARRIERED_MAX};
 
 /// Least payload for which a new extent is begun in the rest of a segment.
-const EXTENT_REST_MIN: usize = 512;
+pub(crate) const EXTENT_REST_MIN: usize = 512;
 
 /// Whether a change may use the reserve of a full store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,34 +219,57 @@ impl<Q: FlashQueue> Store<Q> {
 
     // ---- Extents -----------------------------------------------------------------------------------------------
 
-    /// Appends a part of `payload` to a body log, as much as one segment takes. Returns the extent.
+    /// Makes sure that a body log takes an extent of `len` stored bytes, or at least `least` of them, and returns how
+    /// many.
     ///
     /// # Errors
     /// [`Stop::Busy`] when the device has to catch up first, [`Refusal::StoreFull`].
-    pub(crate) fn append_extent(
+    pub(crate) fn room_for_extent(
         &mut self,
-        payload: &[u8],
+        (len, least): (usize, usize),
         (heat, class): (Heat, Class),
-    ) -> Result<Extent, Stop> {
+    ) -> Result<usize, Stop> {
         if !self.may_program() {
             return Err(Stop::Busy);
         }
         self.outbox.pump(&mut self.queue);
-        let len = payload.len().min(self.layout.extent_bytes_max());
         if !self.outbox.is_empty() || self.log.unbarriered + len as u64 > UNBARRIERED_MAX {
             return Err(Stop::Busy);
         }
         let room = self.log.bodies.of(heat).as_ref().map_or(0, |body| body.room(&self.layout));
-        if room < len.min(EXTENT_REST_MIN) {
+        if room < least {
             self.open_body(heat, class).ok_or(()).map_err(|()| self.full())?;
         }
-        let Some(body) = self.log.bodies.of_mut(heat) else { return Err(Refusal::StoreFull.into()) };
-        let len = len.min(body.room(&self.layout));
-        let part = payload.get(..len).unwrap_or_default();
-        let offset = body.append(&self.layout, &mut self.queue, &mut self.outbox, part);
-        let len = len as u32;
+        let body = self.log.bodies.of(heat).as_ref().ok_or(Refusal::StoreFull)?;
+        Ok(len.min(body.room(&self.layout)))
+    }
+
+    /// Appends an extent, for which there is room.
+    pub(crate) fn append_extent(&mut self, piece: &Piece<'_>, heat: Heat) -> Result<Extent, Stop> {
+        let body = self.log.bodies.of_mut(heat).as_mut().ok_or(Refusal::StoreFull)?;
+        let offset = body.append(&self.layout, &mut self.queue, &mut self.outbox, piece);
+        let len = piece.stored.len() as u32;
         self.log.unbarriered += u64::from(len) + FRAME_BYTES as u64;
-        Ok(Extent { seq: body.seq, offset, len, original: len })
+        Ok(Extent { seq: body.seq, offset, len, original: piece.original })
+    }
+
+    /// Appends as much of `bytes` to the fresh body log as one extent takes, encoded where that gains.
+    ///
+    /// # Errors
+    /// Those of [`room_for_extent`](Self::room_for_extent).
+    pub(crate) fn append_bytes_of(&mut self, bytes: &[u8]) -> Result<Extent, Stop> {
+        let len = bytes.len().min(self.layout.extent_bytes_max());
+        let room = self.room_for_extent((len, len.min(EXTENT_REST_MIN)), (Heat::Fresh, Class::Mail))?;
+        let bytes = bytes.get(..room).unwrap_or_default();
+        let Some(mut coder) = self.coder.take() else {
+            return self.append_extent(&Piece::raw(bytes), Heat::Fresh);
+        };
+        let encoded = coder.encode(bytes);
+        let (encoding, original) = (encoded.encoding.number(), bytes.len() as u32);
+        let piece = Piece { encoding, stored: encoded.bytes, original };
+        let extent = self.append_extent(&piece, Heat::Fresh);
+        self.coder = Some(coder);
+        extent
     }
 
     // ---- Groups ------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 //! Making a store, and taking one up again: finding the anchor, the segments, and the state that the log leads to.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
@@ -9,6 +10,7 @@ use mail::UnixTime;
 
 use crate::Store;
 use crate::checkpoint::{Checkpoints, Loader};
+use crate::coding::Coder;
 use crate::compaction::Compaction;
 use crate::damage::DamageList;
 use crate::drafts::Drafts;
@@ -27,7 +29,7 @@ use crate::log::Log;
 use crate::outbox::Outbox;
 use crate::reader::Reader;
 use crate::replay::{Chapter, Replay, Replayed, chapters, newest, rescue};
-use crate::segments::Segments;
+use crate::segments::{Segments, Use};
 
 /// What [`Store::format`] needs to be told.
 #[derive(Clone, Copy, Debug)]
@@ -218,6 +220,7 @@ impl<Q: FlashQueue> Store<Q> {
             state: State::new(first_uid_validity(&layout.uuid)),
             checkpoints: Checkpoints::default(),
             compaction: Compaction::default(),
+            coder: Some(Box::new(Coder::new())),
             log: Log::default(),
             drafts: Drafts::default(),
             reader: Reader::default(),
@@ -260,9 +263,11 @@ impl<Q: FlashQueue> Store<Q> {
         self.state.rescue = rescue();
         let lost = self.load_checkpoint(newest, &headers);
         let from = self.checkpoints.from();
+        let chain = chapters(newest, &headers, from.seq);
+        // Before the replay: what that takes out of the index, the checkpoint needs until there is another one.
+        self.release_unneeded(|used| used == Use::Log(Head::Meta), &chain);
         let mut replay = self.replay();
         replay.done.unhealed = lost;
-        let chain = chapters(newest, &headers, from.seq);
         for chapter in &chain {
             replay.segments.open(chapter.segment, Head::Meta, chapter.seq, 1);
             replay.chapter(*chapter, from);
@@ -270,7 +275,7 @@ impl<Q: FlashQueue> Store<Q> {
         let done = replay.done;
         self.state.rescue = None;
         self.checkpoints.tail = done.bytes;
-        self.release_unneeded(&chain);
+        self.release_unneeded(|used| used != Use::Log(Head::Meta), &[]);
         done
     }
 
@@ -321,13 +326,14 @@ impl<Q: FlashQueue> Store<Q> {
         BTreeMap::from([(named, None)])
     }
 
-    /// Frees the segments that hold nothing: bodies that were never committed or whose letters are gone, metadata
-    /// before the checkpoint, and what a failed barrier left behind.
-    fn release_unneeded(&mut self, chain: &[Chapter]) {
+    /// Frees the segments of some use that hold nothing: bodies that were never committed or whose letters are gone,
+    /// metadata before the checkpoint and outside the chain that is replayed.
+    fn release_unneeded(&mut self, concerns: impl Fn(Use) -> bool, chain: &[Chapter]) {
         let replayed = |index: u32| chain.iter().any(|chapter| chapter.segment == index);
         let in_use = self.segments.in_use().iter().map(|(_, index)| *index);
-        let unneeded: Vec<u32> =
-            in_use.filter(|index| self.segments.is_dead(*index) && !replayed(*index)).collect();
+        let dead =
+            in_use.filter(|index| concerns(self.segments.used(*index)) && self.segments.is_dead(*index));
+        let unneeded: Vec<u32> = dead.filter(|index| !replayed(*index)).collect();
         unneeded.iter().for_each(|index| self.segments.release(*index));
     }
 

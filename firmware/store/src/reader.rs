@@ -8,6 +8,7 @@ use flash::{FlashQueue, ReadError};
 use mail::{Cold, Content, MailboxId, Record, Uid, Unready};
 
 use crate::Store;
+use crate::coding::{Encoding, decode};
 use crate::format::frame::{FRAME_BYTES, Frame, kind, verifies};
 use crate::format::records::{CommitView, Extent, MovedView};
 use crate::format::{Mark, Place};
@@ -38,7 +39,8 @@ struct Opened {
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     windows: [Window; WINDOWS],
-    /// The extent that was read last, verified; without its frame.
+    /// The extent that was read last: its frame and payload as stored, verified, and the letter's bytes.
+    stored: Window,
     extent: Window,
     opened: BTreeMap<u64, Opened>,
     next_id: u64,
@@ -255,34 +257,58 @@ impl<Q: FlashQueue> Store<Q> {
         let &(start, extent) =
             at.checked_sub(1).and_then(|at| opened.extents.get(at)).ok_or(Unready::Damaged)?;
         self.load_extent(extent)?;
-        Ok(give(self.reader.extent.bytes.get(FRAME_BYTES..).unwrap_or_default(), offset - start, max, out))
+        Ok(give(&self.reader.extent.bytes, offset - start, max, out))
     }
 
-    /// Lends the bytes of the extent that was read last; [`give_extent`](Self::give_extent) gives them back.
-    pub(crate) fn take_extent(&mut self) -> Vec<u8> {
-        core::mem::take(&mut self.reader.extent.bytes)
+    /// Lends the stored bytes of the extent that was read last; [`take_back_stored`](Self::take_back_stored) gives them
+    /// back.
+    pub(crate) fn lend_stored(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.reader.stored.bytes)
     }
 
-    /// See [`take_extent`](Self::take_extent).
-    pub(crate) fn give_extent(&mut self, bytes: Vec<u8>) {
-        self.reader.extent.bytes = bytes;
+    /// See [`lend_stored`](Self::lend_stored).
+    pub(crate) fn take_back_stored(&mut self, bytes: Vec<u8>) {
+        self.reader.stored.bytes = bytes;
     }
 
-    /// Reads an extent and verifies it, unless it is the one that was read last.
-    pub(crate) fn load_extent(&mut self, extent: Extent) -> Result<(), Unready> {
+    /// Has the letter's bytes that an extent stands for at hand.
+    fn load_extent(&mut self, extent: Extent) -> Result<(), Unready> {
         let at = Mark { seq: extent.seq, offset: extent.offset };
         if self.reader.extent.at == at && !self.reader.extent.bytes.is_empty() {
             return Ok(());
         }
-        let result =
-            read_extent(&mut self.queue, &self.layout, &self.segments, extent, &mut self.reader.extent.bytes);
-        match result {
+        self.load_stored(extent)?;
+        let reader = &mut self.reader;
+        reader.extent.bytes.clear();
+        let stored = &reader.stored.bytes;
+        let decoded = Frame::parse(stored).and_then(|frame| {
+            let payload = stored.get(FRAME_BYTES..frame.bytes())?;
+            let encoding = Encoding::of(frame.encoding)?;
+            decode(encoding, payload, frame.original as usize, &mut reader.extent.bytes).ok()
+        });
+        if decoded.is_none() {
+            reader.extent.bytes.clear();
+            let segment = self.segments.find(extent.seq).unwrap_or(0);
+            return Err(self.missed(Miss::Bad, Place { segment, offset: extent.offset }));
+        }
+        reader.extent.at = at;
+        Ok(())
+    }
+
+    /// Reads the frame and payload of an extent and verifies them, unless they were read last.
+    pub(crate) fn load_stored(&mut self, extent: Extent) -> Result<(), Unready> {
+        let at = Mark { seq: extent.seq, offset: extent.offset };
+        let window = &mut self.reader.stored;
+        if window.at == at && !window.bytes.is_empty() {
+            return Ok(());
+        }
+        match read_extent(&mut self.queue, &self.layout, &self.segments, extent, &mut window.bytes) {
             Ok(()) => {
-                self.reader.extent.at = at;
+                window.at = at;
                 Ok(())
             }
             Err(miss) => {
-                self.reader.extent.bytes.clear();
+                window.bytes.clear();
                 let segment = self.segments.find(extent.seq).unwrap_or(0);
                 Err(self.missed(miss, Place { segment, offset: extent.offset }))
             }
@@ -312,7 +338,8 @@ fn read_extent<Q: FlashQueue>(
         return Err(Miss::Bad);
     }
     read_into(queue, layout.address(Place { segment, offset: extent.offset }), len, bytes)?;
-    let right =
-        Frame::parse(bytes).is_some_and(|frame| frame.kind == kind::EXTENT && frame.len == extent.len);
+    let right = Frame::parse(bytes).is_some_and(|frame| {
+        frame.kind == kind::EXTENT && (frame.len, frame.original) == (extent.len, extent.original)
+    });
     if right && verifies(layout.seed(extent.seq), extent.offset, bytes) { Ok(()) } else { Err(Miss::Bad) }
 }

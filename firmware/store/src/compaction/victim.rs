@@ -4,10 +4,15 @@ use flash::FlashQueue;
 
 use crate::Store;
 use crate::format::header::{Head, Heat};
+use crate::layout::ANCHOR_SEGMENTS;
 use crate::limits::{
-    COMPACTION_AHEAD_DIVISOR, COMPACTION_AHEAD_MIN, COMPACTION_GAIN_DIVISOR, EMPTIED_MAX, WEAR_GAP_MIN,
-    WEAR_SPACING,
+    BODY_GAIN_DIVISOR, COMPACTION_AHEAD_DIVISOR, COMPACTION_AHEAD_MIN, EMPTIED_MAX, META_GAIN_DIVISOR,
+    WEAR_GAP_MIN, WEAR_SPACING,
 };
+use crate::segments::Use;
+
+/// Segments that are open, and so not yet filled.
+const HEADS: u32 = 3;
 
 /// A segment that could be emptied.
 #[derive(Clone, Copy, Debug)]
@@ -51,9 +56,32 @@ impl<Q: FlashQueue> Store<Q> {
         })
     }
 
-    /// Bytes that emptying a segment gains at least, to be worth it.
-    const fn least_gain(&self) -> u32 {
-        self.layout.segment_bytes / COMPACTION_GAIN_DIVISOR
+    /// Whether emptying a segment gains enough to be worth it.
+    const fn is_worth(&self, candidate: &Candidate) -> bool {
+        let part = match candidate.head {
+            Head::Meta => META_GAIN_DIVISOR,
+            Head::Body(_) => BODY_GAIN_DIVISOR,
+        };
+        self.gain(candidate) >= self.layout.segment_bytes / part
+    }
+
+    /// Segments that could be free if compaction did all it can. What it has written is not worth being moved again,
+    /// so this is reached, and not more: trying would move the same things for ever.
+    fn attainable(&self) -> u32 {
+        let (mut meta, mut bodies) = (0_u64, 0_u64);
+        for (_, index) in self.segments.in_use() {
+            let live = u64::from(self.segments.live(*index).min(self.layout.segment_bytes));
+            match self.segments.used(*index) {
+                Use::Log(Head::Meta) => meta += live,
+                _ => bodies += live,
+            }
+        }
+        let segments = |live: u64, divisor: u32| {
+            let filled = self.layout.segment_bytes - self.layout.segment_bytes / divisor;
+            live.div_ceil(filled.into()) as u32
+        };
+        let needed = segments(meta, META_GAIN_DIVISOR) + segments(bodies, BODY_GAIN_DIVISOR) + HEADS;
+        (self.layout.segments - ANCHOR_SEGMENTS).saturating_sub(needed)
     }
 
     const fn gain(&self, candidate: &Candidate) -> u32 {
@@ -62,15 +90,16 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Bytes that compaction could gain, about: what moves takes room for its new commits.
     pub(crate) fn reclaimable(&self) -> u64 {
-        let gains = self.candidates().map(|candidate| self.gain(&candidate));
-        let all: u64 = gains.filter(|gain| *gain >= self.least_gain()).map(u64::from).sum();
-        all - all / 8
+        let worth = self.candidates().filter(|candidate| self.is_worth(candidate));
+        let all: u64 = worth.map(|candidate| u64::from(self.gain(&candidate))).sum();
+        let most = u64::from(self.attainable().saturating_sub(self.available()));
+        all.min(most * u64::from(self.layout.segment_bytes))
     }
 
-    /// Whether so little is free that compaction has to go on.
+    /// Whether so little is free that compaction has to go on, and can.
     pub(crate) fn is_short(&self) -> bool {
         let wanted = self.wanted_available();
-        self.segments.free() < wanted && self.available() < wanted
+        self.segments.free() < wanted && self.available() < wanted.min(self.attainable())
     }
 
     /// Whether housekeeping has, or may have, something to do.
@@ -81,7 +110,10 @@ impl<Q: FlashQueue> Store<Q> {
     /// Whether housekeeping will gain space; has it go on.
     pub(crate) fn will_gain(&mut self) -> bool {
         self.compaction.wanted = true;
-        let worth = self.candidates().any(|candidate| self.gain(&candidate) >= self.least_gain());
+        if !self.is_short() {
+            return false;
+        }
+        let worth = self.candidates().any(|candidate| self.is_worth(&candidate));
         let checkpoint = self.checkpoint_gains();
         self.checkpoints.wanted |= checkpoint;
         worth || checkpoint || self.is_checkpointing() || self.compaction.victim.is_some()
@@ -95,7 +127,7 @@ impl<Q: FlashQueue> Store<Q> {
         }
         let newest = self.log.next_seq;
         let urgent = self.available() <= self.layout.reserve();
-        let worth = self.candidates().filter(|candidate| self.gain(candidate) >= self.least_gain());
+        let worth = self.candidates().filter(|candidate| self.is_worth(candidate));
         let best = worth.max_by_key(|candidate| {
             let age = if urgent { 1 } else { u64::from(newest - candidate.seq) };
             let cost = u64::from(self.layout.segment_bytes) + u64::from(candidate.live);

@@ -1,6 +1,8 @@
 //! The frame around every record and every extent: length, kind, and a CRC that belongs to one place in one life.
 
 use super::{put, u32_at};
+use crate::coding::Encoding;
+use crate::limits::CODED_BYTES_MAX;
 
 /// Bytes of a frame before its payload.
 pub(crate) const FRAME_BYTES: usize = 16;
@@ -47,7 +49,7 @@ pub(crate) mod kind {
     }
 }
 
-/// How an extent's payload is stored. Frames of other encodings come with format version 2.
+/// A payload that stands as it is; see [`crate::coding`] for the others.
 pub(crate) const ENCODING_RAW: u8 = 0;
 
 /// What the CRCs of one segment begin with: the store's identity and the segment's sequence number. What the segment
@@ -94,13 +96,20 @@ impl Frame {
         bytes
     }
 
+    /// A frame around an extent that stores `original` bytes in `len` ones.
+    pub(crate) const fn extent(encoding: u8, len: u32, original: u32) -> Self {
+        Self { len, kind: kind::EXTENT, version: RECORD_VERSION, encoding, original }
+    }
+
     /// Reads the fields; `None` where nothing that this version writes begins. Says nothing about the CRC.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let &[kind, version, encoding, reserved] = bytes.get(8..12)? else { return None };
         let (len, original) = (u32_at(bytes, 4), u32_at(bytes, 12));
-        let known = kind == kind::EXTENT || kind::is_metadata(kind);
-        let plain = version == RECORD_VERSION && encoding == ENCODING_RAW && original == len;
-        (known && plain && reserved == 0 && bytes.len() >= FRAME_BYTES).then_some(Self {
+        let raw = encoding == ENCODING_RAW && original == len;
+        let coded = Encoding::of(encoding).is_some_and(|encoding| encoding != Encoding::Raw)
+            && original as usize <= CODED_BYTES_MAX;
+        let sound = raw && kind::is_metadata(kind) || kind == kind::EXTENT && (raw || coded);
+        (sound && version == RECORD_VERSION && reserved == 0 && bytes.len() >= FRAME_BYTES).then_some(Self {
             len,
             kind,
             version,

@@ -27,7 +27,7 @@ fn fill(store: &mut SimStore, size: usize, first: u64) -> Vec<u64> {
 
 #[test]
 fn what_was_deleted_between_kept_letters_is_gained_back() {
-    let mut store = office(32);
+    let mut store = office(64);
     let first = fill(&mut store, 9_000, 0);
     let mailbox = inbox(&store, ALICE);
     let odd: UidSet = (1..=first.len() as u32).step_by(2).map(Uid).collect();

@@ -6,6 +6,7 @@ mod compaction;
 mod cuts;
 mod directory;
 mod failures;
+mod frames;
 mod full;
 mod garbage;
 mod model;
