@@ -17,7 +17,8 @@ pub trait Mail {
     /// Begins a letter. `size` is what the client says it will be (SMTP SIZE, the literal of APPEND).
     ///
     /// # Errors
-    /// [`Refusal::TooLarge`], [`Refusal::StoreFull`], [`Refusal::ReadOnly`], [`Refusal::TooBusy`].
+    /// [`Refusal::TooLarge`], [`Refusal::StoreFull`], [`Refusal::TooManyMessages`], [`Refusal::ReadOnly`],
+    /// [`Refusal::TooBusy`].
     fn draft(&mut self, size: Option<u64>) -> Result<Draft, Refusal>;
 
     /// Adds a recipient: resolves aliases, and reserves the letter's announced size in every quota concerned. A
@@ -184,7 +185,8 @@ pub trait Mail {
     /// no message has are passed over.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchMailbox`] for the destination, [`Refusal::OverQuota`], and those of every change.
+    /// [`Refusal::NoSuchMailbox`] for the destination, [`Refusal::OverQuota`], [`Refusal::TooManyMessages`], and those
+    /// of every change.
     fn copy(&mut self, from: MailboxId, uids: &UidSet, to: MailboxId) -> Result<Ticket, Stop>;
 
     /// Moves messages (RFC 6851): one change, so that no cut leaves them in both or in neither.

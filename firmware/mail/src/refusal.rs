@@ -19,6 +19,8 @@ pub enum Refusal {
     TooLarge,
     /// The flash is full. SMTP 452 4.3.1, IMAP `[OVERQUOTA]`.
     StoreFull,
+    /// There are as many messages as the box has memory to list. SMTP 452 4.3.1, IMAP `[OVERQUOTA]`.
+    TooManyMessages,
     /// The flash takes no more writes, or failed; reading goes on. SMTP 451 4.3.0, IMAP `[UNAVAILABLE]`.
     ReadOnly,
     /// A barrier failed: what was asked for did not become durable. SMTP 451 4.3.0, IMAP `[UNAVAILABLE]`.

@@ -17,8 +17,9 @@ use crate::format::records::{AccountPut, AccountRemove, AliasPut, SettingPut};
 use crate::index::{FIRST_MAILBOXES, Secret, lower};
 use crate::life::Phase;
 use crate::limits::{
-    ALIAS_TARGETS_MAX, DIRECTORY_ENTRIES_MAX, DISPLAY_NAME_BYTES_MAX, MESSAGE_BYTES_MAX, SECRET_BYTES_MAX,
-    SETTING_BYTES_MAX, SETTING_KEY_BYTES_MAX, SETTINGS_BYTES_MAX,
+    ALIAS_TARGETS_MAX, DIRECTORY_ENTRIES_MAX, DISPLAY_NAME_BYTES_MAX, INDEX_LETTER_BYTES,
+    INDEX_MESSAGE_BYTES, MESSAGE_BYTES_MAX, SECRET_BYTES_MAX, SETTING_BYTES_MAX, SETTING_KEY_BYTES_MAX,
+    SETTINGS_BYTES_MAX,
 };
 use crate::log::Class;
 
@@ -283,6 +284,25 @@ impl<Q: FlashQueue> Store<Q> {
     /// Sets the size of the largest message that is taken, in bytes.
     pub fn set_message_limit(&mut self, bytes: u64) {
         self.message_bytes_max = bytes.min(MESSAGE_BYTES_MAX);
+    }
+
+    /// Sets how much memory the index of messages may take, in bytes: some 37 for a message
+    /// ([`INDEX_MESSAGE_BYTES`](crate::limits::INDEX_MESSAGE_BYTES) and
+    /// [`INDEX_LETTER_BYTES`](crate::limits::INDEX_LETTER_BYTES)). What is stored already is listed in any case.
+    pub fn set_index_limit(&mut self, bytes: u64) {
+        self.index_bytes_max = bytes;
+    }
+
+    /// Memory that the index of messages takes, about.
+    pub fn index_bytes(&self) -> u64 {
+        let messages = self.state.messages * INDEX_MESSAGE_BYTES;
+        messages + self.state.letters.len() as u64 * INDEX_LETTER_BYTES
+    }
+
+    /// Whether the index has room for `messages` more, one letter among them.
+    pub(crate) fn room_in_index(&self, messages: u64) -> Result<(), Refusal> {
+        let more = messages * INDEX_MESSAGE_BYTES + INDEX_LETTER_BYTES;
+        if self.index_bytes() + more > self.index_bytes_max { Err(Refusal::TooManyMessages) } else { Ok(()) }
     }
 
     /// Sets whether bodies are stored in less space where that is possible (rule 16), from now on. They are unless

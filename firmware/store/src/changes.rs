@@ -245,6 +245,9 @@ impl<Q: FlashQueue> Store<Q> {
         }
         let class = if kind == kind::COPY { Class::Mail } else { Class::Care };
         self.room_for(class, RECORD_NUMBERS + ranges_bytes(&uids)?)?;
+        if kind == kind::COPY {
+            self.room_in_index(count.into())?;
+        }
         let reserved = if kind == kind::COPY { self.reserve_copy(from.0, &uids, to.0)? } else { None };
         let first_uid = self.state.mailboxes.get_mut(&to.0).and_then(|to| to.take_uids(count));
         let Some(first_uid) = first_uid else {

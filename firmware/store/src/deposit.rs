@@ -28,6 +28,7 @@ impl<Q: FlashQueue> Store<Q> {
             return Err(Refusal::TooLarge);
         }
         self.sweep();
+        self.room_in_index(1)?;
         let needed = self.drafts.promised() + size.unwrap_or(UNKNOWN_BYTES);
         if needed > self.bytes_for_mail(false) && needed > self.bytes_for_mail(true) {
             return Err(Refusal::StoreFull);
@@ -215,6 +216,7 @@ impl<Q: FlashQueue> Store<Q> {
             return Err(Refusal::Limit.into());
         }
         self.settle_recipients(index)?;
+        self.room_in_index(self.drafts.get(index).map_or(1, |state| state.recipients.len() as u64))?;
         self.write_buffer(index)?;
         let state = self.drafts.get(index).ok_or(Refusal::NotDurable)?;
         let estimate = commit_bytes(state, letter);

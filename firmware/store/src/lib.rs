@@ -68,6 +68,7 @@ pub struct Store<Q> {
     life: life::Life,
     now: mail::UnixTime,
     message_bytes_max: u64,
+    index_bytes_max: u64,
     report: MountReport,
 }
 

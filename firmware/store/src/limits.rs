@@ -115,6 +115,12 @@ pub const DAMAGE_MAX: usize = 256;
 /// Greatest message: its size is kept in 32 bits.
 pub const MESSAGE_BYTES_MAX: u64 = u32::MAX as u64;
 
+/// Memory for a message in its mailbox, in bytes: 16, and its part of the page and of the lists of pages.
+pub const INDEX_MESSAGE_BYTES: u64 = 17;
+
+/// Memory for a letter, in bytes: 20, its part of the page, and the few that lie in several segments.
+pub const INDEX_LETTER_BYTES: u64 = 22;
+
 /// Records of compaction and of checkpoints that one group takes, in bytes: a delivery that shares the group waits for
 /// them, some milliseconds on a slow card.
 pub const CHORE_BYTES: usize = if cfg!(test) { 3 << 10 } else { 64 << 10 };

@@ -228,6 +228,7 @@ impl<Q: FlashQueue> Store<Q> {
             life,
             now: UnixTime(0),
             message_bytes_max: mail::limits::MESSAGE_BYTES_DEFAULT,
+            index_bytes_max: u64::MAX,
             report: MountReport::default(),
         }
     }

@@ -1,6 +1,6 @@
-//! How many connections this machine can bear, from its memory and its descriptors.
+//! How many connections and messages this machine can bear, from its memory and its descriptors.
 //!
-//! All limits reached together may take a third of the memory. What is left holds the kernel's own, the program at rest,
+//! All connections together may take a third of the memory, the index of messages a quarter. What is left holds the kernel's own, the program at rest,
 //! a password being hashed, the write queue, and the pages of flash that make reading fast.
 
 use std::fs;
@@ -8,15 +8,20 @@ use std::fs;
 use crate::{
     limits::{
         CONNECTION_BYTES, CONNECTIONS_MAX, CONNECTIONS_MIN, DESCRIPTORS_KEPT, DESCRIPTORS_UNKNOWN,
-        MEMORY_UNKNOWN,
+        INDEX_DIVISOR, MEMORY_UNKNOWN,
     },
     memory,
     service::Service,
 };
 
-/// Connections at once, of all services together.
+/// What the machine can bear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Capacity(u64);
+pub(crate) struct Capacity {
+    /// Connections at once, of all services together.
+    connections: u64,
+    /// Memory for the index of messages, in bytes.
+    index: u64,
+}
 
 impl Default for Capacity {
     /// The smallest machine's.
@@ -33,7 +38,7 @@ impl Capacity {
     pub(crate) fn new(memory: u64, descriptors: u64) -> Self {
         let fit = memory / 3 / CONNECTION_BYTES;
         let most = CONNECTIONS_MAX.min(descriptors.saturating_sub(DESCRIPTORS_KEPT)).max(CONNECTIONS_MIN);
-        Self(fit.clamp(CONNECTIONS_MIN, most))
+        Self { connections: fit.clamp(CONNECTIONS_MIN, most), index: memory / INDEX_DIVISOR }
     }
 
     /// Of this machine, or of what the cgroup of this process gets of it.
@@ -46,10 +51,15 @@ impl Capacity {
         Self::new(memory, open_files(&read("/proc/self/limits")).unwrap_or(DESCRIPTORS_UNKNOWN))
     }
 
+    /// Memory for the index of messages, in bytes.
+    pub(crate) const fn index(self) -> u64 {
+        self.index
+    }
+
     /// Connections of one service.
     pub(crate) fn of(self, service: Service) -> usize {
         let all: u64 = Service::ALL.into_iter().map(weight).sum();
-        usize::try_from(self.0 * weight(service) / all).unwrap_or(usize::MAX).max(1)
+        usize::try_from(self.connections * weight(service) / all).unwrap_or(usize::MAX).max(1)
     }
 
     /// Connections of one service from one address: an office behind one address still gets most of them, and whoever
@@ -99,7 +109,7 @@ mod tests {
             (20 << 30, 64, CONNECTIONS_MIN),
             (0, BOX, CONNECTIONS_MIN),
         ] {
-            assert_eq!(Capacity::new(memory, descriptors).0, connections, "{} MiB", memory / MIB);
+            assert_eq!(Capacity::new(memory, descriptors).connections, connections, "{} MiB", memory / MIB);
         }
     }
 
@@ -116,6 +126,8 @@ mod tests {
     #[test]
     fn a_small_office_fits_the_smallest_box() {
         let capacity = Capacity::default();
+        let message = store::limits::INDEX_MESSAGE_BYTES + store::limits::INDEX_LETTER_BYTES;
+        assert!(capacity.index() / message > 500_000, "messages");
         assert!(capacity.of(Service::Imaps) >= 250 && capacity.of(Service::Smtp) >= 100, "{capacity:?}");
     }
 
@@ -132,6 +144,6 @@ mod tests {
             open_files("Max open files            unlimited            unlimited            files\n"),
             None
         );
-        assert!(Capacity::of_this_machine().0 >= CONNECTIONS_MIN);
+        assert!(Capacity::of_this_machine().connections >= CONNECTIONS_MIN);
     }
 }

@@ -8,6 +8,9 @@ use std::time::Duration;
 /// messages of a large mailbox), and few work at the same time on a machine with one card.
 pub(crate) const CONNECTION_BYTES: u64 = 36 * 1_024;
 
+/// The index of messages may take one part in this many of the memory: 600,000 messages on the smallest box.
+pub(crate) const INDEX_DIVISOR: u64 = 4;
+
 /// Connections that a machine of any size takes: an office of two hundred. Fits into what PID 1 lets the mail process
 /// open (`board::limits::OPEN_FILES_MAX`), with [`DESCRIPTORS_KEPT`] and as many again for mail on its way out.
 pub(crate) const CONNECTIONS_MAX: u64 = 3_584;

@@ -63,6 +63,8 @@ pub(crate) async fn open(ground: Ground) -> Result<Serving, String> {
     if report.damage > 0 {
         log::error!("{} damaged places were found on the flash", report.damage);
     }
+    let capacity = Capacity::of_this_machine();
+    store.set_index_limit(capacity.index());
     let clock = Rc::new(Clock::new(report.newest.unwrap_or_default(), clock_is_known));
     let warmer = store.queue().warmer();
     let office = Office::new(store, warmer, clock);
@@ -71,7 +73,7 @@ pub(crate) async fn open(ground: Ground) -> Result<Serving, String> {
     let (house, passwords) = House::open(office, site, provision.as_deref()).await?;
     let front = Front::new(Rc::clone(&house) as Rc<dyn crate::http::Desk>).ok_or("there is no randomness")?;
     let serve = Serve { house: Rc::clone(&house), front: Rc::clone(&front), closing: Rc::clone(&closing) };
-    Door::new(serve, Census::new(Capacity::of_this_machine()), Rc::clone(&closing)).open(listeners)?;
+    Door::new(serve, Census::new(capacity), Rc::clone(&closing)).open(listeners)?;
     spawn_local(Rc::clone(&house).keep_in_step());
     if let Some(passwords) = passwords {
         let hashing = Rc::clone(&house);

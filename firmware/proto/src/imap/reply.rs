@@ -104,12 +104,16 @@ pub(super) enum Role {
 pub(super) const fn refused(refusal: Refusal, role: Role) -> Reply {
     use Refusal::{
         Cannot, ForwardsOutside, InUse, Limit, MailboxExists, NoSuchMailbox, NoSuchUser, NotDurable,
-        NotLocal, OverQuota, ReadOnly, StoreFull, TooBusy, TooLarge, TooManyRecipients,
+        NotLocal, OverQuota, ReadOnly, StoreFull, TooBusy, TooLarge, TooManyMessages, TooManyRecipients,
     };
     match refusal {
         OverQuota => Reply::no("OVERQUOTA", "The mailbox quota does not allow this"),
         TooLarge => Reply::no("TOOBIG", "The message is larger than this server takes"),
         StoreFull => Reply::no("OVERQUOTA", "The flash of this server is full"),
+        TooManyMessages => Reply::no(
+            "OVERQUOTA",
+            "This server keeps as many messages as its memory allows; delete some first",
+        ),
         ReadOnly => Reply::no("UNAVAILABLE", "The flash of this server takes no changes at present"),
         NotDurable => Reply::no("UNAVAILABLE", "The change could not be written to flash; it was not made"),
         TooBusy => Reply::no("UNAVAILABLE", "The server is busy; try again in a moment"),

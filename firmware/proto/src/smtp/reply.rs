@@ -66,6 +66,11 @@ pub(super) const fn refused(refusal: Refusal) -> Reply {
         Refusal::OverQuota => Reply::new(452, "4.2.2", "The mailbox has no room for this letter"),
         Refusal::TooLarge => TOO_LARGE,
         Refusal::StoreFull => Reply::new(452, "4.3.1", "The storage of this box is full; try again later"),
+        Refusal::TooManyMessages => Reply::new(
+            452,
+            "4.3.1",
+            "This box keeps as many messages as its memory allows; delete some first",
+        ),
         Refusal::TooBusy => {
             Reply::new(452, "4.3.1", "Too many letters are coming in at once; try again later")
         }
@@ -198,6 +203,7 @@ mod tests {
             Refusal::OverQuota,
             Refusal::TooLarge,
             Refusal::StoreFull,
+            Refusal::TooManyMessages,
             Refusal::ReadOnly,
             Refusal::NotDurable,
             Refusal::TooBusy,

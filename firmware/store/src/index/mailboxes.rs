@@ -95,6 +95,7 @@ impl State {
         if let Some(account) = self.accounts.get_mut(&mailbox.account) {
             account.mailboxes.remove(&mailbox.name);
         }
+        self.messages -= u64::from(mailbox.entries.len());
         self.use_bytes(mailbox.account, 0, mailbox.bytes);
         true
     }

@@ -67,6 +67,7 @@ impl State {
         }
         self.letters.refer(letter);
         let (account, uid_validity) = (mailbox.account, mailbox.uid_validity);
+        self.messages += 1;
         self.use_bytes(account, size, 0);
         self.note(to.mailbox);
         Some(uid_validity)
@@ -101,7 +102,7 @@ impl State {
         let taken = self.select(&record, payload);
         if let Some(from) = self.mailboxes.get_mut(&record.from) {
             let (account, letters) = (from.account, &self.letters);
-            let before = from.bytes;
+            let (before, count) = (from.bytes, from.entries.len());
             for (first, last) in uid_ranges(payload) {
                 from.remove(first, last, |entry| letters.size(entry.letter));
             }
@@ -109,6 +110,7 @@ impl State {
             leave(segments, from.entries.take_left());
             from.touch_removed(modseq);
             let moved = before - from.bytes;
+            self.messages -= u64::from(count - from.entries.len());
             self.use_bytes(account, 0, moved);
         }
         self.note(record.from);
@@ -147,7 +149,7 @@ impl State {
     ) -> Applied {
         let to = self.mailboxes.get_mut(&record.to).ok_or(Refusal::NoSuchMailbox)?;
         let mut receipt = Receipt { uid_validity: to.uid_validity, ..Receipt::default() };
-        let before = to.bytes;
+        let (before, count) = (to.bytes, to.entries.len());
         let mut next = record.first_uid;
         for (source, letter, flags) in taken {
             let uid = Uid(next);
@@ -161,6 +163,7 @@ impl State {
             next = next.saturating_add(1);
         }
         let (account, more) = (to.account, to.bytes - before);
+        self.messages += u64::from(to.entries.len() - count);
         self.use_bytes(account, more, 0);
         self.note(record.to);
         Ok(receipt)
@@ -184,7 +187,7 @@ impl State {
         let record: Expunge = take(&mut payload).ok_or(Refusal::NotDurable)?;
         let modseq = self.saw_modseq(record.modseq);
         let mailbox = self.mailboxes.get_mut(&record.mailbox).ok_or(Refusal::NoSuchMailbox)?;
-        let (account, before) = (mailbox.account, mailbox.bytes);
+        let (account, before, count) = (mailbox.account, mailbox.bytes, mailbox.entries.len());
         let letters = &mut self.letters;
         for (first, last) in uid_ranges(payload) {
             mailbox.remove(first, last, |entry| release(letters, segments, entry.letter));
@@ -193,6 +196,7 @@ impl State {
         leave(segments, mailbox.entries.take_left());
         mailbox.touch_removed(modseq);
         let less = before - mailbox.bytes;
+        self.messages -= u64::from(count - mailbox.entries.len());
         self.use_bytes(account, 0, less);
         self.note(record.mailbox);
         Ok(Receipt::default())

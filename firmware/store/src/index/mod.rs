@@ -55,6 +55,8 @@ pub(crate) struct State {
     pub(crate) directory: Directory,
     pub(crate) settings: BTreeMap<Box<str>, Secret>,
     pub(crate) next: Counters,
+    /// Messages in all mailboxes.
+    pub(crate) messages: u64,
     /// Mailboxes that changed since they were last asked for.
     changed: Vec<MailboxId>,
     /// Set while replaying a log in which something could not be read.
@@ -82,6 +84,7 @@ impl State {
             directory: Directory::default(),
             settings: BTreeMap::new(),
             next: Counters { modseq: 1, letter: 1, mailbox: 1, account: 1, uid_validity },
+            messages: 0,
             changed: Vec::new(),
             rescue: None,
         }

@@ -270,7 +270,7 @@ impl State {
         home: Home,
     ) {
         let Some(mailbox) = self.mailboxes.get_mut(&mailbox) else { return };
-        let before = page.iter().len();
+        let (before, listed) = (page.iter().len(), mailbox.entries.len());
         page.keep(|entry| self.letters.refer(entry.letter));
         let whole = page.iter().len() == before;
         let mut bytes = 0;
@@ -286,7 +286,8 @@ impl State {
         if !mailbox.entries.push_page(page) && whole {
             segments.let_go(home.segment, home.span);
         }
-        let account = mailbox.account;
+        let (account, count) = (mailbox.account, mailbox.entries.len() - listed);
+        self.messages += u64::from(count);
         self.use_bytes(account, bytes, 0);
     }
 }

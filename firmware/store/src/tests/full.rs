@@ -4,6 +4,7 @@ use flash::simulator::Simulator;
 use mail::{Flags, Mail, MailboxId, Refusal, Stop, Uid, UidSet};
 
 use crate::format::header::{Head, Heat};
+use crate::limits::{INDEX_LETTER_BYTES, INDEX_MESSAGE_BYTES};
 
 use super::rig::*;
 use super::world::dump;
@@ -202,4 +203,28 @@ fn a_full_store_takes_flags_for_ever() {
     let mut store = mount(device).unwrap();
     assert_eq!(dump(&mut store), state);
     assert!(store.claim_recent(mailbox) >= Uid(1), "looking goes on");
+}
+
+/// What memory does not hold the index of is refused with its own reason; what is there stays, and can be deleted.
+#[test]
+fn messages_beyond_the_index_are_refused() {
+    let mut store = office(40);
+    let before = store.index_bytes();
+    store.set_index_limit(before + 3 * INDEX_LETTER_BYTES + 4 * INDEX_MESSAGE_BYTES);
+    for number in 0..3 {
+        deliver(&mut store, &["alice@example.test"], &text(number, 300)).unwrap();
+    }
+    let fourth = deliver(&mut store, &["alice@example.test"], &text(3, 300));
+    assert_eq!(fourth, Err(Refusal::TooManyMessages));
+    let (mailbox, archive) = (inbox(&store, ALICE), folder(&store, ALICE, "Archive"));
+    let copy = store.copy(mailbox, &uid_set(&[1, 2]), archive).map(|_| ());
+    assert_eq!(copy, Err(Stop::Refused(Refusal::TooManyMessages)));
+    let ticket = store.move_messages(mailbox, &uid_set(&[1, 2]), archive);
+    wait(&mut store, ticket).unwrap();
+    let ticket = store.expunge(archive, &uid_set(&[1, 2]));
+    wait(&mut store, ticket).unwrap();
+    deliver(&mut store, &["alice@example.test"], &text(4, 300)).unwrap();
+    let both = deliver(&mut store, &["alice@example.test", "bob@example.test"], &text(5, 300));
+    assert_eq!(both.map(|_| ()), Ok(()));
+    assert_eq!(deliver(&mut store, &["bob@example.test"], &text(6, 300)), Err(Refusal::TooManyMessages));
 }

@@ -29,5 +29,7 @@ pub(super) fn recount(store: &SimStore) {
     }
     let letters: usize = store.state.letters.pages().iter().map(|page| page.get().iter().count()).sum();
     assert_eq!(letters, store.state.letters.len());
+    let messages = store.state.mailboxes.values().map(|mailbox| u64::from(mailbox.entries.len()));
+    assert_eq!(messages.sum::<u64>(), store.state.messages);
     assert_eq!(store.state.letters.unreferred().count(), 0);
 }
