@@ -8,7 +8,8 @@ use flash::FlashQueue;
 use super::Checkpoints;
 use crate::damage::DamageList;
 use crate::format::code::take;
-use crate::format::frame::{FRAME_BYTES, Frame, kind, verifies};
+use crate::format::frame::{self, FRAME_BYTES, Frame, kind, verifies};
+use crate::format::mend::mend;
 use crate::format::pages::{PageHead, PageKind};
 use crate::format::records::{CommitView, MovedView};
 use crate::format::table::{HomeRow, Root, Row};
@@ -45,7 +46,7 @@ impl<Q: FlashQueue> Loader<'_, Q> {
         let (root, root_home) = self.root(at)?;
         let mut tables = Vec::new();
         for home in &root.tables {
-            tables.push((self.frame(home.at, home.span, kind::TABLE)?, self.home(home)?));
+            tables.push((self.whole(home, kind::TABLE)?, self.home(home)?));
         }
         let next = &mut self.state.next;
         next.modseq = next.modseq.max(root.modseq);
@@ -73,10 +74,11 @@ impl<Q: FlashQueue> Loader<'_, Q> {
     }
 
     fn root(&mut self, at: Mark) -> Option<(Root, Home)> {
-        let head = self.frame(at, FRAME_BYTES as u32, 0)?;
-        let span = Frame::parse(&head)?.span() as u32;
-        let bytes = self.frame(at, span, kind::ROOT)?;
-        let home = self.home(&HomeRow { at, span })?;
+        let rest = self.layout.segment_bytes.checked_sub(at.offset)?;
+        let most = (FRAME_BYTES + self.layout.record_bytes_max()) as u32;
+        let bytes = self.bytes(at, rest.min(most))?;
+        let bytes = self.mended(at, &bytes, |frame| frame.kind == kind::ROOT)?;
+        let home = self.home(&HomeRow { at, span: frame::align(bytes.len()) as u32 })?;
         Some((take(&mut bytes.get(FRAME_BYTES..)?)?, home))
     }
 
@@ -85,23 +87,31 @@ impl<Q: FlashQueue> Loader<'_, Q> {
         Some(Home { segment, offset: row.at.offset, span: row.span })
     }
 
-    /// Reads `span` bytes at `at`; if they are a frame of kind `kind` that verifies, returns frame and payload. Kind 0
-    /// stands for any bytes.
-    fn frame(&mut self, at: Mark, span: u32, kind: u8) -> Option<Vec<u8>> {
+    /// Reads `len` bytes at `at`.
+    fn bytes(&mut self, at: Mark, len: u32) -> Option<Vec<u8>> {
         let segment = self.segments.find(at.seq)?;
-        if at.offset.checked_add(span)? > self.layout.segment_bytes {
+        if at.offset.checked_add(len)? > self.layout.segment_bytes {
             return None;
         }
-        let mut bytes = alloc::vec![0; span as usize];
+        let mut bytes = alloc::vec![0; len as usize];
         let address = self.layout.address(Place { segment, offset: at.offset });
         self.queue.read_through(address, &mut bytes).ok()?;
-        if kind == 0 {
-            return Some(bytes);
+        Some(bytes)
+    }
+
+    /// The frame and payload that began at `at`. A bit that has flipped is noted as damage, and costs nothing.
+    fn mended(&mut self, at: Mark, bytes: &[u8], fits: impl Fn(&Frame) -> bool) -> Option<Vec<u8>> {
+        let mended = mend(self.layout.seed(at.seq), at.offset, bytes, fits)?;
+        if !bytes.starts_with(&mended) {
+            self.damage.note(at);
         }
-        let frame =
-            Frame::parse(&bytes).filter(|frame| frame.kind == kind && frame.bytes() <= bytes.len())?;
-        bytes.truncate(frame.bytes());
-        verifies(self.layout.seed(at.seq), at.offset, &bytes).then_some(bytes)
+        Some(mended)
+    }
+
+    /// Reads a table: frame and payload.
+    fn whole(&mut self, home: &HomeRow, kind: u8) -> Option<Vec<u8>> {
+        let bytes = self.bytes(home.at, home.span)?;
+        self.mended(home.at, &bytes, |frame| frame.kind == kind && frame.span() == bytes.len())
     }
 
     fn table(&mut self, mut rows: &[u8], lists: &mut Vec<List>) {
@@ -128,7 +138,7 @@ impl<Q: FlashQueue> Loader<'_, Q> {
             for (at, home) in list.homes.iter().enumerate() {
                 if !holds(&window, home) {
                     let run = run_of(list.homes.get(at..).unwrap_or_default());
-                    window = (home.at, self.frame(home.at, run, 0).unwrap_or_default());
+                    window = (home.at, self.bytes(home.at, run).unwrap_or_default());
                 }
                 self.page(list.mailbox, home, &window, &mut asked);
             }
@@ -146,14 +156,12 @@ impl<Q: FlashQueue> Loader<'_, Q> {
         window: &(Mark, Vec<u8>),
         asked: &mut Vec<(u32, Place)>,
     ) {
-        let seed = self.layout.seed(row.at.seq);
         let start = row.at.offset.wrapping_sub(window.0.offset) as usize;
-        let bytes = window.1.get(start..).unwrap_or_default();
-        let whole = Frame::parse(bytes).filter(|frame| frame.kind == kind::PAGE).and_then(|frame| {
-            let bytes = bytes.get(..frame.bytes())?;
-            verifies(seed, row.at.offset, bytes).then(|| bytes.get(FRAME_BYTES..))?
-        });
-        let read = whole.and_then(|mut payload| Some((PageHead::take(&mut payload)?, payload)));
+        let bytes = window.1.get(start..start.saturating_add(row.span as usize)).unwrap_or_default();
+        let fits = |frame: &Frame| frame.kind == kind::PAGE && frame.span() == row.span as usize;
+        let whole = self.mended(row.at, bytes, fits);
+        let payload = whole.as_ref().and_then(|whole| whole.get(FRAME_BYTES..));
+        let read = payload.and_then(|mut payload| Some((PageHead::take(&mut payload)?, payload)));
         let (Some((head, rows)), Some(home)) = (read, self.home(row)) else {
             return self.lost_page(mailbox, row.at);
         };
@@ -184,9 +192,12 @@ impl<Q: FlashQueue> Loader<'_, Q> {
     /// Takes the segments of a body from its commit.
     fn ask_commit(&mut self, slot: u32, place: Place) {
         let at = Mark { seq: self.segments.seq(place.segment), offset: place.offset };
-        let Some(head) = self.frame(at, FRAME_BYTES as u32, 0) else { return };
-        let Some(frame) = Frame::parse(&head) else { return };
-        let Some(bytes) = self.frame(at, frame.bytes() as u32, frame.kind) else { return };
+        let frame = self.bytes(at, FRAME_BYTES as u32).and_then(|head| Frame::parse(&head));
+        let Some(frame) = frame.filter(|frame| kind::is_metadata(frame.kind)) else { return };
+        let Some(bytes) = self.bytes(at, frame.bytes() as u32) else { return };
+        if !verifies(self.layout.seed(at.seq), at.offset, &bytes) {
+            return;
+        }
         let payload = bytes.get(FRAME_BYTES..).unwrap_or_default();
         let commit = match frame.kind {
             kind::MOVED => MovedView::parse(payload).map(|moved| moved.commit),

@@ -63,7 +63,8 @@ impl Seed {
         Self(crc32c::crc32c_append(crc32c::crc32c(uuid), &seq.to_le_bytes()))
     }
 
-    fn crc(self, offset: u32, frame: &[u8]) -> u32 {
+    /// The CRC of a frame (and payload) at `offset`.
+    pub(super) fn crc(self, offset: u32, frame: &[u8]) -> u32 {
         let place = crc32c::crc32c_append(self.0, &offset.to_le_bytes());
         crc32c::crc32c_append(place, frame.get(4..).unwrap_or_default())
     }

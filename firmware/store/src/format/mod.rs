@@ -6,6 +6,7 @@ pub(crate) mod anchor;
 pub(crate) mod code;
 pub(crate) mod frame;
 pub(crate) mod header;
+pub(crate) mod mend;
 pub(crate) mod pages;
 pub(crate) mod records;
 pub(crate) mod table;

@@ -7,11 +7,14 @@ use mail::{Flags, Modseq, Uid, UnixTime};
 use proptest::prelude::*;
 
 use super::account::levels;
-use super::entries::{Entries, Entry, Tally};
-use super::letters::{Body, Letter, Letters, body_bytes, meta_bytes};
+use super::entries::{Entries, Entry, EntryPage, PAGE_ENTRIES, Tally};
+use super::letters::{Body, Letter, LetterPage, Letters, PAGE_SLOTS, body_bytes, meta_bytes};
 use super::{Rescue, State};
 use crate::format::Place;
+use crate::format::code::take;
 use crate::format::frame::kind;
+use crate::format::header::Head;
+use crate::format::table::Row;
 use crate::segments::Segments;
 
 const LETTER: Letter = Letter {
@@ -176,6 +179,65 @@ proptest! {
         let other = Letter { received: UnixTime(5), zone_minutes: 0, ..letter };
         prop_assert_eq!(letters.insert(&other), slot, "its slot is used again");
         prop_assert_eq!(letters.get(slot), Some(other));
+    }
+
+    #[test]
+    fn pages_of_entries_are_read_back(
+        rows in prop::collection::vec((1..9_u32, any::<u32>(), any::<u64>(), 0..1_u64 << 48), 1..257),
+    ) {
+        let (mut page, mut uid) = (EntryPage::default(), 0);
+        for (up, letter, flags, modseq) in rows {
+            uid += up;
+            page.push(Entry { uid: Uid(uid), letter, flags: Flags(flags), modseq: Modseq(modseq) });
+        }
+        let mut bytes = Vec::new();
+        page.encode(&mut bytes);
+        let read = EntryPage::decode(&bytes, page.iter().len() as u32);
+        prop_assert!(read.iter().eq(page.iter()));
+    }
+
+    #[test]
+    fn pages_of_letters_are_read_back(
+        letters in prop::collection::vec((any::<u8>(), 0..16_u32, 0..1_u32 << 20, any::<u32>(), any::<i64>(), any::<i16>(),
+            prop::collection::vec((0..16_u32, any::<u32>()), 0..5)), 1..200),
+    ) {
+        let mut segments = Segments::new(20);
+        (2..18).for_each(|index| segments.open(index, Head::Meta, index * 1000 % 7919, 1));
+        let mut page = LetterPage::default();
+        for (slot, segment, offset, size, received, zone, parts) in letters {
+            let parts: Vec<(u32, u32)> = parts.iter().map(|(segment, bytes)| (segment + 2, *bytes)).collect();
+            let body = match *parts.as_slice() {
+                [] => Body::None,
+                [(segment, bytes)] => Body::One(segment, body_bytes(size, bytes)),
+                _ => Body::Many(parts.into()),
+            };
+            let letter = Letter {
+                place: Place { segment: segment + 2, offset: offset * 8 },
+                meta_bytes: meta_bytes(offset),
+                size,
+                body,
+                received: UnixTime(received),
+                zone_minutes: zone,
+            };
+            page.put(slot, &letter, 0);
+        }
+        let mut bytes = Vec::new();
+        page.encode(&segments, &mut bytes);
+        let read = LetterPage::decode(&bytes, page.rows(), &segments, |_, _| {});
+        prop_assert!(read.iter().eq(page.iter()));
+    }
+
+    #[test]
+    fn pages_of_any_bytes_are_read_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..600), rows in any::<u32>()) {
+        let mut segments = Segments::new(20);
+        (2..18).for_each(|index| segments.open(index, Head::Meta, index, 1));
+        prop_assert!(EntryPage::decode(&bytes, rows).iter().len() <= PAGE_ENTRIES);
+        let page = LetterPage::decode(&bytes, rows, &segments, |_, _| {});
+        prop_assert!(page.iter().count() <= PAGE_SLOTS);
+        let mut rows = &*bytes;
+        while let Some(row) = take::<Row<'_>>(&mut rows) {
+            State::new(1).take_row(&row);
+        }
     }
 
     #[test]
