@@ -25,8 +25,8 @@ const MODES: [(Cut, u64); 6] = [
     (Cut::Process, 1),
 ];
 
-/// Cuts during the recovery: the modes that leave most to chance.
-const SECOND_MODES: [(Cut, u64); 2] = [(Cut::TornSector, 1), (Cut::OutOfOrder, 1)];
+/// Cuts during the recovery.
+const SECOND_MODES: [(Cut, u64); 3] = [(Cut::TornWord, 1), (Cut::TornSector, 1), (Cut::OutOfOrder, 2)];
 
 static RUN: AtomicU64 = AtomicU64::new(0);
 
