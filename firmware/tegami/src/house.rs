@@ -304,6 +304,7 @@ fn set_clock_and_limits(office: &Office, settings: &Settings) {
     }
     let limit = message_limit(settings) + smtp::limits::TRACE_BYTES_MAX as u64;
     office.store_mut().set_message_limit(limit);
+    office.store_mut().set_compact(settings.compact.unwrap_or(true));
 }
 
 fn message_limit(settings: &Settings) -> u64 {

@@ -26,6 +26,7 @@ pub(super) struct File {
     pub(super) network: At<Network>,
     pub(super) dns: At<Dns>,
     pub(super) limits: At<Limits>,
+    pub(super) storage: At<Storage>,
     pub(super) relay: At<NextHop>,
     #[serde(default)]
     pub(super) domain: Vec<Spanned<Domain>>,
@@ -59,6 +60,12 @@ pub(super) struct Dns {
 #[serde(deny_unknown_fields)]
 pub(super) struct Limits {
     pub(super) message_size: At<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Storage {
+    pub(super) compact: At<bool>,
 }
 
 #[derive(Deserialize)]
@@ -204,10 +211,11 @@ fn line_of(text: &str, at: usize) -> usize {
 }
 
 /// Names of keys, for files that are not even TOML.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "address",
     "admin_password",
     "admin_password_hash",
+    "compact",
     "domain",
     "from",
     "gateway",

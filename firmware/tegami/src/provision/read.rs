@@ -70,6 +70,7 @@ impl Reader<'_> {
                 Some(limits) => self.maybe(limits.into_inner().message_size, message_size)?,
                 None => None,
             },
+            compact: file.storage.and_then(|storage| storage.into_inner().compact).map(Spanned::into_inner),
             relay: file.relay.map(|table| self.relay(table)).transpose()?,
             routes: self.tables(file.route, ENTRIES_MAX, Self::route)?,
             devices: self.tables(file.device, ENTRIES_MAX, Self::device)?,

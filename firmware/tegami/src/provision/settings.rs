@@ -21,6 +21,7 @@ pub(crate) mod key {
     pub(crate) const NETWORK: &str = "network";
     pub(crate) const DNS: &str = "dns";
     pub(crate) const MESSAGE_BYTES_MAX: &str = "message-bytes-max";
+    pub(crate) const COMPACT: &str = "compact";
     pub(crate) const RELAY: &str = "relay";
     /// The administrator's secret, in the form of [`crate::passwords::PasswordSecret`].
     pub(crate) const ADMINISTRATOR: &str = "administrator";
@@ -73,13 +74,15 @@ pub(crate) struct Settings {
     pub(crate) dns: Vec<SocketAddr>,
     /// Largest message in bytes.
     pub(crate) message_bytes_max: Option<u64>,
+    /// Whether letters are stored in less space where that is possible; they are unless this says otherwise.
+    pub(crate) compact: Option<bool>,
 }
 
 /// What a file asks for, on a box whose store cannot be asked.
 impl From<Wanted> for Settings {
     fn from(wanted: Wanted) -> Self {
-        let Wanted { hostname, language, timezone, network, dns, message_bytes_max, .. } = wanted;
-        Self { hostname, language, timezone, network, dns, message_bytes_max }
+        let Wanted { hostname, language, timezone, network, dns, message_bytes_max, compact, .. } = wanted;
+        Self { hostname, language, timezone, network, dns, message_bytes_max, compact }
     }
 }
 
@@ -98,6 +101,7 @@ impl Settings {
                 .unwrap_or_default(),
             dns: records.setting(key::DNS).and_then(|value| decode(&value)).map(servers).unwrap_or_default(),
             message_bytes_max: records.setting(key::MESSAGE_BYTES_MAX).and_then(|value| decode(&value)),
+            compact: records.setting(key::COMPACT).and_then(|value| decode(&value)),
         }
     }
 }
@@ -146,6 +150,10 @@ pub(super) fn text(key: &str, value: &str) -> Change {
 
 /// A number as a setting.
 pub(super) fn number(key: &str, value: u64) -> Change {
+    Change::set(key, encode(&value))
+}
+
+pub(super) fn flag(key: &str, value: bool) -> Change {
     Change::set(key, encode(&value))
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Wanted {
     pub(crate) aliases: Vec<Alias>,
     /// Largest message in bytes.
     pub(crate) message_bytes_max: Option<u64>,
+    /// Whether letters are stored in less space where that is possible.
+    pub(crate) compact: Option<bool>,
     /// Smarthost.
     pub(crate) relay: Option<NextHop>,
     /// Fixed next hops.

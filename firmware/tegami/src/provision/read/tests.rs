@@ -31,6 +31,8 @@ address = "info@example.test"         # "@example.test" is the catch-all
 to = ["alice@example.test", "carol@elsewhere.test"]
 [limits]
 message_size = "50MiB"
+[storage]
+compact = false
 [relay]                               # smarthost for everything that has no route
 host = "smtp.provider.test"
 port = 587
@@ -63,7 +65,7 @@ fn the_example_is_read_whole() {
     assert_eq!(wanted.accounts[0].quota, Some(1 << 30));
     assert!(matches!(&wanted.accounts[1].password, Some(Password::Hash(phc)) if phc.ends_with("Gi/4")));
     assert_eq!(wanted.aliases[0].to.len(), 2);
-    assert_eq!(wanted.message_bytes_max, Some(50 << 20));
+    assert_eq!((wanted.message_bytes_max, wanted.compact), (Some(50 << 20), Some(false)));
     let relay = wanted.relay.unwrap();
     assert_eq!((relay.host.as_str(), relay.port, relay.tls), ("smtp.provider.test", 587, Tls::Required));
     assert_eq!(relay.login.unwrap().0, "office");
