@@ -34,6 +34,7 @@ mod mount;
 mod outbox;
 mod reader;
 mod replay;
+mod rescue;
 mod scan;
 mod segments;
 mod tend;

@@ -408,6 +408,7 @@ impl<Q: FlashQueue> Store<Q> {
         }
         if !done.unhealed.is_empty() {
             self.adopt_inboxes();
+            self.rescue_letters();
         }
     }
 }
@@ -430,7 +431,7 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Applies a record that answers damage at once, and has it written with the first group: what it changes was
     /// lost, so nobody is shown it too early.
-    fn repair(&mut self, kind: u8, payload: &[u8]) {
+    pub(crate) fn repair(&mut self, kind: u8, payload: &[u8]) {
         let nowhere = Place { segment: 0, offset: 0 };
         // The same record is applied again, with the same result, when its group is durable.
         let _ = self.state.apply(&mut self.segments, kind, payload, nowhere);

@@ -4,10 +4,11 @@ use alloc::vec::Vec;
 
 use flash::FlashQueue;
 
-use crate::format::Place;
 use crate::format::frame::{FRAME_BYTES, Frame, Seed, verifies};
+use crate::format::{Mark, Place};
 use crate::layout::Layout;
 use crate::limits::SCAN_BYTES;
+use crate::segments::Segments;
 
 /// A segment being read. Offsets are those in the segment.
 pub(crate) struct Scan {
@@ -24,6 +25,23 @@ pub(crate) struct Scan {
 pub(crate) struct Framed<'a> {
     pub(crate) frame: Frame,
     pub(crate) payload: &'a [u8],
+}
+
+/// Reads one record from the medium: frame and payload, if they verify.
+pub(crate) fn frame_at<Q: FlashQueue>(
+    queue: &mut Q,
+    layout: &Layout,
+    segments: &Segments,
+    at: Mark,
+) -> Option<Vec<u8>> {
+    let address = layout.address(Place { segment: segments.find(at.seq)?, offset: at.offset });
+    let rest = layout.segment_bytes.checked_sub(at.offset)? as usize;
+    let mut bytes = alloc::vec![0; FRAME_BYTES.min(rest)];
+    queue.read_through(address, &mut bytes).ok()?;
+    let frame = Frame::parse(&bytes).filter(|frame| frame.bytes() <= rest)?;
+    bytes.resize(frame.bytes(), 0);
+    queue.read_through(address, &mut bytes).ok()?;
+    verifies(layout.seed(at.seq), at.offset, &bytes).then_some(bytes)
 }
 
 impl Scan {

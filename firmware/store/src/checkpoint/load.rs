@@ -8,15 +8,16 @@ use flash::FlashQueue;
 use super::Checkpoints;
 use crate::damage::DamageList;
 use crate::format::code::take;
-use crate::format::frame::{self, FRAME_BYTES, Frame, kind, verifies};
+use crate::format::frame::{self, FRAME_BYTES, Frame, kind};
 use crate::format::mend::mend;
 use crate::format::pages::{PageHead, PageKind};
-use crate::format::records::{CommitView, MovedView};
+use crate::format::records::CommitView;
 use crate::format::table::{HomeRow, Root, Row};
 use crate::format::{Mark, Place};
 use crate::index::{EntryPage, Home, LetterPage, State};
 use crate::layout::Layout;
 use crate::limits::SCAN_BYTES;
+use crate::scan::frame_at;
 use crate::segments::Segments;
 
 /// Bytes between two pages that are read along with them rather than left out.
@@ -192,18 +193,8 @@ impl<Q: FlashQueue> Loader<'_, Q> {
     /// Takes the segments of a body from its commit.
     fn ask_commit(&mut self, slot: u32, place: Place) {
         let at = Mark { seq: self.segments.seq(place.segment), offset: place.offset };
-        let frame = self.bytes(at, FRAME_BYTES as u32).and_then(|head| Frame::parse(&head));
-        let Some(frame) = frame.filter(|frame| kind::is_metadata(frame.kind)) else { return };
-        let Some(bytes) = self.bytes(at, frame.bytes() as u32) else { return };
-        if !verifies(self.layout.seed(at.seq), at.offset, &bytes) {
-            return;
-        }
-        let payload = bytes.get(FRAME_BYTES..).unwrap_or_default();
-        let commit = match frame.kind {
-            kind::MOVED => MovedView::parse(payload).map(|moved| moved.commit),
-            _ => CommitView::parse(payload),
-        };
-        if let Some(commit) = commit {
+        let frame = frame_at(self.queue, &self.layout, self.segments, at);
+        if let Some(commit) = frame.as_deref().and_then(CommitView::of_frame) {
             self.state.take_body(self.segments, slot, &commit);
         }
     }

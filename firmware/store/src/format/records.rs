@@ -9,6 +9,7 @@ use mail::{Uid, UidSet};
 use serde::{Deserialize, Serialize};
 
 use super::code::{Bytes, Items, put, put_seq, take};
+use super::frame::{FRAME_BYTES, Frame, kind};
 use super::header::PerHeat;
 use super::{ALIGN_U32, Mark};
 
@@ -97,7 +98,7 @@ impl Extent {
 
     /// Bytes that it takes in its segment.
     pub(crate) const fn span(&self) -> u32 {
-        super::frame::align(super::frame::FRAME_BYTES + self.len as usize) as u32
+        super::frame::align(FRAME_BYTES + self.len as usize) as u32
     }
 }
 
@@ -153,6 +154,17 @@ impl<'a> CommitView<'a> {
         let deliveries = Items::new(payload)?;
         let extents = Items::new(deliveries.skip_all()?)?;
         Some(Self { commit, deliveries, extents })
+    }
+
+    /// The commit that a record holds, frame and payload, be it the first one of its letter or a moved one.
+    pub(crate) fn of_frame(bytes: &'a [u8]) -> Option<Self> {
+        let frame = Frame::parse(bytes)?;
+        let payload = bytes.get(FRAME_BYTES..frame.bytes())?;
+        match frame.kind {
+            kind::COMMIT => Self::parse(payload),
+            kind::MOVED => MovedView::parse(payload).map(|moved| moved.commit),
+            _ => None,
+        }
     }
 
     pub(crate) const fn deliveries(&self) -> Items<'a, Delivery> {
@@ -225,6 +237,23 @@ pub(crate) fn put_moved(
     put(out, moved)?;
     let deliveries: Vec<Delivery> = commit.deliveries().collect();
     put_commit(out, &commit.commit, deliveries.into_iter(), extents)
+}
+
+/// Letters are listed anew. Then follow the letters ([`Restored`]); those that are there get UIDs in the mailbox from
+/// `first_uid`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Restore {
+    pub(crate) mailbox: u32,
+    pub(crate) first_uid: u32,
+    pub(crate) modseq: u64,
+}
+
+/// One letter that is listed anew: its slot, where its commit stands, and its flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Restored {
+    pub(crate) slot: u32,
+    pub(crate) from: Mark,
+    pub(crate) flags: u64,
 }
 
 /// Copy and move. Then follow the UIDs in `from` ([`UidRange`]); those that exist get UIDs in `to` from `first_uid`.

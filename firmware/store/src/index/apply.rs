@@ -36,6 +36,7 @@ impl State {
             kind::FLAGS => self.apply_flags(payload),
             kind::EXPUNGE => self.apply_expunge(segments, payload),
             kind::RECENT => self.apply_recent(payload),
+            kind::RESTORE => self.apply_restore(segments, payload),
             kind::MOVED => self.apply_moved(segments, payload, place),
             kind::MAILBOX_CREATE => self.apply_create(payload),
             kind::MAILBOX_DELETE => self.apply_delete(segments, payload),

@@ -347,8 +347,7 @@ impl Letters {
         Some(letter)
     }
 
-    /// Letters that nothing refers to, by slot.
-    #[cfg(test)]
+    /// Letters that nothing refers to, by slot: what damage to the pages of mailboxes leaves behind.
     pub(crate) fn unreferred(&self) -> impl Iterator<Item = u32> + '_ {
         (0_u32..).zip(&self.pages).flat_map(|(at, page)| {
             let page = page.get();

@@ -9,10 +9,10 @@ use super::entries::Entry;
 use super::letters::{Body, Letter, body_bytes, meta_bytes};
 use super::{State, keep, leave, let_go, release};
 use crate::format::Place;
-use crate::format::code::take;
+use crate::format::code::{Items, take};
 use crate::format::frame::{self, FRAME_BYTES};
 use crate::format::records::{
-    CommitView, Delivery, Expunge, Flagging, MovedView, Recent, Transfer, uid_ranges,
+    CommitView, Delivery, Expunge, Flagging, MovedView, Recent, Restore, Restored, Transfer, uid_ranges,
 };
 use crate::segments::Segments;
 
@@ -53,6 +53,26 @@ impl State {
         let_go(segments, &old);
         self.letters.replace(slot, &new);
         Ok(Receipt::default())
+    }
+
+    pub(super) fn apply_restore(&mut self, segments: &mut Segments, mut payload: &[u8]) -> Applied {
+        let record: Restore = take(&mut payload).ok_or(Refusal::NotDurable)?;
+        let modseq = self.saw_modseq(record.modseq);
+        let letters = Items::<Restored>::new(payload).ok_or(Refusal::NotDurable)?;
+        if !self.mailboxes.contains_key(&record.mailbox) {
+            return Err(Refusal::NoSuchMailbox);
+        }
+        let mut taken = Vec::new();
+        for letter in letters {
+            let place = segments.find(letter.from.seq).map(|segment| (segment, letter.from.offset));
+            let stands = |found: Letter| place == Some((found.place.segment, found.place.offset));
+            if self.letters.get(letter.slot).is_some_and(stands) && self.letters.refer(letter.slot) {
+                taken.push((Uid(0), letter.slot, Flags(letter.flags)));
+            }
+        }
+        let (to, first_uid) = (record.mailbox, record.first_uid);
+        let transfer = Transfer { from: to, to, first_uid, modseq: record.modseq, time: 0 };
+        self.arrive(segments, &transfer, &taken, modseq)
     }
 
     fn deliver(&mut self, to: &Delivery, letter: u32, size: u64, modseq: Modseq) -> Option<UidValidity> {

@@ -260,6 +260,34 @@ fn a_damaged_anchor_is_survived_without_programming_anything_twice() {
     }
 }
 
+/// The page of a mailbox is lost: its letters are there all the same, under a new UIDVALIDITY, and the next checkpoint
+/// ends the damage.
+#[test]
+fn letters_outlive_the_loss_of_the_page_that_lists_them() {
+    let mut store = office(16);
+    let texts: Vec<Vec<u8>> = (0..24).map(|number| text(number, 300)).collect();
+    for bytes in &texts {
+        deliver(&mut store, &["alice@example.test"], bytes).unwrap();
+    }
+    store.checkpoints.wanted = true;
+    pump(&mut store);
+    let mailbox = inbox(&store, ALICE);
+    let home = store.state.mailboxes[&mailbox.0].entries.pages()[0].home().unwrap();
+    let before = store.status(mailbox).unwrap();
+    let at = store.layout.base(home.segment) + u64::from(home.offset);
+    let mut device = Plain::of(close(store));
+    device.bytes[at as usize + 20..at as usize + 60].fill(0xA5);
+    let mut store = mount_plain(device).unwrap();
+    assert_eq!((survivors(&mut store, &texts), store.statistics().damage), (24, 1));
+    assert!(store.status(mailbox).unwrap().uid_validity > before.uid_validity);
+    deliver(&mut store, &["alice@example.test"], &text(99, 300)).unwrap();
+    pump(&mut store);
+    let uids = store.uids(mailbox);
+    let mut again = mount_plain(store.into_queue().into_device()).unwrap();
+    assert_eq!((again.statistics().damage, again.uids(mailbox)), (0, uids));
+    assert_eq!(survivors(&mut again, &texts), 24);
+}
+
 proptest! {
     #![proptest_config(cases(150))]
 
