@@ -16,7 +16,7 @@ use crate::damage::DamageList;
 use crate::drafts::Drafts;
 use crate::format::anchor::{ANCHOR_BYTES, Anchor, Found};
 use crate::format::code::put;
-use crate::format::frame::kind;
+use crate::format::frame::{ALIGN, kind};
 use crate::format::header::{HEADER_BYTES, Head, Header, Heat, PerHeat};
 use crate::format::records::{Heal, MailboxRename};
 use crate::format::{FORMAT_VERSION, Mark, Place, Seal};
@@ -29,6 +29,7 @@ use crate::log::Log;
 use crate::outbox::Outbox;
 use crate::reader::Reader;
 use crate::replay::{Chapter, Replay, Replayed, chapters, newest, rescue};
+use crate::scan::Scan;
 use crate::segments::{Segments, Use};
 
 /// What [`Store::format`] needs to be told.
@@ -305,26 +306,60 @@ impl<Q: FlashQueue> Store<Q> {
         if named == Mark::default() {
             return BTreeMap::new();
         }
-        for root in [Some(named), header, Some(anchor)].into_iter().flatten() {
-            let mut loader = Loader {
-                queue: &mut self.queue,
-                layout: self.layout,
-                segments: &mut self.segments,
-                state: &mut self.state,
-                damage: &mut self.damage,
-                unhealed: BTreeMap::new(),
-            };
-            if let Some(checkpoints) = loader.load(root) {
-                let lost = loader.unhealed;
-                self.checkpoints = checkpoints;
-                if let Some(rescue) = &mut self.state.rescue {
-                    (rescue.below, rescue.damaged) = (self.state.next.mailbox, !lost.is_empty());
-                }
+        for root in [named, header.unwrap_or(anchor), anchor] {
+            if let Some(lost) = self.load_root(root) {
                 return lost;
             }
             self.damage.note(root);
         }
+        // Only damage leads here: whatever checkpoint can be read is better than none.
+        for root in self.roots() {
+            if let Some(lost) = self.load_root(root) {
+                return lost;
+            }
+        }
         BTreeMap::from([(named, None)])
+    }
+
+    /// Reads the checkpoint with this root. Returns which of its pages could not be read; `None` when there is none.
+    fn load_root(&mut self, root: Mark) -> Option<BTreeMap<Mark, Option<Vec<u32>>>> {
+        let mut loader = Loader {
+            queue: &mut self.queue,
+            layout: self.layout,
+            segments: &mut self.segments,
+            state: &mut self.state,
+            damage: &mut self.damage,
+            unhealed: BTreeMap::new(),
+        };
+        self.checkpoints = loader.load(root)?;
+        let lost = loader.unhealed;
+        if let Some(rescue) = &mut self.state.rescue {
+            (rescue.below, rescue.damaged) = (self.state.next.mailbox, !lost.is_empty());
+        }
+        Some(lost)
+    }
+
+    /// All roots that stand in metadata segments, newest first. Looks at every byte of them.
+    fn roots(&mut self) -> Vec<Mark> {
+        let metas: Vec<(u32, u32)> = self.segments.of(Head::Meta).collect();
+        let mut roots = Vec::new();
+        for (seq, segment) in metas {
+            let mut scan = Scan::new(&self.layout, (segment, seq), u32::MAX);
+            let mut offset = self.layout.first_group();
+            while offset < scan.end() {
+                offset += match scan.frame(&mut self.queue, offset) {
+                    Some(found) => {
+                        if found.frame.kind == kind::ROOT {
+                            roots.push(Mark { seq, offset });
+                        }
+                        found.frame.span() as u32
+                    }
+                    None => ALIGN as u32,
+                };
+            }
+        }
+        roots.reverse();
+        roots
     }
 
     /// Frees the segments of some use that hold nothing: bodies that were never committed or whose letters are gone,

@@ -288,6 +288,35 @@ fn letters_outlive_the_loss_of_the_page_that_lists_them() {
     assert_eq!(survivors(&mut again, &texts), 24);
 }
 
+/// The groups that name the newest root are lost, and so is the root that the others name.
+#[test]
+fn a_root_that_nothing_names_any_more_is_found_all_the_same() {
+    let mut store = office(16);
+    let texts: Vec<Vec<u8>> = (0..24).map(|number| text(number, 300)).collect();
+    let mut roots = Vec::new();
+    for letters in texts.chunks(12) {
+        for bytes in letters {
+            deliver(&mut store, &["alice@example.test"], bytes).unwrap();
+        }
+        store.checkpoints.wanted = true;
+        pump(&mut store);
+        let root = store.checkpoints.root();
+        let segment = store.segments.find(root.seq).unwrap();
+        roots.push((store.layout.base(segment) as usize, root.offset as usize));
+    }
+    let mut device = Plain::of(close(store));
+    let (segment, root) = roots[1];
+    // Behind the unit in which the newer root ends nothing is left of that segment; of the older root neither.
+    let behind = segment + (root + 64).next_multiple_of(512);
+    device.bytes[behind..segment + 65_536].fill(0xA5);
+    let (segment, root) = roots[0];
+    device.bytes[segment + root..segment + root + 24].fill(0xA5);
+    let mut store = mount_plain(device).unwrap();
+    assert!(store.statistics().damage > 0);
+    assert_eq!(survivors(&mut store, &texts), 24);
+    go_on(&mut store);
+}
+
 proptest! {
     #![proptest_config(cases(150))]
 
