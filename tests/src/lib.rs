@@ -23,6 +23,7 @@ pub mod power;
 pub mod process;
 pub mod programs;
 pub mod provision;
+pub mod rescue;
 pub mod scenarios;
 pub mod site;
 pub mod tidy;

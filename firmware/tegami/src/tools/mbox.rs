@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn separators_say_who_and_when() {
         let line = separator(Some("a@b.test"), UnixTime(1_794_637_381));
-        assert_eq!(line, "From a@b.test Sat Nov 14 05:23:01 2026\n");
+        assert_eq!(line, "From a@b.test Sat Nov 14 06:23:01 2026\n");
         assert_eq!(separator(None, UnixTime(0)), "From MAILER-DAEMON Thu Jan  1 00:00:00 1970\n");
         for time in [-1, 0, 86_399, 951_782_400, LAST_S, FIRST_S] {
             let line = separator(None, UnixTime(time));
@@ -281,16 +281,16 @@ mod tests {
     fn separators_of_others_are_understood() {
         let nov_14 = Some(UnixTime(1_794_637_381));
         for (line, time) in [
-            ("From - Sat Nov 14 05:23:01 2026\r\n", nov_14),
-            ("From a@b.test  Sat Nov 14 05:23:01 UTC 2026\n", nov_14),
-            ("From a@b.test Sat Nov 14 14:23:01 2026 +0900\n", nov_14),
-            ("From a@b.test Sat, 14 Nov 2026 14:23:01 +0900\n", nov_14),
-            ("From a@b.test Sat Nov 14 05:23 2026\n", Some(UnixTime(1_794_637_380))),
+            ("From - Sat Nov 14 06:23:01 2026\r\n", nov_14),
+            ("From a@b.test  Sat Nov 14 06:23:01 UTC 2026\n", nov_14),
+            ("From a@b.test Sat Nov 14 15:23:01 2026 +0900\n", nov_14),
+            ("From a@b.test Sat, 14 Nov 2026 15:23:01 +0900\n", nov_14),
+            ("From a@b.test Sat Nov 14 06:23 2026\n", Some(UnixTime(1_794_637_380))),
             ("From the desk of the director, in May 2026\n", None),
             ("From Mon to Fri\n", None),
             ("From \n", None),
-            ("From a Sat Nov 31 05:23:01 2026\n", None),
-            ("from - Sat Nov 14 05:23:01 2026\n", None),
+            ("From a Sat Nov 31 06:23:01 2026\n", None),
+            ("from - Sat Nov 14 06:23:01 2026\n", None),
         ] {
             assert_eq!(separator_date(line.as_bytes()), time, "{line}");
         }

@@ -65,8 +65,8 @@ fn written(letters: &[(Marks, Vec<u8>)]) -> Vec<u8> {
 
 #[test]
 fn letters_of_others_are_told_apart_and_get_the_line_ends_of_mail() {
-    let mbox = "From a@b.test Sat Nov 14 05:23:01 2026\nSubject: 1\nStatus: RO\nX-Status: A\n\n>From me\n>>From\nFrom you\n\n\
-                From - Sun Nov 15 05:23:01 2026\nSubject: 2\n\nlast line\n";
+    let mbox = "From a@b.test Sat Nov 14 06:23:01 2026\nSubject: 1\nStatus: RO\nX-Status: A\n\n>From me\n>>From\nFrom you\n\n\
+                From - Sun Nov 15 06:23:01 2026\nSubject: 2\n\nlast line\n";
     let found = letters(mbox.as_bytes());
     let expected = [
         "Subject: 1\r\nStatus: RO\r\nX-Status: A\r\n\r\nFrom me\r\n>>From\r\nFrom you\r\n",
@@ -80,7 +80,7 @@ fn letters_of_others_are_told_apart_and_get_the_line_ends_of_mail() {
 
 #[test]
 fn every_end_of_a_file_ends_a_letter() {
-    let line = "From - Sat Nov 14 05:23:01 2026\n";
+    let line = "From - Sat Nov 14 06:23:01 2026\n";
     for (rest, expected) in [
         ("", ""),
         ("\n", ""),
@@ -109,7 +109,7 @@ fn lines_longer_than_every_buffer_are_read() {
             let own =
                 letters(&written(&[(Marks::default(), letter.clone()), (Marks::default(), b"y".to_vec())]));
             assert!(own[0].1 == letter && own[1].1 == b"y", "{len} {end:?}");
-            let foreign = [b"From - Sat Nov 14 05:23:01 2026\n".as_slice(), &letter, b"\n"].concat();
+            let foreign = [b"From - Sat Nov 14 06:23:01 2026\n".as_slice(), &letter, b"\n"].concat();
             let expected = String::from_utf8(letter).unwrap().replace('\n', "\r\n");
             let found = texts(&foreign);
             assert!(found[0].trim_end() == expected.trim_end(), "{len} {end:?}");
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_are_too_strange(bytes in "(From - Sat Nov 14 05:23:01 2026\n|From |>|a|\r|\n|Status: ){0,40}") {
+    fn no_bytes_are_too_strange(bytes in "(From - Sat Nov 14 06:23:01 2026\n|From |>|a|\r|\n|Status: ){0,40}") {
         let mbox = [b"From x\n".as_slice(), bytes.as_bytes()].concat();
         letters(&mbox);
     }
