@@ -1,7 +1,7 @@
 //! The tools for a flash that nobody serves: what goes out comes in again as it was, damage is found and named, and
 //! an import that is killed goes on without losing a letter or bringing one twice.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking; so do its helpers")]
+#![expect(clippy::expect_used, reason = "a test fails by panicking; so do its helpers")]
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,8 +123,11 @@ fn import(flash: &Flash, from: &Path) -> Finished {
     flash.tool("import", &["--account", ALICE, &text(from)])
 }
 
+/// A message as IMAP shows it: the text of the response, and the literals in it.
+type Shown = (String, Vec<Vec<u8>>);
+
 /// What an IMAP client sees of all mailboxes: everything but UIDs.
-fn seen_by_imap(hosted: &Hosted, account: &str) -> BTreeMap<String, Vec<(String, Vec<Vec<u8>>)>> {
+fn seen_by_imap(hosted: &Hosted, account: &str) -> BTreeMap<String, Vec<Shown>> {
     let site = hosted.site();
     let mut imap = Imap::log_in(&site, &named_account(account));
     let names: Vec<String> = imap
@@ -153,7 +156,7 @@ fn a_maildir_goes_out_and_comes_in_as_it_was() {
     let first = exported(&from, "first");
     from.is_clean();
     assert!(first[""].iter().any(|letter| letter.keywords.len() == 20), "{:?}", first.keys());
-    assert_eq!(first.len(), 6 + 5 + MAILBOXES.len(), "{:?}", first.keys());
+    assert_eq!(first.len(), 15, "{:?}", first.keys());
     for (letter, filed) in odd_letters().iter().zip(&first[""][10..]) {
         assert!(*letter == filed.bytes && filed.zone == "-210", "{filed:?}");
     }
@@ -212,7 +215,7 @@ fn python_reads_what_is_exported() {
     let found = read("maildir", &folder);
     let inbox = found["INBOX"].as_array().expect("a list");
     assert_eq!(inbox.len(), 18, "{found}");
-    assert_eq!((&inbox[0][0], &inbox[0][1]), (&"Letter 0".into(), &"RS".into()));
+    assert_eq!((&inbox[0][0], &inbox[0][1]), (&"Letter 0".into(), &"RSa".into()));
     assert_eq!((&inbox[11][0], &inbox[11][1]), (&"bare LF".into(), &"DS".into()));
     assert_eq!(inbox[11][2], 1_551_583_791, "{inbox:?}");
     let found = read("mbox", &files);
@@ -338,24 +341,32 @@ fn foreign_maildir(folder: &Path, letters: u64, size: usize) {
     }
 }
 
-/// Kills an import again and again, then lets it end; gives how often it was under way when it was killed.
-fn kill_and_go_on(flash: &Flash, from: &Path, random: &mut Random, kills: u32) -> u32 {
-    let mut killed = 0;
-    let started = Instant::now();
-    let span = 400_000;
-    while killed < kills && started.elapsed() < Duration::from_secs(30) {
+/// Kills imports within `span` of their beginning, as often as that; says whether each was under way.
+fn kill_imports(flash: &Flash, from: &Path, random: &mut Random, (kills, span): (u32, Duration)) -> bool {
+    (0..kills).all(|_| {
         let mut command = flash.command("import", &["--account", ALICE, &text(from)]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-        thread::sleep(Duration::from_micros(random.below(span)));
-        if child.try_wait().expect("an own child").is_some() {
-            break;
-        }
-        child.kill().expect("an own child can be killed");
+        thread::sleep(Duration::from_micros(random.below(span.as_micros() as u64)));
+        let is_under_way = child.try_wait().expect("an own child").is_none();
+        child.kill().ok();
         child.wait().expect("an own child can be waited for");
-        killed += 1;
+        is_under_way
+    })
+}
+
+/// A flash on which an import was killed five times. Tried again with shorter runs when it came to its end too early.
+fn killed_five_times(name: &str, from: &Path) -> Flash {
+    let mut random = Random::new(u64::from(std::process::id()));
+    let begun = Instant::now();
+    import(&Flash::copy(name, empty()), from).success();
+    let mut span = begun.elapsed() / 2;
+    loop {
+        let flash = Flash::copy(name, empty());
+        if kill_imports(&flash, from, &mut random, (5, span)) {
+            return flash;
+        }
+        span = span * 2 / 3;
     }
-    import(flash, from).success();
-    killed
 }
 
 #[test]
@@ -373,10 +384,8 @@ fn an_import_that_is_killed_goes_on_and_brings_each_letter_once() {
     let file = source.folder.join("INBOX.mbox");
     fs::write(&file, mbox).expect("a file can be written");
     for (name, from) in [("killed-maildir", &folder), ("killed-mbox", &file)] {
-        let flash = Flash::copy(name, empty());
-        let mut random = Random::new(u64::from(std::process::id()));
-        let killed = kill_and_go_on(&flash, from, &mut random, 5);
-        println!("{name}: killed {killed} times");
+        let flash = killed_five_times(name, from);
+        import(&flash, from).success();
         let letters = exported(&flash, "out").remove("").expect("INBOX");
         let numbers: Vec<u64> = letters
             .iter()
@@ -547,7 +556,7 @@ fn stat_says_how_full_and_how_worn_it_is() {
     ] {
         assert!(said.contains(words), "{words}:\n{said}");
     }
-    assert!(said.contains("letters stored               25"), "{said}");
+    assert!(said.contains("letters stored               23"), "{said}");
 }
 
 /// Mistakes get a sentence and a status, and harm nothing.

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub(super) const ENDURANCE_DEFAULT: u32 = 3_000;
 
 /// Mail that an office of ten people gets in a day, in bytes: what a lifetime is shown for.
-pub(super) const DAY_BYTES: u64 = 100_000_000;
+pub(super) const DAY_BYTES: u64 = 100 << 20;
 
 /// What is read or written at a time.
 pub(super) const PIECE_BYTES: usize = 64 << 10;
