@@ -96,7 +96,7 @@ fn empty() -> &'static Path {
     FLASH.get_or_init(|| {
         let options = Options {
             provision: Some(small_file(&[ALICE, BOB])),
-            flash_size: "128MiB".into(),
+            flash_size: "64MiB".into(),
             ..Options::default()
         };
         let mut hosted = Hosted::new("tools-empty", options);

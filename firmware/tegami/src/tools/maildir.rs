@@ -1,9 +1,9 @@
 //! File names of a Maildir: what they say of a letter, written and read.
 //!
-//! `1794637381.U17V3.tegami,S=1234,Z=540,K=5:2,FSa`: received at, UID and UIDVALIDITY, size, zone in minutes east of UTC,
-//! the flags of the Maildir format, and a letter for each of the first 26 keywords that stand in `dovecot-keywords`.
-//! Keywords beyond those are bits of K, from the lowest; their names stand in `tegami-keywords`. Other programs keep
-//! such fields as they are.
+//! `1794637381.U0000000017V3.tegami,S=1234,Z=540,K=5:2,FSa`: received at, UID (of a fixed length, so that names sort as
+//! letters came) and UIDVALIDITY, size, zone in minutes east of UTC, the flags of the Maildir format, and a letter for
+//! each of the first 26 keywords that stand in `dovecot-keywords`. Keywords beyond those are bits of K, from the lowest;
+//! their names stand in `tegami-keywords`. Other programs keep such fields as they are.
 
 use std::{collections::BTreeMap, io::Read as _, path::Path};
 
@@ -55,7 +55,7 @@ pub(super) struct Origin {
 /// The name of the file of a letter.
 pub(super) fn file_name(origin: Origin, named: &Named) -> String {
     let Origin { received, uid, uid_validity } = origin;
-    let mut name = format!("{}.U{uid}V{uid_validity}{HOST}", received.max(0));
+    let mut name = format!("{}.U{uid:010}V{uid_validity}{HOST}", received.max(0));
     name.push_str(&format!(",S={}", named.own_size.unwrap_or_default()));
     if named.zone_minutes != 0 {
         name.push_str(&format!(",Z={}", named.zone_minutes));
@@ -154,12 +154,12 @@ mod tests {
             order: 17,
         };
         let name = file_name(origin, &named);
-        assert_eq!(name, "1794637381.U17V3.tegami,S=1234,Z=-570,K=5:2,FSaz");
+        assert_eq!(name, "1794637381.U0000000017V3.tegami,S=1234,Z=-570,K=5:2,FSaz");
         assert_eq!(read_name(&name), named);
-        assert_eq!(unique(&name), "1794637381.U17V3.tegami,S=1234,Z=-570,K=5");
+        assert_eq!(unique(&name), "1794637381.U0000000017V3.tegami,S=1234,Z=-570,K=5");
         let plain = Named { own_size: Some(9), order: 17, ..Named::default() };
         let name = file_name(Origin { received: -5, ..origin }, &plain);
-        assert_eq!((name.as_str(), read_name(&name)), ("0.U17V3.tegami,S=9:2,", plain));
+        assert_eq!((name.as_str(), read_name(&name)), ("0.U0000000017V3.tegami,S=9:2,", plain));
     }
 
     #[test]

@@ -49,8 +49,9 @@ struct Import<'a> {
     mark: Mark,
     keywords: Keywords,
     progress: Progress,
-    /// Letters and parts of the source that came in during this run.
+    /// Letters that came in during this run.
     letters: u64,
+    /// What could not be kept, and has been said.
     left_out: u64,
 }
 
