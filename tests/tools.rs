@@ -598,6 +598,10 @@ fn mistakes_get_a_sentence() {
         );
     }
     assert!(!flash.folder.join("no-such.flash").exists(), "looking made a file");
+    // Whoever stops reading is not shown a panic.
+    let words = ["-c", "\"$0\" check \"$1\" | true", &text(program()), &file];
+    let said = run(Command::new("sh").args(words), Duration::from_secs(10)).success();
+    assert!(!said.all().contains("panicked"), "{}", said.all());
     for tool in ["check", "stat", "export", "import"] {
         let help = run(Command::new(program()).args([tool, "--help"]), Duration::from_secs(10)).success();
         assert!(help.text().contains("Usage: tegami"), "{}", help.all());

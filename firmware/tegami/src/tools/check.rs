@@ -9,6 +9,7 @@ use super::{
     Outcome, Problem,
     accounts::{mailboxes, next_message},
     flash::{Looked, look},
+    output::say,
     progress::Progress,
     wording::{count, size},
 };
@@ -52,12 +53,12 @@ pub(super) fn run(flash: &Path) -> Result<Outcome, Problem> {
 fn say_mount(store: &Looked) {
     let report = store.mount_report();
     if report.clean {
-        println!("it was closed cleanly");
+        say("it was closed cleanly");
     } else {
-        println!("it was not closed: it was in use when its power or its program ended, which harms nothing");
+        say("it was not closed: it was in use when its power or its program ended, which harms nothing");
     }
     if report.damage > 0 {
-        println!("its log has {}", count(report.damage, "damaged place", "damaged places"));
+        say(format_args!("its log has {}", count(report.damage, "damaged place", "damaged places")));
     }
 }
 
@@ -92,7 +93,7 @@ impl Checking {
         if let Some(fault) = self.damaged.get(&letter) {
             self.messages_damaged += 1;
             self.progress.clear();
-            println!("damaged: {address}, mailbox {}, UID {}: {fault}", mailbox.name, message.uid.0);
+            say(format_args!("damaged: {address}, mailbox {}, UID {}: {fault}", mailbox.name, message.uid.0));
         }
     }
 
@@ -111,25 +112,25 @@ impl Checking {
     fn conclude(mut self) -> Outcome {
         self.progress.clear();
         for place in self.store.damaged_places() {
-            println!("cannot be read: {place}");
+            say(format_args!("cannot be read: {place}"));
         }
-        println!(
+        say(format_args!(
             "read {} ({}) of {}",
             count(self.letters, "letter", "letters"),
             size(self.bytes),
             count(self.messages, "message", "messages")
-        );
+        ));
         let places = self.store.statistics().damage;
         if places == 0 && self.damaged.is_empty() {
-            println!("clean");
+            say("clean");
             return Outcome::Good;
         }
-        println!(
+        say(format_args!(
             "damaged: {} ({}), {}",
             count(self.messages_damaged, "message", "messages"),
             count(self.damaged.len() as u64, "letter", "letters"),
             count(places, "place that cannot be read", "places that cannot be read")
-        );
+        ));
         Outcome::Flawed
     }
 }

@@ -13,7 +13,10 @@ use board::{
 use mail::{Mail, Receipt, Refusal, Stop, Ticket, UnixTime, Unready};
 use store::{MountError, MountOptions, Store};
 
-use super::{Problem, limits::BELL_MAX};
+use super::{
+    Problem,
+    limits::{BELL_MAX, ROOM_MAX},
+};
 use crate::office::MailStore;
 
 /// A store that is looked at. Its reads wait for the medium, so nothing in it is ever cold.
@@ -101,10 +104,13 @@ impl Writing {
             let _ = self.warmer.warm(cold.offset, cold.len.into());
             self.store.warmed();
         }
-        if !self.store.settle().barrier_ended && self.store.barrier_in_flight() {
-            let _ = self.bell.recv_timeout(BELL_MAX);
-            self.store.settle();
+        if self.store.settle().barrier_ended {
+            return;
         }
+        // Without a barrier it can only be room in the write queue that is missing.
+        let wait = if self.store.barrier_in_flight() { BELL_MAX } else { ROOM_MAX };
+        let _ = self.bell.recv_timeout(wait);
+        self.store.settle();
     }
 
     /// Asks for a change until there is room for it.

@@ -25,6 +25,9 @@ pub(super) const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 /// How long the flash is waited for before it is looked at without a bell: what is missed once is seen then.
 pub(super) const BELL_MAX: Duration = Duration::from_millis(500);
 
+/// The same for room in the write queue: a card has written something by then.
+pub(super) const ROOM_MAX: Duration = Duration::from_millis(2);
+
 /// Longest line of an mbox that separates letters; a longer one beginning with `From ` is text. RFC 5322 §2.1.1 limits
 /// lines to 998 characters.
 pub(super) const SEPARATOR_BYTES_MAX: usize = 998;

@@ -20,6 +20,8 @@ mod wording;
 
 use std::process::ExitCode;
 
+use output::say;
+
 pub(crate) use arguments::{Tool, is_tool, parse};
 
 /// A sentence for the person who started the tool.
@@ -41,7 +43,7 @@ enum Outcome {
 pub(crate) fn run(tool: &Tool) -> Result<ExitCode, Problem> {
     let outcome = match tool {
         Tool::Help(text) => {
-            print!("{text}");
+            say(text.trim_end());
             Ok(Outcome::Good)
         }
         Tool::Check { flash } => check::run(flash),

@@ -1,13 +1,26 @@
-//! Files that an export writes: into a folder of their own, for their owner's eyes, durable before anyone says so.
+//! What tools write: lines for people, and the files of an export, in a folder of their own, for their owner's eyes,
+//! durable before anyone says so.
 
 use std::{
+    fmt::Display,
     fs::{DirBuilder, File, OpenOptions},
-    io,
+    io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::Path,
 };
 
 use super::Problem;
+
+/// Says something on the standard output. Whoever does not read to the end (`tegami check | head`) misses the rest, and
+/// the status says how it ended all the same.
+pub(super) fn say(line: impl Display) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Says on the standard error what did not go well.
+pub(super) fn warn(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
 
 /// Makes the folder that an export goes to; one that is there must be empty.
 ///

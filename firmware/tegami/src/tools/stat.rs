@@ -10,6 +10,7 @@ use super::{
     accounts::mailboxes,
     flash::{Looked, look},
     limits::DAY_BYTES,
+    output::say,
     wording::{count, number, size},
 };
 
@@ -23,20 +24,20 @@ const YEAR_DAYS: f64 = 365.25;
 pub(super) fn run(flash: &Path, endurance: u32) -> Result<Outcome, Problem> {
     let store = look(flash)?;
     let figures = store.statistics();
-    println!("Room");
+    say("Room");
     say_room(&figures);
     say_accounts(&store);
-    println!("\nWear");
+    say("\nWear");
     say_wear(&figures, endurance);
     if figures.damage > 0 {
         let places = count(figures.damage, "damaged place", "damaged places");
-        println!("\nThe mount found {places}: `tegami check` says what they cost");
+        say(format_args!("\nThe mount found {places}: `tegami check` says what they cost"));
     }
     Ok(Outcome::Good)
 }
 
 fn line(name: &str, value: &str) {
-    println!("  {name:<28} {value}");
+    say(format_args!("  {name:<28} {value}"));
 }
 
 fn say_room(figures: &Statistics) {
@@ -69,9 +70,9 @@ fn say_accounts(store: &Looked) {
         ));
     }
     line("messages shown", &number(messages));
-    println!("\nAccounts");
+    say("\nAccounts");
     if lines.is_empty() {
-        println!("  none");
+        say("  none");
     }
     lines.iter().for_each(|(address, text)| line(address, text));
 }

@@ -12,7 +12,7 @@ use super::{
     arguments::Target,
     flash::{Looked, look, read_letter},
     names::{Form, LongNames},
-    output::{failed, fresh_folder, make_file, sync},
+    output::{failed, fresh_folder, make_file, say, sync, warn},
     progress::Progress,
     wording::{count, size},
 };
@@ -90,10 +90,10 @@ impl Export {
                 Put::Unreadable(from) => {
                     self.left_out += 1;
                     self.progress.clear();
-                    eprintln!(
+                    warn(format_args!(
                         "left out: {}, mailbox {}, UID {}: it cannot be read from byte {from} on",
                         self.address, mailbox.name, message.uid.0
-                    );
+                    ));
                 }
             }
             self.progress.letter(1);
@@ -129,18 +129,18 @@ impl Export {
 
     fn conclude(mut self, mailboxes: u64, folder: &Path) -> Outcome {
         self.progress.clear();
-        println!(
+        say(format_args!(
             "{} ({}) in {} of {} are in {}",
             count(self.letters, "letter", "letters"),
             size(self.bytes),
             count(mailboxes, "mailbox", "mailboxes"),
             self.address,
             folder.display()
-        );
+        ));
         if self.left_out == 0 {
             return Outcome::Good;
         }
-        println!("{} damaged and left out", count(self.left_out, "letter is", "letters are"));
+        say(format_args!("{} damaged and left out", count(self.left_out, "letter is", "letters are")));
         Outcome::Flawed
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mail::{AccountId, Flags, Mail as _, Refusal};
 
-use crate::tools::flash::Writing;
+use crate::tools::{flash::Writing, output::warn};
 
 /// Keywords met so far. Those that cannot be kept have no flag.
 #[derive(Debug, Default)]
@@ -28,7 +28,9 @@ impl Keywords {
                 None => {
                     let defined = define(writing, account, name)?;
                     if defined.is_none() {
-                        eprintln!("left out: keyword {name:?}: there are too many, or it is none for IMAP");
+                        warn(format_args!(
+                            "left out: keyword {name:?}: there are too many, or it is none for IMAP"
+                        ));
                     }
                     self.0.insert(name.clone(), defined);
                     defined

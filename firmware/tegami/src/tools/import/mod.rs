@@ -35,7 +35,7 @@ use super::{
     Outcome, Problem, accounts,
     flash::Writing,
     limits::{BATCH_BYTES_MAX, BATCH_LETTERS_MAX},
-    output::failed,
+    output::{failed, say, warn},
     progress::Progress,
     wording::{count, reason},
 };
@@ -100,14 +100,14 @@ pub(super) fn run(flash: &Path, account: &str, from: &Path) -> Result<Outcome, P
         None => Mark::new(&source),
     };
     for left_out in &source.left_out {
-        eprintln!("left out: {left_out}");
+        warn(format_args!("left out: {left_out}"));
     }
     if mark.is_complete(&source) {
         writing.close();
-        println!(
+        say(format_args!(
             "all of {} is in {address} already; to import it once more, give it under another name",
             from.display()
-        );
+        ));
         return Ok(Outcome::Good);
     }
     let before = source.parts_before(mark.folders, mark.position);
@@ -146,11 +146,11 @@ fn conclude(
             Err(format!("{taken} imported into {address}; {}; {again}", failed("read", from, &error)))
         }
         Ok(()) if left_out > 0 => {
-            println!("{taken} imported into {address}; not everything could be kept: see above");
+            say(format_args!("{taken} imported into {address}; not everything could be kept: see above"));
             Ok(Outcome::Flawed)
         }
         Ok(()) => {
-            println!("{taken} imported into {address}");
+            say(format_args!("{taken} imported into {address}"));
             Ok(Outcome::Good)
         }
     }
@@ -257,7 +257,7 @@ impl Import<'_> {
                 Taken::LeftOut(why) => {
                     self.left_out += 1;
                     self.progress.clear();
-                    eprintln!("left out: {} for mailbox {}: {why}", stamp.place, folder.name);
+                    warn(format_args!("left out: {} for mailbox {}: {why}", stamp.place, folder.name));
                     // The UIDs of a batch follow its letters without gaps: the next letter begins another one.
                     return Ok(true);
                 }
