@@ -371,7 +371,7 @@ fn killed_five_times(name: &str, from: &Path) -> Flash {
 
 #[test]
 fn an_import_that_is_killed_goes_on_and_brings_each_letter_once() {
-    const LETTERS: u64 = 6_000;
+    const LETTERS: u64 = 3_000;
     let source = Flash::copy("killed-source", empty());
     let folder = source.folder.join("maildir");
     foreign_maildir(&folder, LETTERS, 2_000);
