@@ -24,6 +24,7 @@ pub mod process;
 pub mod programs;
 pub mod provision;
 pub mod replay;
+pub mod rescue;
 pub mod scenarios;
 pub mod site;
 pub mod tidy;

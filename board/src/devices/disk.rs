@@ -214,7 +214,7 @@ impl Flash for Disk {
     }
 }
 
-fn geometry(path: &Path, len: u64, settings: &Settings) -> Result<Geometry, OpenError> {
+pub(super) fn geometry(path: &Path, len: u64, settings: &Settings) -> Result<Geometry, OpenError> {
     let erase = u64::from(settings.erase_size);
     let capacity = len - len % erase;
     if capacity == 0 {

@@ -8,6 +8,7 @@ mod disk;
 mod io;
 mod lock;
 mod mtd;
+mod read_only;
 mod reader;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -23,6 +24,7 @@ pub(crate) use disk::open_pair;
 pub use disk::{Disk, Settings};
 pub use lock::Holder;
 pub use mtd::Mtd;
+pub use read_only::ReadOnly;
 pub use reader::Reader;
 pub(crate) use reader::Shared;
 

@@ -83,6 +83,23 @@ pub struct Statistics {
     pub damage: u64,
     /// No change is taken any more; see [`Store::is_read_only`].
     pub read_only: bool,
+    /// How the device is worn.
+    pub wear: Wear,
+}
+
+/// How often segments have been erased.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wear {
+    /// Segments of the store.
+    pub segments: u32,
+    /// Bytes of one.
+    pub segment_bytes: u32,
+    /// Erases of the segment that was erased least.
+    pub least: u32,
+    /// Erases of the segment that was erased most.
+    pub most: u32,
+    /// Erases of all segments together.
+    pub total: u64,
 }
 
 /// Numbers and lengths of a record beside its texts, at most.
@@ -334,6 +351,18 @@ impl<Q: FlashQueue> Store<Q> {
             drafts: self.drafts.len(),
             damage: self.damage.count(),
             read_only: self.life.phase == Phase::ReadOnly,
+            wear: self.wear(),
+        }
+    }
+
+    fn wear(&self) -> Wear {
+        let erases = || self.segments.all_erases();
+        Wear {
+            segments: self.layout.segments,
+            segment_bytes: self.layout.segment_bytes,
+            least: erases().min().unwrap_or(0),
+            most: erases().max().unwrap_or(0),
+            total: erases().map(u64::from).sum(),
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod limits;
 
 mod admin;
 mod changes;
+mod check;
 mod checkpoint;
 mod compaction;
 mod damage;
@@ -42,7 +43,8 @@ mod tend;
 #[cfg(test)]
 mod tests;
 
-pub use admin::{AccountDetails, AccountInfo, Statistics};
+pub use admin::{AccountDetails, AccountInfo, Statistics, Wear};
+pub use check::{CheckError, Fingerprint, LetterFault, StoredLetter};
 pub use damage::Damage;
 pub use life::Settled;
 pub use mount::{FormatOptions, MountError, MountOptions, MountReport};

@@ -155,7 +155,7 @@ fn read_into<Q: FlashQueue>(queue: &mut Q, offset: u64, len: usize, bytes: &mut 
 
 impl<Q: FlashQueue> Store<Q> {
     /// The letter of a message.
-    fn letter(&self, mailbox: MailboxId, uid: Uid) -> Result<Letter, Unready> {
+    pub(crate) fn letter(&self, mailbox: MailboxId, uid: Uid) -> Result<Letter, Unready> {
         let mailbox = self.state.mailboxes.get(&mailbox.0).ok_or(Unready::Gone)?;
         let entry = mailbox.entries.get(uid).ok_or(Unready::Gone)?;
         self.state.letters.get(entry.letter).ok_or(Unready::Gone)

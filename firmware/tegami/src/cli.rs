@@ -2,13 +2,18 @@
 
 use std::{ffi::OsString, net::IpAddr, path::PathBuf, time::Duration};
 
-use crate::service::LOOPBACK;
+use crate::{
+    service::LOOPBACK,
+    tools::{self, Tool},
+};
 
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Serve, as an ordinary process on a flash in a file.
     Host(Host),
+    /// Look after a flash that nobody serves.
+    Tool(Tool),
     /// Be the mail process of the box; only PID 1 asks for that.
     Mail,
     /// Say how it is used.
@@ -41,8 +46,12 @@ pub(crate) const HELP: &str = "\
 Tegami, the mail server that you plug in.
 
 Usage:
-  tegami host --flash FILE [options]   serve SMTP, IMAP, POP3 and HTTP from a flash in a file
-  tegami --help | --version
+  tegami host --flash FILE [options]              serve SMTP, IMAP, POP3 and HTTP from a flash in a file
+  tegami check FLASH                              read everything, compare it with its checksums
+  tegami stat FLASH                               show how full and how worn it is
+  tegami export FLASH --account A --maildir OUT   copy mail out: a Maildir, or with --mbox a file per mailbox
+  tegami import FLASH --account A IN              copy mail in: from mbox files or a Maildir
+  tegami --help | --version                       of every command as well: tegami check --help
 
 Options of host:
   --flash FILE            the flash; created if absent
@@ -66,6 +75,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     let mut words = arguments.into_iter();
     match words.next().as_deref().and_then(std::ffi::OsStr::to_str) {
         Some("host") => host(words),
+        Some(tool) if tools::is_tool(tool) => tools::parse(tool, words).map(Command::Tool),
         Some(board::init::MAIL_ARGUMENT) => Ok(Command::Mail),
         Some("--help" | "-h" | "help") | None => Ok(Command::Help),
         Some("--version" | "-V") => Ok(Command::Version),
@@ -150,6 +160,7 @@ mod tests {
         ] {
             assert!(parse_words(words).is_err(), "{words}");
         }
+        assert!(matches!(parse_words("check a.flash"), Ok(Command::Tool(_))));
         assert_eq!(parse_words("host --help"), Ok(Command::Help));
         assert_eq!(parse_words(""), Ok(Command::Help));
     }

@@ -1,6 +1,7 @@
 //! Tegami, the mail server that you plug in: the program.
 //!
-//! One binary in three roles: PID 1 of the box, the mail process that PID 1 starts, and an ordinary process on a host.
+//! One binary in four roles: PID 1 of the box, the mail process that PID 1 starts, an ordinary process on a host, and
+//! the tools there.
 
 mod ailing;
 mod ailment;
@@ -31,6 +32,7 @@ mod service;
 mod serving;
 #[cfg(test)]
 mod testing;
+mod tools;
 mod wire;
 
 use std::process::ExitCode;
@@ -53,6 +55,9 @@ fn main() -> ExitCode {
             if let Err(problem) = appliance::run() {
                 return fail(&problem);
             }
+        }
+        cli::Command::Tool(tool) => {
+            return tools::run(&tool).unwrap_or_else(|problem| fail(&problem));
         }
         cli::Command::Host(options) => {
             logging::start();

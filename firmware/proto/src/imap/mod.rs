@@ -20,7 +20,7 @@ mod session;
 mod set;
 mod sync;
 mod turn;
-mod utf7;
+pub mod utf7;
 mod view;
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use alloc::{string::String, vec::Vec};
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
 
 /// Reads modified UTF-7; `None` unless it is in its one canonical form.
-pub(super) fn decode(text: &[u8]) -> Option<String> {
+#[must_use]
+pub fn decode(text: &[u8]) -> Option<String> {
     let mut decoded = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((byte, tail)) = rest.split_first() {
@@ -36,7 +37,7 @@ pub(super) fn decode(text: &[u8]) -> Option<String> {
 }
 
 /// Appends `text` in modified UTF-7 to `out`: printable ASCII, nothing else.
-pub(super) fn encode(text: &str, out: &mut Vec<u8>) {
+pub fn encode(text: &str, out: &mut Vec<u8>) {
     let mut rest = text;
     while !rest.is_empty() {
         let (direct, after) =
@@ -184,7 +185,7 @@ mod tests {
 
         #[test]
         fn no_bytes_are_too_strange(wire in any::<Vec<u8>>()) {
-            decode(&wire);
+            let _ = decode(&wire);
         }
     }
 }

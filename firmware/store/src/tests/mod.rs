@@ -2,6 +2,7 @@
 
 mod basics;
 mod changes;
+mod check;
 mod compaction;
 mod cuts;
 mod directory;

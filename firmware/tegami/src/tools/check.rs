@@ -1,0 +1,136 @@
+//! `tegami check`: reads everything and compares it with its checksums.
+
+use std::{collections::HashMap, path::Path};
+
+use mail::{MailboxInfo, Message};
+use store::{CheckError, LetterFault, StoredLetter};
+
+use super::{
+    Outcome, Problem,
+    accounts::{mailboxes, next_message},
+    flash::{Looked, look},
+    output::say,
+    progress::Progress,
+    wording::{count, size},
+};
+
+/// What has been looked at, and what was found.
+struct Checking {
+    store: Looked,
+    progress: Progress,
+    /// One bit for each stored letter that has been read: many messages may show it.
+    seen: Vec<u64>,
+    /// Letters that are damaged.
+    damaged: HashMap<StoredLetter, LetterFault>,
+    letters: u64,
+    messages: u64,
+    messages_damaged: u64,
+    bytes: u64,
+}
+
+/// Checks a flash and says what was found.
+///
+/// # Errors
+/// A sentence, when there is nothing that could be checked.
+pub(super) fn run(flash: &Path) -> Result<Outcome, Problem> {
+    let store = look(flash)?;
+    say_mount(&store);
+    let letters = store.statistics().letters as u64;
+    let mut checking = Checking {
+        store,
+        progress: Progress::new(letters, 0),
+        seen: Vec::new(),
+        damaged: HashMap::new(),
+        letters: 0,
+        messages: 0,
+        messages_damaged: 0,
+        bytes: 0,
+    };
+    checking.all();
+    Ok(checking.conclude())
+}
+
+fn say_mount(store: &Looked) {
+    let report = store.mount_report();
+    if report.clean {
+        say("it was closed cleanly");
+    } else {
+        say("it was not closed: it was in use when its power or its program ended, which harms nothing");
+    }
+    if report.damage > 0 {
+        say(format_args!("its log has {}", count(report.damage, "damaged place", "damaged places")));
+    }
+}
+
+impl Checking {
+    fn all(&mut self) {
+        let accounts: Vec<_> =
+            self.store.accounts().map(|account| (account.id, account.address.to_owned())).collect();
+        for (account, address) in accounts {
+            for mailbox in mailboxes(&self.store, account) {
+                let mut last = None;
+                while let Some(message) = next_message(&self.store, mailbox.id, last) {
+                    last = Some(message.uid);
+                    self.message(&address, &mailbox, message);
+                }
+            }
+        }
+    }
+
+    fn message(&mut self, address: &str, mailbox: &MailboxInfo, message: Message) {
+        self.messages += 1;
+        let Some(letter) = self.store.stored_letter(mailbox.id, message.uid) else { return };
+        if self.mark(letter) {
+            self.letters += 1;
+            self.progress.letter(1);
+            match self.store.check_letter(mailbox.id, message.uid) {
+                Ok(found) => self.bytes += found.size,
+                Err(CheckError::Damaged(fault)) => drop(self.damaged.insert(letter, fault)),
+                // Nothing changes here and every read waits: what cannot be read now cannot be read.
+                Err(CheckError::Unready(_)) => drop(self.damaged.insert(letter, LetterFault::Commit)),
+            }
+        }
+        if let Some(fault) = self.damaged.get(&letter) {
+            self.messages_damaged += 1;
+            self.progress.clear();
+            say(format_args!("damaged: {address}, mailbox {}, UID {}: {fault}", mailbox.name, message.uid.0));
+        }
+    }
+
+    /// Notes that a letter is being read; says whether it was not before.
+    fn mark(&mut self, letter: StoredLetter) -> bool {
+        let (word, bit) = ((letter.0 / u64::BITS) as usize, 1 << (letter.0 % u64::BITS));
+        if self.seen.len() <= word {
+            self.seen.resize(word + 1, 0);
+        }
+        let Some(word) = self.seen.get_mut(word) else { return false };
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        is_new
+    }
+
+    fn conclude(mut self) -> Outcome {
+        self.progress.clear();
+        for place in self.store.damaged_places() {
+            say(format_args!("cannot be read: {place}"));
+        }
+        say(format_args!(
+            "read {} ({}) of {}",
+            count(self.letters, "letter", "letters"),
+            size(self.bytes),
+            count(self.messages, "message", "messages")
+        ));
+        let places = self.store.statistics().damage;
+        if places == 0 && self.damaged.is_empty() {
+            say("clean");
+            return Outcome::Good;
+        }
+        say(format_args!(
+            "damaged: {} ({}), {}",
+            count(self.messages_damaged, "message", "messages"),
+            count(self.damaged.len() as u64, "letter", "letters"),
+            count(places, "place that cannot be read", "places that cannot be read")
+        ));
+        Outcome::Flawed
+    }
+}
