@@ -20,6 +20,14 @@ enum Log {
     Cold,
 }
 
+/// Segments opened for each log.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Opened {
+    pub(crate) metadata: u64,
+    pub(crate) fresh: u64,
+    pub(crate) cold: u64,
+}
+
 /// Bytes of one of the body logs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Bodies {
@@ -44,6 +52,8 @@ pub(crate) struct Records {
 pub(crate) struct Profile {
     pub(crate) anchors: u64,
     pub(crate) headers: u64,
+    /// Segments opened.
+    pub(crate) opened: Opened,
     pub(crate) fresh: Bodies,
     pub(crate) cold: Bodies,
     /// By kind. A group's overhead is charged to the kind that had it written: the first in [`WHO_ASKS`] that is in it.
@@ -132,6 +142,11 @@ impl Profile {
         Self {
             anchors: self.anchors - before.anchors,
             headers: self.headers - before.headers,
+            opened: Opened {
+                metadata: self.opened.metadata - before.opened.metadata,
+                fresh: self.opened.fresh - before.opened.fresh,
+                cold: self.opened.cold - before.opened.cold,
+            },
             fresh: bodies(&self.fresh, &before.fresh),
             cold: bodies(&self.cold, &before.cold),
             kinds: kinds.collect(),
@@ -184,6 +199,12 @@ impl Watcher {
                 _ => Log::Cold,
             };
             self.logs[segment] = Some(log);
+            let opened = &mut self.profile.opened;
+            *match log {
+                Log::Meta => &mut opened.metadata,
+                Log::Fresh => &mut opened.fresh,
+                Log::Cold => &mut opened.cold,
+            } += 1;
             // A group begins on a unit, which is never larger than the zeros that follow the header; an extent at once.
             let zeros = bytes[HEADER_BYTES..].iter().take_while(|byte| **byte == 0).count();
             let taken =

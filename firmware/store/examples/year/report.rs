@@ -21,8 +21,8 @@ impl Before {
     }
 }
 
-/// Prints what has happened since `before`.
-pub(crate) fn print(title: &str, before: &Before, player: &mut Player) {
+/// Prints what has happened since `before`. The first `anchors` erase blocks are those of the anchors.
+pub(crate) fn print(title: &str, before: &Before, player: &mut Player, anchors: usize) {
     let now = Before::of(player);
     let profile = now.profile.since(&before.profile);
     let (letters, mail) = (now.letters - before.letters, now.mail - before.mail);
@@ -39,7 +39,25 @@ pub(crate) fn print(title: &str, before: &Before, player: &mut Player) {
         player.refused,
     );
     let all = profile.all();
-    println!("  programmed for each byte of mail: {:.3}", all as f64 / mail as f64);
+    println!(
+        "  programmed for each byte of mail: {:.3}; segments opened: {:?}",
+        all as f64 / mail as f64,
+        profile.opened
+    );
+    bodies(&profile, mail);
+    metadata(&profile, mail);
+    println!(
+        "  checkpoints {:.2} % of all; compaction {:.1} %; group records and padding {:.1} %",
+        percent(profile.checkpoints(), all),
+        percent(profile.compaction(), all),
+        percent(profile.overhead(), all)
+    );
+    erases(player, anchors);
+}
+
+/// What does not stand in groups.
+fn bodies(profile: &Profile, mail: u64) {
+    let all = profile.all();
     let rows = [
         ("bodies", profile.fresh.payload),
         ("bodies: frames", profile.fresh.frames),
@@ -52,11 +70,15 @@ pub(crate) fn print(title: &str, before: &Before, player: &mut Player) {
     for (what, bytes) in rows {
         println!("    {what:<32} {:>6.3}  {:>5.1} %", bytes as f64 / mail as f64, percent(bytes, all));
     }
+}
+
+fn metadata(profile: &Profile, mail: u64) {
+    let all = profile.all();
     println!(
         "    {:<32} {:>6}  {:>7}  {:>8} {:>8} {:>8}",
         "metadata", "", "", "records", "groups", "overhead"
     );
-    for (kind, records) in &profile.kinds {
+    for (kind, records) in profile.kinds.iter().filter(|(_, records)| records.bytes + records.overhead > 0) {
         let bytes = records.bytes + records.overhead;
         println!(
             "    {:<32} {:>6.3}  {:>5.1} %  {:>8} {:>8} {:>8.3}",
@@ -68,32 +90,20 @@ pub(crate) fn print(title: &str, before: &Before, player: &mut Player) {
             records.overhead as f64 / mail as f64
         );
     }
-    println!(
-        "  checkpoints {:.2} % of all; compaction {:.1} %; group records and padding {:.1} %",
-        percent(profile.checkpoints(), all),
-        percent(profile.compaction(), all),
-        percent(profile.overhead(), all)
-    );
-    erases(player);
 }
 
 /// The spread of erases, as the device counted them.
-fn erases(player: &mut Player) {
+fn erases(player: &mut Player, anchors: usize) {
     let counts = &player.flash().erases;
-    let anchors = counts.iter().take(super::ANCHOR_BLOCKS);
-    let logs: Vec<u32> = counts.iter().skip(super::ANCHOR_BLOCKS).copied().collect();
-    let spread = |counts: &[u32]| {
-        let mean = counts.iter().map(|count| f64::from(*count)).sum::<f64>() / counts.len() as f64;
-        let (least, most) = (counts.iter().min().copied(), counts.iter().max().copied());
-        format!(
-            "min {} mean {mean:.2} max {}, max over mean {:.2}",
-            least.unwrap_or(0),
-            most.unwrap_or(0),
-            f64::from(most.unwrap_or(0)) / mean
-        )
-    };
+    let (anchors, logs) = counts.split_at(anchors);
     println!("  erases of a block since the format: {}", spread(counts));
-    println!("    without the anchors: {}; anchors: {}", spread(&logs), anchors.max().copied().unwrap_or(0));
+    println!("    without the anchors: {}; anchors: {}", spread(logs), anchors.iter().max().unwrap_or(&0));
+}
+
+fn spread(counts: &[u32]) -> String {
+    let mean = counts.iter().map(|count| f64::from(*count)).sum::<f64>() / counts.len() as f64;
+    let (least, most) = (counts.iter().min().unwrap_or(&0), counts.iter().max().unwrap_or(&0));
+    format!("min {least} mean {mean:.2} max {most}, max over mean {:.2}", f64::from(*most) / mean)
 }
 
 /// Prints how long calls took.
