@@ -44,6 +44,7 @@ pub(super) const fn reason(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::OverQuota => "the account's quota is used up: raise it, or remove mail",
         Refusal::StoreFull => "the flash is full: remove mail, or use a larger one",
+        Refusal::TooManyMessages => "there are as many messages as memory can list: remove some",
         Refusal::ReadOnly => "the flash takes no more writes",
         Refusal::NotDurable => "writing to the flash failed",
         Refusal::TooLarge => "it is larger than any letter that can be stored",
