@@ -105,6 +105,7 @@ impl Growing {
             memory: ALLOCATED.current_usage() - before,
             peak: ALLOCATED.peak_usage() - before,
             read: store.queue().device().read,
+            letters,
             records: store.mount_report().records,
             programmed,
         };
@@ -123,12 +124,13 @@ struct Mounted {
     memory: usize,
     peak: usize,
     read: Read,
+    letters: u64,
     records: u64,
     programmed: u64,
 }
 
 impl Mounted {
-    fn print(&self, letters: u64) {
+    fn print(&self) {
         println!(
             "  {:>6} records replayed: {:>6.1} ms of processor, {:>6.1} ms; {:>6.2} MB read in {} reads, {:.2} % of what was \
              programmed, {} bytes of bodies; index {:.2} MB ({:.1} bytes a letter), {:.2} MB at most meanwhile",
@@ -140,7 +142,7 @@ impl Mounted {
             self.read.bytes as f64 / self.programmed as f64 * 100.0,
             self.read.bodies,
             self.memory as f64 / 1e6,
-            self.memory as f64 / letters as f64,
+            self.memory as f64 / self.letters as f64,
             self.peak as f64 / 1e6,
         );
     }
@@ -179,13 +181,13 @@ fn main() {
     for _ in 0..MOUNTS {
         let mounted;
         (growing, mounted) = growing.mount();
-        mounted.print(growing.letters);
+        mounted.print();
         all.push(mounted);
         growing.grow(BETWEEN_MOUNTS);
     }
     all.sort_by(|one, other| one.wall_ms.total_cmp(&other.wall_ms));
     println!("the median and the longest one:");
-    all[MOUNTS / 2].print(growing.letters);
-    all[MOUNTS - 1].print(growing.letters);
+    all[MOUNTS / 2].print();
+    all[MOUNTS - 1].print();
     list(&mut growing);
 }

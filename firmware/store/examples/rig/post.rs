@@ -7,6 +7,9 @@ use store::Store;
 /// When letters come, in seconds since 1970.
 pub(crate) const NOW: i64 = 1_736_121_600;
 
+/// How often a store may say that it is busy about one letter: housekeeping has to get somewhere meanwhile.
+const BUSY_MAX: usize = 5_000;
+
 /// What a session hands on at once, in bytes.
 const PIECE_BYTES: usize = 16 << 10;
 
@@ -34,6 +37,12 @@ pub(crate) fn bring<Q: FlashQueue>(
     let draft = store.draft(Some(bytes.len() as u64)).map_err(Stop::Refused)?;
     store.add_mailbox(&draft, mailbox, Flags::NONE).map_err(Stop::Refused)?;
     let mut rest = bytes;
+    let mut busy = 0;
+    let mut turn = |store: &mut Store<Q>| {
+        busy += 1;
+        assert!(busy < BUSY_MAX, "busy for ever: {:?}", store.statistics());
+        turn(store);
+    };
     while !rest.is_empty() {
         match store.append(&draft, &rest[..rest.len().min(PIECE_BYTES)]) {
             Ok(count) => rest = &rest[count..],
@@ -73,7 +82,10 @@ pub(crate) fn turn<Q: FlashQueue>(store: &mut Store<Q>) {
 
 /// Groups until nothing waits any more, housekeeping included.
 pub(crate) fn pump<Q: FlashQueue>(store: &mut Store<Q>) {
+    let mut groups = 0;
     while store.needs_flush() {
         turn(store);
+        groups += 1;
+        assert!(groups < BUSY_MAX, "housekeeping for ever: {:?}", store.statistics());
     }
 }
