@@ -22,7 +22,6 @@ use crate::head::Piece;
 use crate::index::Letter;
 use crate::limits::{CHORE_BODY_BYTES, CHORE_BYTES, COMPACTION_SCAN_PAGES, EXTENTS_MAX};
 use crate::log::{Class, EXTENT_REST_MIN};
-use crate::segments::Use;
 
 /// A segment that is being emptied.
 #[derive(Debug)]
@@ -47,6 +46,8 @@ struct Moving {
     /// Its extents: first those as they will be, and from `next` on those as they are.
     extents: Vec<Extent>,
     next: usize,
+    /// The first segment of the cold log that holds a part of it which no record names yet.
+    first: Option<u32>,
 }
 
 /// What compaction is about.
@@ -59,6 +60,8 @@ pub(crate) struct Compaction {
     waits: bool,
     /// Segments that cannot be emptied, because something in them cannot be read.
     stuck: BTreeSet<u32>,
+    /// Segments that could not be emptied because there was no room for what is in them.
+    cramped: BTreeSet<u32>,
     /// There may be something to do.
     pub(crate) wanted: bool,
     /// Metadata segments that hold nothing but pages that the next checkpoint writes elsewhere, by sequence number.
@@ -77,7 +80,7 @@ enum End {
     Done,
     /// The device has to catch up, or something to be read, before it goes on.
     Later,
-    /// It cannot go on.
+    /// There is no room for what has to be moved.
     Failed,
 }
 
@@ -85,6 +88,16 @@ impl Compaction {
     /// Whether there is something to do, and nothing holds it up.
     pub(crate) const fn is_busy(&self) -> bool {
         (self.victim.is_some() || self.wanted) && !self.waits
+    }
+
+    /// The first segment of the cold log with something that no record names yet.
+    pub(crate) fn first_unnamed(&self) -> Option<u32> {
+        self.victim.as_ref()?.moving.as_ref()?.first
+    }
+
+    /// Notes that segments have become free.
+    pub(crate) fn has_room_again(&mut self) {
+        self.cramped.clear();
     }
 
     /// Ends what was begun: the letters stay where they are.
@@ -129,7 +142,7 @@ impl<Q: FlashQueue> Store<Q> {
                 }
             }
             End::Failed => {
-                self.compaction.stuck.insert(victim.seq);
+                self.compaction.cramped.insert(victim.seq);
             }
         }
     }
@@ -192,7 +205,7 @@ impl<Q: FlashQueue> Store<Q> {
             }
         };
         let next = if victim.head == Head::Meta { extents.len() } else { 0 };
-        victim.moving = Some(Moving { slot, from, extents, next });
+        victim.moving = Some(Moving { slot, from, extents, next, first: None });
         Ok(())
     }
 
@@ -205,6 +218,12 @@ impl<Q: FlashQueue> Store<Q> {
     /// Moves the next extent of a letter, or writes its new commit.
     fn move_on(&mut self, victim: &mut Victim, budget: &mut usize) -> Result<(), End> {
         let Some(moving) = &mut victim.moving else { return Ok(()) };
+        let letter = self.state.letters.get(moving.slot);
+        if letter.is_none_or(|letter| self.commit_mark(&letter) != moving.from) {
+            // It is gone meanwhile, and what it had may be as well.
+            victim.moving = None;
+            return Ok(());
+        }
         let Some(extent) = moving.extents.get(moving.next).copied() else {
             return self.end_move(victim);
         };
@@ -235,6 +254,7 @@ impl<Q: FlashQueue> Store<Q> {
             return Ok(());
         }
         let at = moving.next;
+        moving.first = moving.first.or(moved.first().map(|extent| extent.seq));
         moving.next += moved.len();
         moving.extents.splice(at..=at, moved);
         Ok(())
@@ -283,11 +303,7 @@ impl<Q: FlashQueue> Store<Q> {
             out.extend_from_slice(&record);
             Ok(())
         });
-        let in_cold = |extent: &&Extent| {
-            let used = self.segments.find(extent.seq).map(|segment| self.segments.used(segment));
-            used == Some(Use::Log(Head::Body(Heat::Cold)))
-        };
-        if let Some(first) = moving.extents.iter().filter(in_cold).map(|extent| extent.seq).min() {
+        if let Some(first) = moving.first {
             chores.name_body(Heat::Cold, first);
         }
         self.compaction.moved += record.len() as u64;

@@ -138,15 +138,20 @@ pub const COMPACTION_AHEAD_MIN: u32 = 2;
 /// or one in this many.
 pub const COMPACTION_AHEAD_DIVISOR: u32 = 50;
 
-/// A body segment is emptied only if that gains one part in this many of it: gaining less would wear the card for
-/// nothing. A store is full when no segment is worth it any more.
-pub const BODY_GAIN_DIVISOR: u32 = 8;
+/// A segment is emptied only if that gains one part in this many of it beyond what the moving costs: gaining less would
+/// wear the card for nothing. A store is full when no segment is worth it any more.
+pub const GAIN_DIVISOR: u32 = 8;
 
-/// The same for metadata: what is moved is padded to units, and its pages are written again by a checkpoint.
-pub const META_GAIN_DIVISOR: u32 = 4;
+/// How full compaction leaves segments, in per cent: bodies, and metadata, which is padded and has pages that change.
+pub const BODY_FILLED: u64 = 87;
+/// See [`BODY_FILLED`].
+pub const META_FILLED: u64 = 62;
 
-/// Metadata segments that compaction empties before it has a checkpoint written that frees them.
-pub const EMPTIED_MAX: usize = 4;
+/// What a page of letters takes, in bytes, about.
+pub const LETTER_PAGE_BYTES: u64 = 3_584;
+
+/// Metadata segments that compaction empties before it has a checkpoint written that frees them, at most.
+pub const EMPTIED_MAX: u32 = 16;
 
 /// Segments of the reserve that compaction leaves for metadata: for the records of what it has moved, and for expunges.
 pub const CHORE_SEGMENTS_LEFT: u32 = 2;

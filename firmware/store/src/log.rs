@@ -96,8 +96,11 @@ impl<Q: FlashQueue> Store<Q> {
     /// head.
     pub(crate) fn unneeded_below(&self, heat: Heat) -> u32 {
         let head = self.log.bodies.of(heat).as_ref().map_or(self.log.next_seq, |body| body.seq);
-        let drafts = if heat == Heat::Fresh { self.drafts.first_body() } else { None };
-        let floors = [Some(head), self.log.first_pending(heat), drafts];
+        let unnamed = match heat {
+            Heat::Fresh => self.drafts.first_body(),
+            Heat::Cold => self.compaction.first_unnamed(),
+        };
+        let floors = [Some(head), self.log.first_pending(heat), unnamed];
         floors.into_iter().flatten().min().unwrap_or(0)
     }
 
@@ -139,6 +142,9 @@ impl<Q: FlashQueue> Store<Q> {
         if wanted > 0 {
             let dead: Vec<u32> = self.dead_bodies().take(wanted as usize).collect();
             dead.iter().for_each(|index| self.segments.release(*index));
+            if !dead.is_empty() {
+                self.compaction.has_room_again();
+            }
         }
         if self.segments.free() > self.kept(class) { self.segments.least_worn() } else { None }
     }

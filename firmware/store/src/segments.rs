@@ -157,7 +157,6 @@ impl Segments {
     }
 
     /// How many things in segment `index` are needed.
-    #[cfg(test)]
     pub(crate) fn holders(&self, index: u32) -> u32 {
         self.table.get(index as usize).map_or(0, |segment| segment.holders)
     }

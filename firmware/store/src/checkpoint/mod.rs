@@ -189,6 +189,7 @@ impl<Q: FlashQueue> Store<Q> {
             // What somebody still reads is found again by the next checkpoint.
             if self.segments.is_dead(index) && !self.reader.is_pinned(&self.segments, index) {
                 self.segments.release(index);
+                self.compaction.has_room_again();
             }
         }
     }

@@ -6,8 +6,8 @@ use crate::Store;
 use crate::format::header::{Head, Heat};
 use crate::layout::ANCHOR_SEGMENTS;
 use crate::limits::{
-    BODY_GAIN_DIVISOR, COMPACTION_AHEAD_DIVISOR, COMPACTION_AHEAD_MIN, EMPTIED_MAX, META_GAIN_DIVISOR,
-    WEAR_GAP_MIN, WEAR_SPACING,
+    BODY_FILLED, COMPACTION_AHEAD_DIVISOR, COMPACTION_AHEAD_MIN, EMPTIED_MAX, GAIN_DIVISOR,
+    LETTER_PAGE_BYTES, META_FILLED, WEAR_GAP_MIN, WEAR_SPACING,
 };
 use crate::segments::Use;
 
@@ -21,6 +21,16 @@ struct Candidate {
     seq: u32,
     head: Head,
     live: u32,
+}
+
+/// What moving costs.
+struct Prices {
+    /// A letter's commit, in bytes, on average.
+    commit: u64,
+    /// Pages of letters that there are.
+    pages: u64,
+    /// Segments that share a checkpoint.
+    batch: u64,
 }
 
 impl<Q: FlashQueue> Store<Q> {
@@ -47,7 +57,8 @@ impl<Q: FlashQueue> Store<Q> {
         });
         let compaction = &self.compaction;
         let living = all.filter(|(_, seq, segment)| {
-            let passed = compaction.stuck.contains(seq) || compaction.emptied.contains(seq);
+            let passed = [&compaction.stuck, &compaction.cramped, &compaction.emptied];
+            let passed = passed.into_iter().any(|passed| passed.contains(seq));
             !passed && !self.segments.is_dead(*segment)
         });
         living.map(|(head, seq, segment)| {
@@ -56,13 +67,36 @@ impl<Q: FlashQueue> Store<Q> {
         })
     }
 
-    /// Whether emptying a segment gains enough to be worth it.
-    const fn is_worth(&self, candidate: &Candidate) -> bool {
-        let part = match candidate.head {
-            Head::Meta => META_GAIN_DIVISOR,
-            Head::Body(_) => BODY_GAIN_DIVISOR,
+    /// What moving costs beside the bytes that are moved.
+    fn prices(&self) -> Prices {
+        let metas = self.segments.of(Head::Meta).map(|(_, index)| u64::from(self.segments.live(index)));
+        let letters = (self.state.letters.len() as u64).max(1);
+        Prices {
+            commit: metas.sum::<u64>() / letters,
+            pages: self.state.letters.pages().len() as u64,
+            batch: self.emptied_max() as u64,
+        }
+    }
+
+    /// Metadata segments that are emptied before a checkpoint frees them: the more, the less its pages cost for each.
+    /// What they held takes at most as many from the reserve meanwhile.
+    pub(super) fn emptied_max(&self) -> usize {
+        (self.layout.reserve() / 2).clamp(1, EMPTIED_MAX) as usize
+    }
+
+    /// Whether emptying a segment gains enough to be worth it: what is moved has to be written as well, and so have the
+    /// pages of letters that change by it.
+    fn is_worth(&self, candidate: &Candidate, prices: &Prices) -> bool {
+        let letters = u64::from(self.segments.holders(candidate.segment));
+        let pages = (letters * prices.batch).min(prices.pages) * LETTER_PAGE_BYTES / prices.batch;
+        let commits = match candidate.head {
+            // What groups add.
+            Head::Meta => u64::from(candidate.live) / 16,
+            // What they were is dead, but it takes effort to gain that.
+            Head::Body(_) => letters * prices.commit / 2,
         };
-        self.gain(candidate) >= self.layout.segment_bytes / part
+        let least = u64::from(self.layout.segment_bytes / GAIN_DIVISOR);
+        u64::from(self.gain(candidate)) >= least + pages + commits
     }
 
     /// Segments that could be free if compaction did all it can. What it has written is not worth being moved again,
@@ -76,11 +110,10 @@ impl<Q: FlashQueue> Store<Q> {
                 _ => bodies += live,
             }
         }
-        let segments = |live: u64, divisor: u32| {
-            let filled = self.layout.segment_bytes - self.layout.segment_bytes / divisor;
-            live.div_ceil(filled.into()) as u32
+        let segments = |live: u64, filled: u64| {
+            (live * 100).div_ceil(u64::from(self.layout.segment_bytes) * filled) as u32
         };
-        let needed = segments(meta, META_GAIN_DIVISOR) + segments(bodies, BODY_GAIN_DIVISOR) + HEADS;
+        let needed = segments(meta, META_FILLED) + segments(bodies, BODY_FILLED) + HEADS;
         (self.layout.segments - ANCHOR_SEGMENTS).saturating_sub(needed)
     }
 
@@ -90,7 +123,8 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Bytes that compaction could gain, about: what moves takes room for its new commits.
     pub(crate) fn reclaimable(&self) -> u64 {
-        let worth = self.candidates().filter(|candidate| self.is_worth(candidate));
+        let prices = self.prices();
+        let worth = self.candidates().filter(|candidate| self.is_worth(candidate, &prices));
         let all: u64 = worth.map(|candidate| u64::from(self.gain(&candidate))).sum();
         let most = u64::from(self.attainable().saturating_sub(self.available()));
         all.min(most * u64::from(self.layout.segment_bytes))
@@ -113,7 +147,8 @@ impl<Q: FlashQueue> Store<Q> {
         if !self.is_short() {
             return false;
         }
-        let worth = self.candidates().any(|candidate| self.is_worth(&candidate));
+        let prices = self.prices();
+        let worth = self.candidates().any(|candidate| self.is_worth(&candidate, &prices));
         let checkpoint = self.checkpoint_gains();
         self.checkpoints.wanted |= checkpoint;
         worth || checkpoint || self.is_checkpointing() || self.compaction.victim.is_some()
@@ -127,14 +162,15 @@ impl<Q: FlashQueue> Store<Q> {
         }
         let newest = self.log.next_seq;
         let urgent = self.available() <= self.layout.reserve();
-        let worth = self.candidates().filter(|candidate| self.is_worth(candidate));
+        let prices = self.prices();
+        let worth = self.candidates().filter(|candidate| self.is_worth(candidate, &prices));
         let best = worth.max_by_key(|candidate| {
             let age = if urgent { 1 } else { u64::from(newest - candidate.seq) };
             let cost = u64::from(self.layout.segment_bytes) + u64::from(candidate.live);
             u64::from(self.gain(candidate)) * age * u64::from(u16::MAX) / cost
         });
         // What is dead in the metadata is free after a checkpoint only.
-        let enough = urgent || best.is_none() || self.compaction.emptied.len() >= EMPTIED_MAX;
+        let enough = best.is_none() || self.compaction.emptied.len() >= self.emptied_max();
         if enough && self.checkpoint_gains() {
             self.checkpoints.wanted = true;
         }
