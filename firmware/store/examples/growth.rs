@@ -36,6 +36,7 @@ fn grow(write_size: u32, group: usize, title: &str) {
     let options = FormatOptions { uuid: *b"store that grows", segment_bytes: Some(SEGMENT_BYTES) };
     let queue = Direct::new(Memory::new(geometry, SEGMENT_BYTES));
     let mut store = Store::format(queue, &options).expect("formats");
+    store.set_compact(false);
     post::pump(&mut store);
     store.set_message_limit(64 << 20);
     let inbox = post::account(&mut store, "alice@example.test", post::turn);

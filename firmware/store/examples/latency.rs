@@ -80,6 +80,7 @@ impl Office {
         let options = FormatOptions { uuid: *b"waiting for mail", segment_bytes: Some(SEGMENT_BYTES) };
         let queue = Direct::new(Memory::new(geometry, SEGMENT_BYTES));
         let mut store = Store::format(queue, &options).expect("formats");
+        store.set_compact(false);
         post::pump(&mut store);
         let inbox = post::account(&mut store, "alice@example.test", post::turn);
         let mut letter = Vec::new();

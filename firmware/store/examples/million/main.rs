@@ -64,6 +64,7 @@ impl Growing {
         let queue = Direct::new(Forgetful::new(geometry, SEGMENT_BYTES));
         let options = FormatOptions { uuid: *b"a million of it!", segment_bytes: Some(SEGMENT_BYTES) };
         let mut store = Store::format(queue, &options).expect("formats");
+        store.set_compact(false);
         post::pump(&mut store);
         let address = |number| format!("person{number}@example.test");
         let boxes = (0..ACCOUNTS).map(|number| post::account(&mut store, &address(number), post::turn));
@@ -98,6 +99,7 @@ impl Growing {
         ALLOCATED.reset_peak_usage();
         let (wall, begun) = (Instant::now(), processor_ns());
         let mut store = Store::mount(Direct::new(device), MountOptions::default()).expect("mounts");
+        store.set_compact(false);
         store.settle();
         let mounted = Mounted {
             processor_ms: (processor_ns() - begun) as f64 / 1e6,

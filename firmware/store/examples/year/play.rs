@@ -67,7 +67,8 @@ impl Player {
     pub(crate) fn new(geometry: Geometry, segment_bytes: u32) -> Self {
         let options = FormatOptions { uuid: *b"a year of office", segment_bytes: Some(segment_bytes) };
         let queue = Direct::new(Memory::new(geometry, segment_bytes));
-        let store = Store::format(queue, &options).expect("formats");
+        let mut store = Store::format(queue, &options).expect("formats");
+        store.set_compact(false);
         let mut player = Self {
             store: Some(store),
             places: HashMap::new(),
@@ -403,6 +404,7 @@ impl Player {
         let memory = self.store.take().expect("mounted").into_queue().into_device();
         let begun = processor_ns();
         let mut store = Store::mount(Direct::new(memory), MountOptions::default()).expect("mounts");
+        store.set_compact(false);
         store.settle();
         self.took.mounts.note(processor_ns() - begun);
         let report = *store.mount_report();
