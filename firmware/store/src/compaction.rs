@@ -66,8 +66,6 @@ pub(crate) struct Compaction {
     pub(crate) wanted: bool,
     /// Metadata segments that hold nothing but pages that the next checkpoint writes elsewhere, by sequence number.
     pub(crate) emptied: BTreeSet<u32>,
-    /// Bytes of bodies and of commits moved since the mount.
-    pub(crate) moved: u64,
     /// Sequence number up to which no segment has to move for wear alone.
     worn_at: u32,
 }
@@ -248,7 +246,6 @@ impl<Q: FlashQueue> Store<Q> {
             Err(Stop::Refused(_)) => return Err(End::Failed),
         };
         *budget = budget.saturating_sub(extent.len as usize);
-        self.compaction.moved += u64::from(extent.len);
         if moving.extents.len() + moved.len() > EXTENTS_MAX {
             (victim.stuck, victim.moving) = (true, None);
             return Ok(());
@@ -306,7 +303,6 @@ impl<Q: FlashQueue> Store<Q> {
         if let Some(first) = moving.first {
             chores.name_body(Heat::Cold, first);
         }
-        self.compaction.moved += record.len() as u64;
         Ok(())
     }
 }

@@ -45,8 +45,6 @@ pub(crate) struct Checkpoints {
     /// whether that is too much.
     pub(crate) tail: u64,
     look_at: u64,
-    /// Bytes that checkpoints took since the mount.
-    written: u64,
     /// Somebody wants one now.
     pub(crate) wanted: bool,
 }
@@ -151,17 +149,14 @@ impl<Q: FlashQueue> Store<Q> {
             kind::PAGE => {
                 let Some(head) = PageHead::take(&mut payload) else { return };
                 if head.checkpoint == job.number {
-                    self.checkpoints.written += u64::from(span);
                     job.page_landed(head.number, home, &mut self.state, &mut self.segments);
                 }
             }
             kind::TABLE => {
-                self.checkpoints.written += u64::from(span);
                 self.segments.keep(home.segment, home.span);
                 job.tables.push(home);
             }
             kind::ROOT if take::<Root>(&mut payload).is_some_and(|root| root.number == job.number) => {
-                self.checkpoints.written += u64::from(span);
                 self.segments.keep(home.segment, home.span);
                 self.end_checkpoint(home);
             }
