@@ -1,9 +1,9 @@
 //! Compaction: gains space by moving what lives in a segment elsewhere, a few letters for each group (rule 14).
 //!
-//! A body segment gives its extents to the cold body log; a metadata segment before the checkpoint gives its commits to
-//! the metadata log, and its pages to the next checkpoint. A letter that is moved gets a new commit record, and is read
-//! where it was until that is durable. Nothing is erased here: a segment in which nothing lives any more is free by
-//! the rules for all such.
+//! A body segment gives its extents to the stream of cold bodies; a metadata segment before the checkpoint gives its
+//! pages to the next one. A letter that is moved has its commit written anew, to the stream of commits, and a record
+//! says so; it is read where it was until that is durable. Nothing is erased here: a segment in which nothing lives any
+//! more is free by the rules for all such.
 
 mod victim;
 
@@ -16,8 +16,8 @@ use mail::{Cold, Refusal, Stop, Unready};
 use crate::Store;
 use crate::format::Mark;
 use crate::format::frame::{ENCODING_RAW, FRAME_BYTES, Frame, kind};
-use crate::format::header::{Head, Heat};
-use crate::format::records::{CommitView, Extent, Moved, put_moved};
+use crate::format::header::{Head, Stream};
+use crate::format::records::{Extent, Moved, put_commit_again, put_moved};
 use crate::head::Piece;
 use crate::index::Letter;
 use crate::limits::{CHORE_BODY_BYTES, CHORE_BYTES, COMPACTION_SCAN_PAGES, EXTENTS_MAX};
@@ -46,7 +46,7 @@ struct Moving {
     /// Its extents: first those as they will be, and from `next` on those as they are.
     extents: Vec<Extent>,
     next: usize,
-    /// The first segment of the cold log that holds a part of it which no record names yet.
+    /// The first segment of cold bodies that holds a part of it which no record names yet.
     first: Option<u32>,
 }
 
@@ -88,7 +88,7 @@ impl Compaction {
         (self.victim.is_some() || self.wanted) && !self.waits
     }
 
-    /// The first segment of the cold log with something that no record names yet.
+    /// The first segment of cold bodies with something that no record names yet.
     pub(crate) fn first_unnamed(&self) -> Option<u32> {
         self.victim.as_ref()?.moving.as_ref()?.first
     }
@@ -134,7 +134,7 @@ impl<Q: FlashQueue> Store<Q> {
                 if victim.stuck {
                     self.compaction.stuck.insert(victim.seq);
                 }
-                if victim.head == Head::Meta {
+                if victim.has_commits() {
                     self.state.soil(victim.segment);
                     self.compaction.emptied.insert(victim.seq);
                 }
@@ -202,7 +202,7 @@ impl<Q: FlashQueue> Store<Q> {
                 return Ok(());
             }
         };
-        let next = if victim.head == Head::Meta { extents.len() } else { 0 };
+        let next = if victim.has_commits() { extents.len() } else { 0 };
         victim.moving = Some(Moving { slot, from, extents, next, first: None });
         Ok(())
     }
@@ -223,7 +223,7 @@ impl<Q: FlashQueue> Store<Q> {
             return Ok(());
         }
         let Some(extent) = moving.extents.get(moving.next).copied() else {
-            return self.end_move(victim);
+            return self.end_move(victim, budget);
         };
         if extent.seq != victim.seq {
             moving.next += 1;
@@ -257,69 +257,76 @@ impl<Q: FlashQueue> Store<Q> {
         Ok(())
     }
 
-    /// Appends an extent whose frame and payload are `stored` to the cold log, as it is; bytes that are not encoded may
+    /// Appends an extent whose frame and payload are `stored` to the cold bodies, as it is; bytes that are not encoded may
     /// be cut in two where a segment ends.
     fn copy_extent(&mut self, extent: Extent, stored: &[u8]) -> Result<Vec<Extent>, Stop> {
-        let to = (Heat::Cold, Class::Chore);
+        let to = (Stream::Cold, Class::Chore);
         let frame = Frame::parse(stored).ok_or(Refusal::NotDurable)?;
         let payload = stored.get(FRAME_BYTES..frame.bytes()).unwrap_or_default();
         if frame.encoding != ENCODING_RAW {
             self.room_for_extent((payload.len(), payload.len()), to)?;
-            let piece = Piece { encoding: frame.encoding, stored: payload, original: extent.original };
-            return Ok(alloc::vec![self.append_extent(&piece, Heat::Cold)?]);
+            let piece = Piece::extent(frame.encoding, payload, extent.original);
+            return Ok(alloc::vec![self.append_extent(&piece, Stream::Cold)?]);
         }
         let mut parts = Vec::new();
         let mut rest = payload;
         while !rest.is_empty() {
             let room = self.room_for_extent((rest.len(), rest.len().min(EXTENT_REST_MIN)), to)?;
             let (part, behind) = rest.split_at_checked(room).unwrap_or((rest, &[]));
-            parts.push(self.append_extent(&Piece::raw(part), Heat::Cold)?);
+            parts.push(self.append_extent(&Piece::raw(part), Stream::Cold)?);
             rest = behind;
         }
         Ok(parts)
     }
 
-    /// Writes the new commit of a letter all of whose extents are where they shall be.
-    fn end_move(&mut self, victim: &mut Victim) -> Result<(), End> {
-        let Some(moving) = victim.moving.take() else { return Ok(()) };
-        let record = match self.read_commit(moving.from) {
-            Ok(commit) => encode(&moving, &commit),
-            Err(Unready::Cold(cold)) => {
-                victim.moving = Some(moving);
-                return Err(self.wait_for(cold));
-            }
-            Err(_) => None,
-        };
-        let Some(record) = record.filter(|record| record.len() <= self.layout.record_bytes_max()) else {
-            victim.stuck = true;
-            return Ok(());
-        };
-        let chores = &mut self.log.chores;
+    /// Writes the new commit of a letter all of whose extents are where they shall be, and the record of it.
+    fn end_move(&mut self, victim: &mut Victim, budget: &mut usize) -> Result<(), End> {
+        let Some(moving) = &victim.moving else { return Ok(()) };
+        let mut payload = Vec::new();
         // Encoding into memory cannot fail.
-        let _ = chores.record(kind::MOVED, |out| {
-            out.extend_from_slice(&record);
-            Ok(())
+        let encoded = self.read_commit(moving.from).map(|commit| {
+            let _ = put_commit_again(&mut payload, &commit, &moving.extents);
         });
-        if let Some(first) = moving.first {
-            chores.name_body(Heat::Cold, first);
+        match encoded {
+            Ok(()) if payload.len() <= self.layout.record_bytes_max() => {}
+            Err(Unready::Cold(cold)) => return Err(self.wait_for(cold)),
+            _ => {
+                (victim.stuck, victim.moving) = (true, None);
+                return Ok(());
+            }
+        }
+        match self.room_for_extent((payload.len(), payload.len()), (Stream::Commits, Class::Chore)) {
+            Ok(_) => {}
+            Err(Stop::Busy) => return Err(End::Later),
+            Err(Stop::Refused(_)) => return Err(End::Failed),
+        }
+        let extent = self.append_extent(&Piece::commit(&payload), Stream::Commits).map_err(|_| End::Failed)?;
+        *budget = budget.saturating_sub(payload.len());
+        let Some(Moving { slot, from, extents, first, .. }) = victim.moving.take() else { return Ok(()) };
+        let to = Mark { seq: extent.seq, offset: extent.offset };
+        let chores = &mut self.log.chores;
+        let _ = chores.record(kind::MOVED, |out| {
+            put_moved(out, &Moved { slot, from, to, span: extent.span() }, &extents)
+        });
+        chores.name_body(Stream::Commits, to.seq);
+        if let Some(first) = first {
+            chores.name_body(Stream::Cold, first);
         }
         Ok(())
     }
 }
 
 impl Victim {
+    /// Whether commits stand in the segment, and not bodies.
+    const fn has_commits(&self) -> bool {
+        matches!(self.head, Head::Meta | Head::Body(Stream::Commits))
+    }
+
     /// Whether a letter has something in the segment.
     fn holds(&self, letter: &Letter) -> bool {
-        match self.head {
-            Head::Meta => letter.place.segment == self.segment,
-            Head::Body(_) => letter.body.parts().any(|(segment, _)| segment == self.segment),
+        if self.has_commits() {
+            return letter.place.segment == self.segment;
         }
+        letter.body.parts().any(|(segment, _)| segment == self.segment)
     }
-}
-
-fn encode(moving: &Moving, commit: &CommitView<'_>) -> Option<Vec<u8>> {
-    let mut record = Vec::new();
-    let moved = Moved { slot: moving.slot, from: moving.from };
-    put_moved(&mut record, &moved, commit, &moving.extents).ok()?;
-    Some(record)
 }

@@ -10,7 +10,7 @@ use crate::Store;
 use crate::drafts::{DraftState, Recipient};
 use crate::format::code::Bytes;
 use crate::format::frame::{FRAME_BYTES, kind};
-use crate::format::header::Heat;
+use crate::format::header::Stream;
 use crate::format::records::{Commit, Delivery, put_commit};
 use crate::limits::EXTENTS_MAX;
 use crate::log::Class;
@@ -284,7 +284,7 @@ impl<Q: FlashQueue> Store<Q> {
             gather.touch(recipient.mailbox);
         }
         if let Some(first) = state.extents.first() {
-            gather.name_body(Heat::Fresh, first.seq);
+            gather.name_body(Stream::Fresh, first.seq);
         }
         Ok(gather.wait(ordinal, None))
     }

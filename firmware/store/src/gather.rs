@@ -7,7 +7,7 @@ use mail::Ticket;
 use zeroize::Zeroize;
 
 use crate::format::frame::{self, FRAME_BYTES, Frame, kind};
-use crate::format::header::{Heat, PerHeat};
+use crate::format::header::{Stream, PerStream};
 use crate::format::{Mark, Place};
 use crate::limits::TOUCHED_MAX;
 
@@ -31,7 +31,7 @@ pub(crate) struct Gather {
     touched: Vec<u32>,
     any: bool,
     /// Least sequence number of a segment of each body log that a commit among them names.
-    pub(crate) first_bodies: PerHeat<Option<u32>>,
+    pub(crate) first_bodies: PerStream<Option<u32>>,
     /// Some record holds a secret: the buffer is wiped when it is empty.
     pub(crate) secret: bool,
 }
@@ -87,8 +87,8 @@ impl Gather {
     }
 
     /// Notes that a commit names a segment of a body log.
-    pub(crate) fn name_body(&mut self, heat: Heat, seq: u32) {
-        let first = self.first_bodies.of_mut(heat);
+    pub(crate) fn name_body(&mut self, stream: Stream, seq: u32) {
+        let first = self.first_bodies.of_mut(stream);
         *first = Some(first.map_or(seq, |first| first.min(seq)));
     }
 
@@ -119,7 +119,7 @@ impl Gather {
         if self.records == 0 {
             self.touched.clear();
             self.any = false;
-            self.first_bodies = PerHeat::default();
+            self.first_bodies = PerStream::default();
             if core::mem::take(&mut self.secret) {
                 self.bytes.zeroize();
             }
@@ -140,15 +140,15 @@ pub(crate) struct Flight {
     pub(crate) waiters: Vec<Waiter>,
     /// What the barrier makes durable.
     pub(crate) meta: Mark,
-    pub(crate) bodies: PerHeat<Mark>,
+    pub(crate) bodies: PerStream<Mark>,
     /// The root that it names.
     pub(crate) root: Mark,
     /// Segments opened since the group before: the barrier is for them too.
     pub(crate) opened: Vec<u32>,
     /// Body segments below this are not looked at by a recovery that finds this group as the last.
-    pub(crate) floors: PerHeat<u32>,
+    pub(crate) floors: PerStream<u32>,
     /// Least sequence number of a segment of each body log that its commits name.
-    pub(crate) first_bodies: PerHeat<Option<u32>>,
+    pub(crate) first_bodies: PerStream<Option<u32>>,
     /// It ends the life.
     pub(crate) clean: bool,
     /// Some record holds a secret.

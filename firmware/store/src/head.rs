@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use flash::FlashQueue;
 
-use crate::format::frame::{self, ENCODING_RAW, FRAME_BYTES, Frame};
+use crate::format::frame::{self, ENCODING_RAW, FRAME_BYTES, Frame, kind};
 use crate::format::{Mark, Place};
 use crate::layout::Layout;
 use crate::outbox::Outbox;
@@ -21,20 +21,28 @@ pub(crate) struct MetaHead {
 /// What an extent holds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Piece<'a> {
-    pub(crate) encoding: u8,
+    pub(crate) frame: Frame,
     pub(crate) stored: &'a [u8],
-    /// Bytes of the letter that it stands for.
-    pub(crate) original: u32,
 }
 
 impl<'a> Piece<'a> {
-    /// Bytes stored as they are.
-    pub(crate) const fn raw(bytes: &'a [u8]) -> Self {
-        Self { encoding: ENCODING_RAW, stored: bytes, original: bytes.len() as u32 }
+    /// Bytes of a letter, stored as they are.
+    pub(crate) const fn raw(stored: &'a [u8]) -> Self {
+        Self::extent(ENCODING_RAW, stored, stored.len() as u32)
+    }
+
+    /// Bytes that stand for `original` ones of a letter.
+    pub(crate) const fn extent(encoding: u8, stored: &'a [u8], original: u32) -> Self {
+        Self { frame: Frame::extent(encoding, stored.len() as u32, original), stored }
+    }
+
+    /// A commit.
+    pub(crate) const fn commit(payload: &'a [u8]) -> Self {
+        Self { frame: Frame::raw(kind::COMMIT, payload.len() as u32), stored: payload }
     }
 }
 
-/// The body head: extents follow each other without gaps, so it keeps the last unit until it is whole.
+/// The head of a stream: frames follow each other without gaps, so it keeps the last unit until it is whole.
 #[derive(Debug)]
 pub(crate) struct BodyHead {
     pub(crate) segment: u32,
@@ -61,7 +69,7 @@ impl BodyHead {
         (layout.segment_bytes as usize).saturating_sub(used)
     }
 
-    /// Appends an extent of at most [`room`](Self::room) stored bytes and programs the units that are whole now.
+    /// Appends a frame with at most [`room`](Self::room) stored bytes and programs the units that are whole now.
     /// Returns where its frame begins.
     pub(crate) fn append<Q: FlashQueue>(
         &mut self,
@@ -73,8 +81,7 @@ impl BodyHead {
         let start = self.buffer.len();
         let offset = self.base + start as u32;
         self.buffer.reserve(frame::align(FRAME_BYTES + piece.stored.len()));
-        let frame = Frame::extent(piece.encoding, piece.stored.len() as u32, piece.original);
-        self.buffer.extend_from_slice(&frame.to_bytes());
+        self.buffer.extend_from_slice(&piece.frame.to_bytes());
         self.buffer.extend_from_slice(piece.stored);
         frame::seal(layout.seed(self.seq), offset, self.buffer.get_mut(start..).unwrap_or_default());
         self.buffer.resize(frame::align(self.buffer.len()), 0);

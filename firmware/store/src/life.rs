@@ -6,7 +6,7 @@ use mail::{MailboxId, Receipt, Refusal};
 use crate::Store;
 use crate::format::anchor::{ANCHOR_BYTES, Anchor};
 use crate::format::frame::kind;
-use crate::format::header::PerHeat;
+use crate::format::header::PerStream;
 use crate::format::records::CommitView;
 use crate::format::{Mark, Place, Seal};
 use crate::gather::{Flight, Records, Waiter};
@@ -200,12 +200,12 @@ impl<Q: FlashQueue> Store<Q> {
     fn open_life(&mut self) {
         let head_end =
             self.log.meta.map(|head| Seal { seq: head.seq, segment: head.segment, end: head.offset });
-        let body_ends = self.log.bodies.map(|heat, head| {
+        let body_ends = self.log.bodies.map(|stream, head| {
             let open = head.as_ref().map(|head| {
                 let end = head.programmed();
                 Seal { seq: end.seq, segment: head.segment, end: end.offset }
             });
-            open.or(*self.log.last_bodies.of(heat))
+            open.or(*self.log.last_bodies.of(stream))
         });
         let resumed = self.life.resume;
         let anchor = Anchor {
@@ -351,7 +351,7 @@ impl<Q: FlashQueue> Store<Q> {
         for index in core::mem::take(&mut self.log.opened) {
             self.segments.release(index);
         }
-        (self.log.meta, self.log.bodies) = (None, PerHeat::default());
+        (self.log.meta, self.log.bodies) = (None, PerStream::default());
         self.log.last_meta = self.seal_at(self.log.durable_meta);
         self.log.last_bodies = self.log.durable_bodies.map(|_, mark| self.seal_at(*mark));
         self.log.unbarriered = 0;

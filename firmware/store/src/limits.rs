@@ -150,6 +150,9 @@ pub const META_FILLED: u64 = 62;
 /// What a page of letters takes, in bytes, about.
 pub const LETTER_PAGE_BYTES: u64 = 3_584;
 
+/// What the record of a moved letter takes, in bytes, about: with its part of the group.
+pub const MOVED_BYTES: u64 = 80;
+
 /// Metadata segments that compaction empties before it has a checkpoint written that frees them, at most.
 pub const EMPTIED_MAX: u32 = 16;
 

@@ -10,7 +10,7 @@ use zeroize::Zeroize;
 use crate::Store;
 use crate::format::code;
 use crate::format::frame::{self, FRAME_BYTES, kind};
-use crate::format::header::{HEADER_BYTES, Head, Header, Heat, PerHeat};
+use crate::format::header::{HEADER_BYTES, Head, Header, Stream, PerStream};
 use crate::format::records::{Clean, Extent, Group};
 use crate::format::{Mark, Place, Seal};
 use crate::gather::{Flight, Gather, Records};
@@ -49,10 +49,10 @@ pub(crate) struct Log {
     /// A buffer that the last group left behind.
     spare: Vec<u8>,
     pub(crate) meta: Option<MetaHead>,
-    pub(crate) bodies: PerHeat<Option<BodyHead>>,
+    pub(crate) bodies: PerStream<Option<BodyHead>>,
     /// The last segment of each head that ended, and where.
     pub(crate) last_meta: Option<Seal>,
-    pub(crate) last_bodies: PerHeat<Option<Seal>>,
+    pub(crate) last_bodies: PerStream<Option<Seal>>,
     /// Segments opened since the last group was handed to the device.
     pub(crate) opened: Vec<u32>,
     /// Sequence number of the next segment.
@@ -61,9 +61,9 @@ pub(crate) struct Log {
     pub(crate) next_group: u64,
     /// What the last good barrier made durable.
     pub(crate) durable_meta: Mark,
-    pub(crate) durable_bodies: PerHeat<Mark>,
+    pub(crate) durable_bodies: PerStream<Mark>,
     /// Body segments from here on may still be verified by a recovery: see `DESIGN.md`, "Reuse".
-    pub(crate) floors: PerHeat<u32>,
+    pub(crate) floors: PerStream<u32>,
     /// Body bytes appended since the last group was closed.
     pub(crate) unbarriered: u64,
     /// Bytes programmed before this mount, and bytes of mail ever committed.
@@ -82,9 +82,9 @@ impl Log {
     }
 
     /// Least sequence number of a segment of a body log that a commit on its way to flash names.
-    fn first_pending(&self, heat: Heat) -> Option<u32> {
-        let flight = self.flight.as_ref().and_then(|flight| *flight.first_bodies.of(heat));
-        let waiting = [&self.gather, &self.chores].map(|gather| *gather.first_bodies.of(heat));
+    fn first_pending(&self, stream: Stream) -> Option<u32> {
+        let flight = self.flight.as_ref().and_then(|flight| *flight.first_bodies.of(stream));
+        let waiting = [&self.gather, &self.chores].map(|gather| *gather.first_bodies.of(stream));
         waiting.into_iter().chain([flight]).flatten().min()
     }
 }
@@ -94,30 +94,32 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Segments of a body log with sequence numbers below this are needed neither by letters on their way nor by the
     /// head.
-    pub(crate) fn unneeded_below(&self, heat: Heat) -> u32 {
-        let head = self.log.bodies.of(heat).as_ref().map_or(self.log.next_seq, |body| body.seq);
-        let unnamed = match heat {
-            Heat::Fresh => self.drafts.first_body(),
-            Heat::Cold => self.compaction.first_unnamed(),
+    pub(crate) fn unneeded_below(&self, stream: Stream) -> u32 {
+        let head = self.log.bodies.of(stream).as_ref().map_or(self.log.next_seq, |body| body.seq);
+        let unnamed = match stream {
+            Stream::Fresh => self.drafts.first_body(),
+            Stream::Cold => self.compaction.first_unnamed(),
+            // What is appended there is named at once.
+            Stream::Commits => None,
         };
-        let floors = [Some(head), self.log.first_pending(heat), unnamed];
+        let floors = [Some(head), self.log.first_pending(stream), unnamed];
         floors.into_iter().flatten().min().unwrap_or(0)
     }
 
     /// Body segments in which nothing lives, and that will be free at the latest when another group is durable.
     pub(crate) fn dead_soon(&self) -> impl Iterator<Item = u32> + '_ {
-        let dead = |heat| self.segments.dead(Head::Body(heat), self.unneeded_below(heat));
-        let all = dead(Heat::Fresh).chain(dead(Heat::Cold));
+        let dead = |stream| self.segments.dead(Head::Body(stream), self.unneeded_below(stream));
+        let all = dead(Stream::Fresh).chain(dead(Stream::Cold));
         all.filter(|index| !self.reader.is_pinned(&self.segments, *index))
     }
 
     /// Body segments that can be erased and used again.
     pub(crate) fn dead_bodies(&self) -> impl Iterator<Item = u32> + '_ {
-        let dead = |heat| {
-            let floor = self.unneeded_below(heat).min(*self.log.floors.of(heat));
-            self.segments.dead(Head::Body(heat), floor)
+        let dead = |stream| {
+            let floor = self.unneeded_below(stream).min(*self.log.floors.of(stream));
+            self.segments.dead(Head::Body(stream), floor)
         };
-        let all = dead(Heat::Fresh).chain(dead(Heat::Cold));
+        let all = dead(Stream::Fresh).chain(dead(Stream::Cold));
         all.filter(|index| !self.reader.is_pinned(&self.segments, *index))
     }
 
@@ -181,7 +183,7 @@ impl<Q: FlashQueue> Store<Q> {
         let erases = self.segments.erases(index).saturating_add(1);
         let before = match head {
             Head::Meta => self.log.last_meta,
-            Head::Body(heat) => *self.log.last_bodies.of(heat),
+            Head::Body(stream) => *self.log.last_bodies.of(stream),
         };
         let header =
             Header { head, seq, erases, life: self.life.anchor.life, before, root: self.checkpoints.root() };
@@ -208,18 +210,18 @@ impl<Q: FlashQueue> Store<Q> {
     }
 
     /// Ends the segment of a body log and begins another. `None` when `class` may not have another one.
-    fn open_body(&mut self, heat: Heat, class: Class) -> Option<()> {
+    fn open_body(&mut self, stream: Stream, class: Class) -> Option<()> {
         if self.spare_segments(class) == 0 {
             return None;
         }
-        if let Some(mut old) = self.log.bodies.of_mut(heat).take() {
+        if let Some(mut old) = self.log.bodies.of_mut(stream).take() {
             old.pad(&self.layout, &mut self.queue, &mut self.outbox);
             let end = old.programmed();
-            *self.log.last_bodies.of_mut(heat) =
+            *self.log.last_bodies.of_mut(stream) =
                 Some(Seal { seq: end.seq, segment: old.segment, end: end.offset });
         }
-        let (segment, seq, header) = self.open_segment(Head::Body(heat), class)?;
-        *self.log.bodies.of_mut(heat) = Some(BodyHead::new(segment, seq, 0, &header));
+        let (segment, seq, header) = self.open_segment(Head::Body(stream), class)?;
+        *self.log.bodies.of_mut(stream) = Some(BodyHead::new(segment, seq, 0, &header));
         Some(())
     }
 
@@ -233,7 +235,7 @@ impl<Q: FlashQueue> Store<Q> {
     pub(crate) fn room_for_extent(
         &mut self,
         (len, least): (usize, usize),
-        (heat, class): (Heat, Class),
+        (stream, class): (Stream, Class),
     ) -> Result<usize, Stop> {
         if !self.may_program() {
             return Err(Stop::Busy);
@@ -242,21 +244,21 @@ impl<Q: FlashQueue> Store<Q> {
         if !self.outbox.is_empty() || self.log.unbarriered + len as u64 > UNBARRIERED_MAX {
             return Err(Stop::Busy);
         }
-        let room = self.log.bodies.of(heat).as_ref().map_or(0, |body| body.room(&self.layout));
+        let room = self.log.bodies.of(stream).as_ref().map_or(0, |body| body.room(&self.layout));
         if room < least {
-            self.open_body(heat, class).ok_or(()).map_err(|()| self.full())?;
+            self.open_body(stream, class).ok_or(()).map_err(|()| self.full())?;
         }
-        let body = self.log.bodies.of(heat).as_ref().ok_or(Refusal::StoreFull)?;
+        let body = self.log.bodies.of(stream).as_ref().ok_or(Refusal::StoreFull)?;
         Ok(len.min(body.room(&self.layout)))
     }
 
     /// Appends an extent, for which there is room.
-    pub(crate) fn append_extent(&mut self, piece: &Piece<'_>, heat: Heat) -> Result<Extent, Stop> {
-        let body = self.log.bodies.of_mut(heat).as_mut().ok_or(Refusal::StoreFull)?;
+    pub(crate) fn append_extent(&mut self, piece: &Piece<'_>, stream: Stream) -> Result<Extent, Stop> {
+        let body = self.log.bodies.of_mut(stream).as_mut().ok_or(Refusal::StoreFull)?;
         let offset = body.append(&self.layout, &mut self.queue, &mut self.outbox, piece);
         let len = piece.stored.len() as u32;
         self.log.unbarriered += u64::from(len) + FRAME_BYTES as u64;
-        Ok(Extent { seq: body.seq, offset, len, original: piece.original })
+        Ok(Extent { seq: body.seq, offset, len, original: piece.frame.original })
     }
 
     /// Appends as much of `bytes` to the fresh body log as one extent takes, encoded where that gains.
@@ -265,15 +267,14 @@ impl<Q: FlashQueue> Store<Q> {
     /// Those of [`room_for_extent`](Self::room_for_extent).
     pub(crate) fn append_bytes_of(&mut self, bytes: &[u8]) -> Result<Extent, Stop> {
         let len = bytes.len().min(self.layout.extent_bytes_max());
-        let room = self.room_for_extent((len, len.min(EXTENT_REST_MIN)), (Heat::Fresh, Class::Mail))?;
+        let room = self.room_for_extent((len, len.min(EXTENT_REST_MIN)), (Stream::Fresh, Class::Mail))?;
         let bytes = bytes.get(..room).unwrap_or_default();
         let Some(mut coder) = self.coder.take() else {
-            return self.append_extent(&Piece::raw(bytes), Heat::Fresh);
+            return self.append_extent(&Piece::raw(bytes), Stream::Fresh);
         };
         let encoded = coder.encode(bytes);
-        let (encoding, original) = (encoded.encoding.number(), bytes.len() as u32);
-        let piece = Piece { encoding, stored: encoded.bytes, original };
-        let extent = self.append_extent(&piece, Heat::Fresh);
+        let piece = Piece::extent(encoded.encoding.number(), encoded.bytes, bytes.len() as u32);
+        let extent = self.append_extent(&piece, Stream::Fresh);
         self.coder = Some(coder);
         extent
     }
@@ -290,8 +291,8 @@ impl<Q: FlashQueue> Store<Q> {
     /// Hands the next group to the device: all that gathers, or as much of it as the segment has room for, and a
     /// barrier. Returns how many waiters it will answer.
     pub(crate) fn begin_group(&mut self, clean: bool) -> usize {
-        for heat in Heat::BOTH {
-            if let Some(body) = self.log.bodies.of_mut(heat) {
+        for stream in Stream::ALL {
+            if let Some(body) = self.log.bodies.of_mut(stream) {
                 body.pad(&self.layout, &mut self.queue, &mut self.outbox);
             }
         }
@@ -319,14 +320,14 @@ impl<Q: FlashQueue> Store<Q> {
             meta: Mark { seq: head.seq, offset: end },
             bodies: log
                 .durable_bodies
-                .map(|heat, durable| bodies.of(heat).as_ref().map_or(*durable, BodyHead::programmed)),
+                .map(|stream, durable| bodies.of(stream).as_ref().map_or(*durable, BodyHead::programmed)),
             root: self.checkpoints.root(),
             opened: core::mem::take(&mut log.opened),
             // Without a body head nothing of that log lies behind the mark.
             floors: log
                 .durable_bodies
-                .map(|heat, mark| bodies.of(heat).as_ref().map_or(log.next_seq, |_| mark.seq)),
-            first_bodies: first[0].map(|heat, one| [*one, *first[1].of(heat)].into_iter().flatten().min()),
+                .map(|stream, mark| bodies.of(stream).as_ref().map_or(log.next_seq, |_| mark.seq)),
+            first_bodies: first[0].map(|stream, one| [*one, *first[1].of(stream)].into_iter().flatten().min()),
             clean,
             secret: log.gather.secret || log.chores.secret,
             waiters: log.gather.take(load.records, load.bytes),

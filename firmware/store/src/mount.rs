@@ -17,7 +17,7 @@ use crate::drafts::Drafts;
 use crate::format::anchor::{ANCHOR_BYTES, Anchor, Found};
 use crate::format::code::put;
 use crate::format::frame::{ALIGN, kind};
-use crate::format::header::{HEADER_BYTES, Head, Header, Heat, PerHeat};
+use crate::format::header::{HEADER_BYTES, Head, Header, Stream, PerStream};
 use crate::format::records::{Heal, MailboxRename};
 use crate::format::{FORMAT_VERSION, Mark, Place, Seal};
 use crate::head::{BodyHead, MetaHead};
@@ -152,7 +152,7 @@ impl<Q: FlashQueue> Store<Q> {
             seq_base: 1,
             resumed: false,
             meta: None,
-            bodies: PerHeat::default(),
+            bodies: PerStream::default(),
             root: Mark::default(),
             modseq_base: 1,
         };
@@ -268,6 +268,7 @@ impl<Q: FlashQueue> Store<Q> {
         let chain = chapters(newest, &headers, from.seq);
         // Before the replay: what that takes out of the index, the checkpoint needs until there is another one.
         self.release_unneeded(|used| used == Use::Log(Head::Meta), &chain);
+        let commits: Vec<u32> = self.segments.dead(Head::Body(Stream::Commits), u32::MAX).collect();
         let mut replay = self.replay();
         replay.done.unhealed = lost;
         for chapter in &chain {
@@ -277,7 +278,10 @@ impl<Q: FlashQueue> Store<Q> {
         let done = replay.done;
         self.state.rescue = None;
         self.checkpoints.tail = done.bytes;
-        self.release_unneeded(|used| used != Use::Log(Head::Meta), &[]);
+        let unnamed = commits.iter().filter(|index| !done.named.contains(index));
+        unnamed.for_each(|index| self.segments.release(*index));
+        let bodies = [Stream::Fresh, Stream::Cold].map(|stream| Use::Log(Head::Body(stream)));
+        self.release_unneeded(|used| bodies.contains(&used), &[]);
         done
     }
 
@@ -380,9 +384,9 @@ impl<Q: FlashQueue> Store<Q> {
             done.meta.map_or_else(Mark::default, |seal| Mark { seq: seal.seq, offset: seal.end });
         // All that is visible is durable, and new segments have greater numbers.
         let before = Mark { seq: self.log.next_seq - 1, offset: 0 };
-        self.log.durable_bodies = PerHeat { fresh: before, cold: before };
-        self.log.floors = PerHeat { fresh: self.log.next_seq, cold: self.log.next_seq };
-        self.log.last_bodies = PerHeat::default().map(|heat, &()| self.last_body(heat));
+        self.log.durable_bodies = PerStream::default().map(|_, &()| before);
+        self.log.floors = PerStream::default().map(|_, &()| self.log.next_seq);
+        self.log.last_bodies = PerStream::default().map(|stream, &()| self.last_body(stream));
         self.log.next_group = done.group + 1;
         self.log.programmed_before = done.programmed;
         self.log.mail = done.mail;
@@ -405,8 +409,8 @@ impl<Q: FlashQueue> Store<Q> {
     }
 
     /// The newest segment of a body log in which something lives. How far it is filled does not matter any more.
-    fn last_body(&self, heat: Heat) -> Option<Seal> {
-        let (seq, segment) = self.segments.of(Head::Body(heat)).last()?;
+    fn last_body(&self, stream: Stream) -> Option<Seal> {
+        let (seq, segment) = self.segments.of(Head::Body(stream)).last()?;
         Some(Seal { seq, segment, end: self.layout.segment_bytes })
     }
 
@@ -418,12 +422,12 @@ impl<Q: FlashQueue> Store<Q> {
         self.log.meta = Some(MetaHead { segment: meta.segment, seq: meta.seq, offset });
         self.log.durable_meta = Mark { seq: meta.seq, offset };
         let Some(clean) = done.clean else { return };
-        for heat in Heat::BOTH {
-            let Some(mark) = clean.bodies.of(heat) else { continue };
+        for stream in Stream::ALL {
+            let Some(mark) = clean.bodies.of(stream) else { continue };
             // One in which nothing lives is free already.
             let Some(segment) = self.segments.find(mark.seq) else { continue };
-            *self.log.bodies.of_mut(heat) = Some(BodyHead::new(segment, mark.seq, mark.offset, &[]));
-            *self.log.durable_bodies.of_mut(heat) = *mark;
+            *self.log.bodies.of_mut(stream) = Some(BodyHead::new(segment, mark.seq, mark.offset, &[]));
+            *self.log.durable_bodies.of_mut(stream) = *mark;
         }
     }
 

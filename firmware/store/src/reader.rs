@@ -10,7 +10,7 @@ use mail::{Cold, Content, MailboxId, Record, Uid, Unready};
 use crate::Store;
 use crate::coding::{Encoding, decode};
 use crate::format::frame::{FRAME_BYTES, Frame, kind, verifies};
-use crate::format::records::{CommitView, Extent, MovedView};
+use crate::format::records::{CommitView, Extent};
 use crate::format::{Mark, Place};
 use crate::index::Letter;
 use crate::layout::Layout;
@@ -170,21 +170,23 @@ impl<Q: FlashQueue> Store<Q> {
     pub(crate) fn read_commit(&mut self, at: Mark) -> Result<CommitView<'_>, Unready> {
         let segment = self.segments.find(at.seq).ok_or(Unready::Damaged)?;
         let place = Place { segment, offset: at.offset };
-        let head = self.log.meta.filter(|head| head.segment == segment);
-        let limit = head.map_or(self.layout.segment_bytes, |head| head.offset);
+        let limit = self.programmed_in(segment);
         let found = self.reader.frame(&mut self.queue, &self.layout, (place, at.seq, limit));
         let (slot, range) = match found {
             Ok(found) => found,
             Err(miss) => return Err(self.missed(miss, place)),
         };
         let bytes = self.reader.windows.get(slot).map_or(&[][..], |window| &window.bytes);
-        let kind = range.start.checked_sub(FRAME_BYTES).and_then(|start| Frame::parse(bytes.get(start..)?));
         let payload = bytes.get(range).ok_or(Unready::Damaged)?;
-        let view = match kind.map(|frame| frame.kind) {
-            Some(kind::MOVED) => MovedView::parse(payload).map(|moved| moved.commit),
-            _ => CommitView::parse(payload),
-        };
-        view.ok_or(Unready::Damaged)
+        CommitView::parse(payload).ok_or(Unready::Damaged)
+    }
+
+    /// Where programmed bytes end in a segment that holds commits.
+    fn programmed_in(&self, segment: u32) -> u32 {
+        let meta = self.log.meta.map(|head| (head.segment, head.offset));
+        let commits = self.log.bodies.commits.as_ref().map(|head| (head.segment, head.programmed().offset));
+        let open = meta.into_iter().chain(commits).find(|(open, _)| *open == segment);
+        open.map_or(self.layout.segment_bytes, |(_, end)| end)
     }
 
     fn missed(&mut self, miss: Miss, place: Place) -> Unready {

@@ -1,7 +1,7 @@
 //! Replaying the metadata log at a mount: which segments it consists of, what in them is durable, and what of the
 //! last group counts (rules 6 to 10). `DESIGN.md` has the argument.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use flash::FlashQueue;
@@ -10,13 +10,13 @@ use crate::damage::DamageList;
 use crate::format::anchor::Anchor;
 use crate::format::code::take;
 use crate::format::frame::{ALIGN, FRAME_BYTES, Frame, kind, verifies};
-use crate::format::header::{Head, Header, PerHeat};
-use crate::format::records::{Clean, CommitView, Extent, Group, Heal, MovedView};
+use crate::format::header::{Head, Header, PerStream};
+use crate::format::records::{Clean, CommitView, Extent, Group, Heal, Moved, MovedView};
 use crate::format::{Mark, Place, Seal};
 use crate::index::{Rescue, State};
 use crate::layout::Layout;
 use crate::limits::DAMAGE_MAX;
-use crate::scan::{Framed, Scan};
+use crate::scan::{Framed, Scan, frame_at};
 use crate::segments::{Segments, Use};
 
 /// A segment of the metadata log, to be replayed.
@@ -88,6 +88,8 @@ pub(crate) struct Replayed {
     pub(crate) meta: Option<Seal>,
     /// The last record of all, if it says that a life ended cleanly.
     pub(crate) clean: Option<Clean>,
+    /// Segments of commits that the replay has named.
+    pub(crate) named: BTreeSet<u32>,
     /// Damage that no record answers yet: where, and which mailboxes it may concern (`None`: any).
     pub(crate) unhealed: BTreeMap<Mark, Option<Vec<u32>>>,
 }
@@ -112,7 +114,7 @@ struct GroupAt {
     first: u32,
     end: u32,
     records: u32,
-    bodies: PerHeat<Mark>,
+    bodies: PerStream<Mark>,
     root: Mark,
 }
 
@@ -265,6 +267,10 @@ impl<Q: FlashQueue> Replay<'_, Q> {
                     self.done.unhealed.remove(&heal.at);
                 }
             }
+            kind::MOVED => {
+                let view = MovedView::parse(payload);
+                self.done.named.extend(view.and_then(|view| self.segments.find(view.moved.to.seq)));
+            }
             _ => {}
         }
         let place = Place { segment: chapter.segment, offset: at };
@@ -287,7 +293,7 @@ impl<Q: FlashQueue> Replay<'_, Q> {
                 self.done.clean = None;
                 return at;
             };
-            if !self.bodies_verify(found.frame.kind, found.payload, &last.bodies) {
+            if !self.streams_verify(found.frame.kind, found.payload, &last.bodies) {
                 self.done.clean = None;
                 return at;
             }
@@ -297,22 +303,39 @@ impl<Q: FlashQueue> Replay<'_, Q> {
         at
     }
 
-    /// Whether every extent that a record names and that lies behind the marks of its group verifies.
-    fn bodies_verify(&mut self, kind: u8, payload: &[u8], marks: &PerHeat<Mark>) -> bool {
-        let view = match kind {
-            kind::COMMIT => CommitView::parse(payload),
-            kind::MOVED => MovedView::parse(payload).map(|moved| moved.commit),
-            _ => return true,
-        };
-        let Some(view) = view else { return false };
-        view.extents().all(|extent| {
-            let segment = self.segments.find(extent.seq);
-            let mark = match segment.map(|segment| self.segments.used(segment)) {
-                Some(Use::Log(Head::Body(heat))) => *marks.of(heat),
-                _ => Mark::default(),
-            };
-            extent.end() <= mark || self.extent_verifies(extent)
-        })
+    /// Whether everything that a record names in the streams and that lies behind the marks of its group verifies.
+    fn streams_verify(&mut self, kind: u8, payload: &[u8], marks: &PerStream<Mark>) -> bool {
+        match kind {
+            kind::COMMIT => CommitView::parse(payload)
+                .is_some_and(|view| view.extents().all(|extent| self.extent_counts(extent, marks))),
+            kind::MOVED => MovedView::parse(payload).is_some_and(|view| {
+                self.commit_counts(&view.moved, marks)
+                    && view.extents().all(|extent| self.extent_counts(extent, marks))
+            }),
+            _ => true,
+        }
+    }
+
+    /// What is durable in the stream to which a segment belongs.
+    fn mark_of(&self, segment: u32, marks: &PerStream<Mark>) -> Mark {
+        match self.segments.used(segment) {
+            Use::Log(Head::Body(stream)) => *marks.of(stream),
+            _ => Mark::default(),
+        }
+    }
+
+    fn extent_counts(&mut self, extent: Extent, marks: &PerStream<Mark>) -> bool {
+        let segment = self.segments.find(extent.seq);
+        let mark = segment.map_or_else(Mark::default, |segment| self.mark_of(segment, marks));
+        extent.end() <= mark || self.extent_verifies(extent)
+    }
+
+    fn commit_counts(&mut self, moved: &Moved, marks: &PerStream<Mark>) -> bool {
+        let Some(segment) = self.segments.find(moved.to.seq) else { return false };
+        let end = Mark { offset: moved.to.offset.saturating_add(moved.span), ..moved.to };
+        end <= self.mark_of(segment, marks)
+            || frame_at(self.queue, &self.layout, self.segments, moved.to)
+                .is_some_and(|frame| CommitView::of_frame(&frame).is_some())
     }
 
     fn extent_verifies(&mut self, extent: Extent) -> bool {

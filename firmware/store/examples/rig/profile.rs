@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 /// Kinds of frames that are told apart; all others are [`OTHER`].
 const GROUP: u8 = 1;
 const EXTENT: u8 = 8;
+const COMMIT: u8 = 16;
 const PAGE: u8 = 4;
 const ROOT: u8 = 6;
 const MOVED: u8 = 22;
@@ -18,6 +19,7 @@ enum Log {
     Meta,
     Fresh,
     Cold,
+    Commits,
 }
 
 /// Segments opened for each log.
@@ -26,9 +28,10 @@ pub(crate) struct Opened {
     pub(crate) metadata: u64,
     pub(crate) fresh: u64,
     pub(crate) cold: u64,
+    pub(crate) commits: u64,
 }
 
-/// Bytes of one of the body logs.
+/// Bytes of one of the streams.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Bodies {
     pub(crate) payload: u64,
@@ -56,6 +59,7 @@ pub(crate) struct Profile {
     pub(crate) opened: Opened,
     pub(crate) fresh: Bodies,
     pub(crate) cold: Bodies,
+    pub(crate) commits: Bodies,
     /// By kind. A group's overhead is charged to the kind that had it written: the first in [`WHO_ASKS`] that is in it.
     pub(crate) kinds: BTreeMap<u8, Records>,
 }
@@ -80,7 +84,7 @@ pub(crate) fn name(kind: u8) -> &'static str {
         19 => "flags",
         20 => "expunges",
         21 => "recent",
-        MOVED => "compaction: commits",
+        MOVED => "compaction: records",
         _ => "other changes",
     }
 }
@@ -93,7 +97,8 @@ impl Bodies {
 
 impl Profile {
     pub(crate) fn all(&self) -> u64 {
-        self.anchors + self.headers + self.fresh.all() + self.cold.all() + self.meta()
+        let streams = self.fresh.all() + self.cold.all() + self.commits.all();
+        self.anchors + self.headers + streams + self.meta()
     }
 
     fn sum(&self, wanted: impl Fn(u8) -> bool) -> u64 {
@@ -112,13 +117,13 @@ impl Profile {
 
     /// Bodies and commits that were moved.
     pub(crate) fn compaction(&self) -> u64 {
-        self.cold.all() + self.sum(|kind| kind == MOVED)
+        self.cold.all() + self.commits.all() + self.sum(|kind| kind == MOVED)
     }
 
     /// What only fills units up.
     pub(crate) fn overhead(&self) -> u64 {
         let groups: u64 = self.kinds.values().map(|records| records.overhead).sum();
-        self.fresh.padding + self.cold.padding + groups
+        self.fresh.padding + self.cold.padding + self.commits.padding + groups
     }
 
     /// What has come since `before`.
@@ -146,9 +151,11 @@ impl Profile {
                 metadata: self.opened.metadata - before.opened.metadata,
                 fresh: self.opened.fresh - before.opened.fresh,
                 cold: self.opened.cold - before.opened.cold,
+                commits: self.opened.commits - before.opened.commits,
             },
             fresh: bodies(&self.fresh, &before.fresh),
             cold: bodies(&self.cold, &before.cold),
+            commits: bodies(&self.commits, &before.commits),
             kinds: kinds.collect(),
         }
     }
@@ -196,7 +203,8 @@ impl Watcher {
             let log = match bytes[14] {
                 1 => Log::Meta,
                 2 => Log::Fresh,
-                _ => Log::Cold,
+                3 => Log::Cold,
+                _ => Log::Commits,
             };
             self.logs[segment] = Some(log);
             let opened = &mut self.profile.opened;
@@ -204,6 +212,7 @@ impl Watcher {
                 Log::Meta => &mut opened.metadata,
                 Log::Fresh => &mut opened.fresh,
                 Log::Cold => &mut opened.cold,
+                Log::Commits => &mut opened.commits,
             } += 1;
             // A group begins on a unit, which is never larger than the zeros that follow the header; an extent at once.
             let zeros = bytes[HEADER_BYTES..].iter().take_while(|byte| **byte == 0).count();
@@ -214,8 +223,9 @@ impl Watcher {
         }
         match self.logs[segment] {
             Some(Log::Meta) => self.groups(rest),
-            Some(Log::Fresh) => extents(&mut self.profile.fresh, rest),
-            Some(Log::Cold) => extents(&mut self.profile.cold, rest),
+            Some(Log::Fresh) => frames(&mut self.profile.fresh, rest, EXTENT),
+            Some(Log::Cold) => frames(&mut self.profile.cold, rest, EXTENT),
+            Some(Log::Commits) => frames(&mut self.profile.commits, rest, COMMIT),
             None => panic!("programmed in a segment that nobody opened"),
         }
     }
@@ -266,10 +276,10 @@ fn frame(bytes: &[u8]) -> Option<(u8, usize)> {
     (head[8] != 0 && span <= bytes.len()).then_some((head[8], span))
 }
 
-fn extents(bodies: &mut Bodies, bytes: &[u8]) {
+fn frames(bodies: &mut Bodies, bytes: &[u8], expected: u8) {
     let mut at = 0;
     while let Some((kind, span)) = frame(&bytes[at..]) {
-        assert_eq!(kind, EXTENT, "a body log holds extents");
+        assert_eq!(kind, expected, "a stream holds frames of one kind");
         let len = u32::from_le_bytes([bytes[at + 4], bytes[at + 5], bytes[at + 6], bytes[at + 7]]);
         bodies.payload += u64::from(len);
         bodies.extents += 1;

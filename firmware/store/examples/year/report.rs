@@ -63,7 +63,9 @@ fn bodies(profile: &Profile, mail: u64) {
         ("bodies: frames", profile.fresh.frames),
         ("bodies: padding", profile.fresh.padding),
         ("compaction: bodies", profile.cold.payload),
-        ("compaction: frames and padding", profile.cold.frames + profile.cold.padding),
+        ("  frames and padding", profile.cold.frames + profile.cold.padding),
+        ("compaction: commits", profile.commits.payload),
+        ("  frames and padding", profile.commits.frames + profile.commits.padding),
         ("anchors", profile.anchors),
         ("headers of segments", profile.headers),
     ];

@@ -17,7 +17,7 @@ pub(crate) use load::Loader;
 use crate::Store;
 use crate::format::code::take;
 use crate::format::frame::kind;
-use crate::format::header::Head;
+use crate::format::header::{Head, Stream};
 use crate::format::pages::PageHead;
 use crate::format::table::Root;
 use crate::format::{Mark, Place};
@@ -106,18 +106,24 @@ impl<Q: FlashQueue> Store<Q> {
         let mut job = Job::new(self.checkpoints.number, from);
         job.take_state(&mut self.state, &mut self.segments);
         // What lies before the replay and holds nothing is not needed by this checkpoint, nor by what comes.
-        let before = self.segments.dead(Head::Meta, from.seq);
-        job.doomed = before.collect();
+        job.doomed = self.dead_before(from).collect();
         self.checkpoints.job = Some(job);
     }
 
     /// Whether a checkpoint would free metadata segments, more than it takes itself.
     pub(crate) fn checkpoint_gains(&self) -> bool {
-        let old = self.segments.dead(Head::Meta, self.checkpoints.from.seq);
+        let old = self.dead_before(self.checkpoints.from);
         let mut free = old.filter(|index| !self.reader.is_pinned(&self.segments, *index));
         let tail = self.checkpoints.tail >= u64::from(self.layout.segment_bytes);
         let begun = self.is_checkpointing();
         !begun && (tail || !self.compaction.emptied.is_empty() || free.next().is_some())
+    }
+
+    /// Segments with commits or pages in which nothing lives, and that no replay from `from` on will ask for.
+    fn dead_before(&self, from: Mark) -> impl Iterator<Item = u32> + '_ {
+        let commits = Head::Body(Stream::Commits);
+        let groups = self.segments.dead(Head::Meta, from.seq);
+        groups.chain(self.segments.dead(commits, self.unneeded_below(Stream::Commits)))
     }
 
     /// Goes on with the checkpoint that is being written: puts as much of it among the chores as one group takes.

@@ -3,16 +3,16 @@
 use flash::FlashQueue;
 
 use crate::Store;
-use crate::format::header::{Head, Heat};
+use crate::format::header::{Head, Stream};
 use crate::layout::ANCHOR_SEGMENTS;
 use crate::limits::{
     BODY_FILLED, COMPACTION_AHEAD_DIVISOR, COMPACTION_AHEAD_MIN, EMPTIED_MAX, GAIN_DIVISOR,
-    LETTER_PAGE_BYTES, META_FILLED, WEAR_GAP_MIN, WEAR_SPACING,
+    LETTER_PAGE_BYTES, META_FILLED, MOVED_BYTES, WEAR_GAP_MIN, WEAR_SPACING,
 };
 use crate::segments::Use;
 
 /// Segments that are open, and so not yet filled.
-const HEADS: u32 = 3;
+const HEADS: u32 = 4;
 
 /// A segment that could be emptied.
 #[derive(Clone, Copy, Debug)]
@@ -48,8 +48,9 @@ impl<Q: FlashQueue> Store<Q> {
     fn candidates(&self) -> impl Iterator<Item = Candidate> + '_ {
         let floors = [
             (Head::Meta, self.checkpoints.from().seq),
-            (Head::Body(Heat::Fresh), self.unneeded_below(Heat::Fresh)),
-            (Head::Body(Heat::Cold), self.unneeded_below(Heat::Cold)),
+            (Head::Body(Stream::Fresh), self.unneeded_below(Stream::Fresh)),
+            (Head::Body(Stream::Cold), self.unneeded_below(Stream::Cold)),
+            (Head::Body(Stream::Commits), self.unneeded_below(Stream::Commits)),
         ];
         let all = floors.into_iter().flat_map(|(head, floor)| {
             let of = self.segments.of(head).take_while(move |(seq, _)| *seq < floor);
@@ -69,7 +70,8 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// What moving costs beside the bytes that are moved.
     fn prices(&self) -> Prices {
-        let metas = self.segments.of(Head::Meta).map(|(_, index)| u64::from(self.segments.live(index)));
+        let all = self.segments.of(Head::Meta).chain(self.segments.of(Head::Body(Stream::Commits)));
+        let metas = all.map(|(_, index)| u64::from(self.segments.live(index)));
         let letters = (self.state.letters.len() as u64).max(1);
         Prices {
             commit: metas.sum::<u64>() / letters,
@@ -90,10 +92,10 @@ impl<Q: FlashQueue> Store<Q> {
         let letters = u64::from(self.segments.holders(candidate.segment));
         let pages = (letters * prices.batch).min(prices.pages) * LETTER_PAGE_BYTES / prices.batch;
         let commits = match candidate.head {
-            // What groups add.
-            Head::Meta => u64::from(candidate.live) / 16,
+            // A record for each.
+            Head::Meta | Head::Body(Stream::Commits) => letters * MOVED_BYTES,
             // What they were is dead, but it takes effort to gain that.
-            Head::Body(_) => letters * prices.commit / 2,
+            Head::Body(_) => letters * (MOVED_BYTES + prices.commit / 2),
         };
         let least = u64::from(self.layout.segment_bytes / GAIN_DIVISOR);
         u64::from(self.gain(candidate)) >= least + pages + commits

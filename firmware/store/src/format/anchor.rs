@@ -3,7 +3,7 @@
 //! A life begins when a mount, or the recovery from a failed barrier, first programs the log. Its anchor is behind a
 //! barrier before that, so whatever a later mount finds beyond the positions named here was written in this life.
 
-use super::header::{PerHeat, mark_at, put_mark, put_seal, seal_at};
+use super::header::{PerStream, mark_at, put_mark, put_seal, seal_at};
 use super::{FORMAT_VERSION, Mark, Seal, put, u16_at, u32_at, u64_at};
 
 /// Bytes of an anchor; the rest of its unit is zero.
@@ -29,7 +29,7 @@ pub(crate) struct Anchor {
     /// Where the metadata log ends at the beginning of this life.
     pub(crate) meta: Option<Seal>,
     /// Where the body logs end at the beginning of this life.
-    pub(crate) bodies: PerHeat<Option<Seal>>,
+    pub(crate) bodies: PerStream<Option<Seal>>,
     /// The root of the checkpoint in force at the beginning of this life; all zero for none.
     pub(crate) root: Mark,
     /// Changes of this life have numbers from here on.
@@ -69,6 +69,7 @@ impl Anchor {
         put(&mut bytes, 92, &self.modseq_base.to_le_bytes());
         put_seal(&mut bytes, 100, self.bodies.cold);
         put_mark(&mut bytes, 116, self.root);
+        put_seal(&mut bytes, 124, self.bodies.commits);
         let crc = crc32c::crc32c(&bytes);
         put(&mut bytes, 8, &crc.to_le_bytes());
         bytes
@@ -96,7 +97,11 @@ impl Anchor {
             seq_base: u32_at(bytes, 56),
             resumed: bytes.get(14) == Some(&1),
             meta: seal_at(bytes, 60),
-            bodies: PerHeat { fresh: seal_at(bytes, 76), cold: seal_at(bytes, 100) },
+            bodies: PerStream {
+                fresh: seal_at(bytes, 76),
+                cold: seal_at(bytes, 100),
+                commits: seal_at(bytes, 124),
+            },
             root: mark_at(bytes, 116),
             modseq_base: u64_at(bytes, 92),
         })

@@ -12,46 +12,56 @@ const MAGIC: [u8; 8] = *b"TgmSegm\n";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Head {
     Meta,
-    Body(Heat),
+    Body(Stream),
 }
 
-/// The two body logs: what has just come may go soon, and what compaction has kept once will stay.
+/// The logs without groups, for what metadata records name. What has just come may go soon, and what compaction has
+/// kept once will stay; and listing letters must not read bodies (rule 17).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heat {
+pub(crate) enum Stream {
     /// Bodies as they come in.
     Fresh,
     /// Bodies that compaction moved.
     Cold,
+    /// Commits that compaction moved.
+    Commits,
 }
 
-/// One of something for each body log.
+/// One of something for each stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(crate) struct PerHeat<T> {
+pub(crate) struct PerStream<T> {
     pub(crate) fresh: T,
     pub(crate) cold: T,
+    pub(crate) commits: T,
 }
 
-impl Heat {
-    pub(crate) const BOTH: [Self; 2] = [Self::Fresh, Self::Cold];
+impl Stream {
+    pub(crate) const ALL: [Self; 3] = [Self::Fresh, Self::Cold, Self::Commits];
 }
 
-impl<T> PerHeat<T> {
-    pub(crate) const fn of(&self, heat: Heat) -> &T {
-        match heat {
-            Heat::Fresh => &self.fresh,
-            Heat::Cold => &self.cold,
+impl<T> PerStream<T> {
+    pub(crate) const fn of(&self, stream: Stream) -> &T {
+        match stream {
+            Stream::Fresh => &self.fresh,
+            Stream::Cold => &self.cold,
+            Stream::Commits => &self.commits,
         }
     }
 
-    pub(crate) const fn of_mut(&mut self, heat: Heat) -> &mut T {
-        match heat {
-            Heat::Fresh => &mut self.fresh,
-            Heat::Cold => &mut self.cold,
+    pub(crate) const fn of_mut(&mut self, stream: Stream) -> &mut T {
+        match stream {
+            Stream::Fresh => &mut self.fresh,
+            Stream::Cold => &mut self.cold,
+            Stream::Commits => &mut self.commits,
         }
     }
 
-    pub(crate) fn map<U>(&self, mut change: impl FnMut(Heat, &T) -> U) -> PerHeat<U> {
-        PerHeat { fresh: change(Heat::Fresh, &self.fresh), cold: change(Heat::Cold, &self.cold) }
+    pub(crate) fn map<U>(&self, mut change: impl FnMut(Stream, &T) -> U) -> PerStream<U> {
+        PerStream {
+            fresh: change(Stream::Fresh, &self.fresh),
+            cold: change(Stream::Cold, &self.cold),
+            commits: change(Stream::Commits, &self.commits),
+        }
     }
 }
 
@@ -59,16 +69,18 @@ impl Head {
     const fn code(self) -> u8 {
         match self {
             Self::Meta => 1,
-            Self::Body(Heat::Fresh) => 2,
-            Self::Body(Heat::Cold) => 3,
+            Self::Body(Stream::Fresh) => 2,
+            Self::Body(Stream::Cold) => 3,
+            Self::Body(Stream::Commits) => 4,
         }
     }
 
     const fn from_code(code: u8) -> Option<Self> {
         match code {
             1 => Some(Self::Meta),
-            2 => Some(Self::Body(Heat::Fresh)),
-            3 => Some(Self::Body(Heat::Cold)),
+            2 => Some(Self::Body(Stream::Fresh)),
+            3 => Some(Self::Body(Stream::Cold)),
+            4 => Some(Self::Body(Stream::Commits)),
             _ => None,
         }
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::code::{Bytes, Items, put, put_seq, take};
 use super::frame::{FRAME_BYTES, Frame, kind};
-use super::header::PerHeat;
+use super::header::PerStream;
 use super::{ALIGN_U32, Mark};
 
 /// First record of a group: what is written between two barriers.
@@ -22,7 +22,7 @@ pub(crate) struct Group<'a> {
     pub(crate) time: i64,
     /// What the last good barrier made durable in all heads (rule 7).
     pub(crate) meta: Mark,
-    pub(crate) bodies: PerHeat<Mark>,
+    pub(crate) bodies: PerStream<Mark>,
     /// The root of the checkpoint that was in force when it was written; all zero for none.
     pub(crate) root: Mark,
     /// Records that follow, and their bytes with frames and padding.
@@ -41,7 +41,7 @@ pub(crate) struct Group<'a> {
 pub(crate) struct Clean {
     pub(crate) life: u64,
     /// Where the body heads end; `None` for one that has no open segment.
-    pub(crate) bodies: PerHeat<Option<Mark>>,
+    pub(crate) bodies: PerStream<Option<Mark>>,
 }
 
 /// Damage found at `at` was answered: these mailboxes (`None`: all with ids below `below`) have new UIDVALIDITYs,
@@ -156,15 +156,10 @@ impl<'a> CommitView<'a> {
         Some(Self { commit, deliveries, extents })
     }
 
-    /// The commit that a record holds, frame and payload, be it the first one of its letter or a moved one.
+    /// The commit that a frame holds, with its payload.
     pub(crate) fn of_frame(bytes: &'a [u8]) -> Option<Self> {
-        let frame = Frame::parse(bytes)?;
-        let payload = bytes.get(FRAME_BYTES..frame.bytes())?;
-        match frame.kind {
-            kind::COMMIT => Self::parse(payload),
-            kind::MOVED => MovedView::parse(payload).map(|moved| moved.commit),
-            _ => None,
-        }
+        let frame = Frame::parse(bytes).filter(|frame| frame.kind == kind::COMMIT)?;
+        Self::parse(bytes.get(FRAME_BYTES..frame.bytes())?)
     }
 
     pub(crate) const fn deliveries(&self) -> Items<'a, Delivery> {
@@ -172,11 +167,27 @@ impl<'a> CommitView<'a> {
     }
 
     pub(crate) fn extents(&self) -> impl Iterator<Item = Extent> + use<'a> {
-        self.extents.scan(Extent::default(), |before, next| {
-            *before = next.resolve(*before);
-            Some(*before)
-        })
+        resolved(self.extents)
     }
+}
+
+fn resolved(extents: Items<'_, ExtentRef>) -> impl Iterator<Item = Extent> {
+    extents.scan(Extent::default(), |before, next| {
+        *before = next.resolve(*before);
+        Some(*before)
+    })
+}
+
+fn put_extents(out: &mut Vec<u8>, extents: &[Extent]) -> postcard::Result<()> {
+    let mut before = Extent::default();
+    put_seq(
+        out,
+        extents.iter().map(|extent| {
+            let reference = ExtentRef::from(*extent, before);
+            before = *extent;
+            reference
+        }),
+    )
 }
 
 /// Appends a commit's payload.
@@ -191,50 +202,56 @@ pub(crate) fn put_commit(
 ) -> postcard::Result<()> {
     put(out, commit)?;
     put_seq(out, deliveries)?;
-    let mut before = Extent::default();
-    put_seq(
-        out,
-        extents.iter().map(|extent| {
-            let reference = ExtentRef::from(*extent, before);
-            before = *extent;
-            reference
-        }),
-    )?;
+    put_extents(out, extents)?;
     put_seq(out, core::iter::empty::<u8>())
 }
 
-/// A letter was moved by compaction: what follows is its commit as it stands from now on. It means the letter in
-/// `slot` of the index, if that one's commit stood at `from` until then.
+/// A letter was moved by compaction: its commit stands at `to` from now on, in the stream of commits, with `span` bytes.
+/// Then follow its extents ([`ExtentRef`]) as that commit names them. It means the letter in `slot` of the index, if that
+/// one's commit stood at `from` until then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Moved {
     pub(crate) slot: u32,
     pub(crate) from: Mark,
+    pub(crate) to: Mark,
+    pub(crate) span: u32,
 }
 
-/// A moved letter with its commit.
+/// A moved letter with its extents.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MovedView<'a> {
     pub(crate) moved: Moved,
-    pub(crate) commit: CommitView<'a>,
+    extents: Items<'a, ExtentRef>,
 }
 
 impl<'a> MovedView<'a> {
     pub(crate) fn parse(mut payload: &'a [u8]) -> Option<Self> {
-        Some(Self { moved: take(&mut payload)?, commit: CommitView::parse(payload)? })
+        Some(Self { moved: take(&mut payload)?, extents: Items::new(payload)? })
+    }
+
+    pub(crate) fn extents(&self) -> impl Iterator<Item = Extent> + use<'a> {
+        resolved(self.extents)
     }
 }
 
-/// Appends the payload of a letter's new commit, which names other extents.
+/// Appends the payload of a moved letter.
 ///
 /// # Errors
 /// See [`put`].
-pub(crate) fn put_moved(
+pub(crate) fn put_moved(out: &mut Vec<u8>, moved: &Moved, extents: &[Extent]) -> postcard::Result<()> {
+    put(out, moved)?;
+    put_extents(out, extents)
+}
+
+/// Appends the payload of a letter's commit as it stands from now on: with other extents.
+///
+/// # Errors
+/// See [`put`].
+pub(crate) fn put_commit_again(
     out: &mut Vec<u8>,
-    moved: &Moved,
     commit: &CommitView<'_>,
     extents: &[Extent],
 ) -> postcard::Result<()> {
-    put(out, moved)?;
     let deliveries: Vec<Delivery> = commit.deliveries().collect();
     put_commit(out, &commit.commit, deliveries.into_iter(), extents)
 }

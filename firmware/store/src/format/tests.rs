@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::anchor::{ANCHOR_BYTES, Anchor, Found};
 use super::code::{Bytes, put, put_seq, take};
 use super::frame::{self, FRAME_BYTES, Frame, Seed, kind};
-use super::header::{HEADER_BYTES, Head, Header, Heat, PerHeat};
+use super::header::{HEADER_BYTES, Head, Header, Stream, PerStream};
 use super::records::{
     Clean, Commit, CommitView, Delivery, Extent, Group, Heal, put_commit, put_uids, uid_ranges,
 };
@@ -29,7 +29,7 @@ const ANCHOR: Anchor = Anchor {
     seq_base: 0x33,
     resumed: true,
     meta: Some(SEAL),
-    bodies: PerHeat { fresh: None, cold: Some(SEAL) },
+    bodies: PerStream { fresh: None, cold: Some(SEAL) },
     root: Mark { seq: 0x55, offset: 0x66 },
     modseq_base: 0x44,
 };
@@ -62,7 +62,7 @@ fn an_anchor_with_any_bit_flipped_is_none() {
 }
 
 const HEADER: Header = Header {
-    head: Head::Body(Heat::Fresh),
+    head: Head::Body(Stream::Fresh),
     seq: 7,
     erases: 3,
     life: 9,
@@ -142,7 +142,7 @@ fn records_are_read_back() {
         life: 2,
         time: -3,
         meta: Mark { seq: 4, offset: 5 },
-        bodies: PerHeat { fresh: Mark { seq: u32::MAX, offset: 6 }, cold: Mark::default() },
+        bodies: PerStream { fresh: Mark { seq: u32::MAX, offset: 6 }, cold: Mark::default() },
         root: Mark { seq: 3, offset: 11 },
         records: 7,
         bytes: 8,
@@ -153,7 +153,7 @@ fn records_are_read_back() {
     let mut bytes = Vec::new();
     put(&mut bytes, &group).unwrap();
     assert_eq!(take::<Group<'_>>(&mut &*bytes), Some(group));
-    let clean = Clean { life: 3, bodies: PerHeat { fresh: Some(Mark { seq: 1, offset: 2 }), cold: None } };
+    let clean = Clean { life: 3, bodies: PerStream { fresh: Some(Mark { seq: 1, offset: 2 }), cold: None } };
     let heal = Heal { at: Mark::default(), uid_validity: 4, below: 5, mailboxes: Some(vec![1, 2]) };
     let mut bytes = Vec::new();
     put(&mut bytes, &clean).unwrap();

@@ -37,7 +37,7 @@ impl State {
             kind::EXPUNGE => self.apply_expunge(segments, payload),
             kind::RECENT => self.apply_recent(payload),
             kind::RESTORE => self.apply_restore(segments, payload),
-            kind::MOVED => self.apply_moved(segments, payload, place),
+            kind::MOVED => self.apply_moved(segments, payload),
             kind::MAILBOX_CREATE => self.apply_create(payload),
             kind::MAILBOX_DELETE => self.apply_delete(segments, payload),
             kind::MAILBOX_RENAME => self.apply_rename(payload),

@@ -8,11 +8,11 @@ use super::apply::Applied;
 use super::entries::Entry;
 use super::letters::{Body, Letter, body_bytes, meta_bytes};
 use super::{State, keep, leave, let_go, release};
-use crate::format::Place;
+use crate::format::{Mark, Place};
 use crate::format::code::{Items, take};
 use crate::format::frame::{self, FRAME_BYTES};
 use crate::format::records::{
-    CommitView, Delivery, Expunge, Flagging, MovedView, Recent, Restore, Restored, Transfer, uid_ranges,
+    CommitView, Delivery, Expunge, Extent, Flagging, MovedView, Recent, Restore, Restored, Transfer, uid_ranges,
 };
 use crate::segments::Segments;
 
@@ -39,16 +39,18 @@ impl State {
     }
 
     /// A letter stands elsewhere from now on. If it is gone meanwhile, so is what was moved.
-    pub(super) fn apply_moved(&mut self, segments: &mut Segments, payload: &[u8], place: Place) -> Applied {
+    pub(super) fn apply_moved(&mut self, segments: &mut Segments, payload: &[u8]) -> Applied {
         let view = MovedView::parse(payload).ok_or(Refusal::NotDurable)?;
-        let from = view.moved.from;
-        let from = segments.find(from.seq).map(|segment| Place { segment, offset: from.offset });
+        let place_of = |at: Mark| segments.find(at.seq).map(|segment| Place { segment, offset: at.offset });
         let damaged = self.rescue.as_ref().is_some_and(|rescue| rescue.damaged);
-        let slot = from.and_then(|from| self.letters.slot_of(view.moved.slot, from, damaged));
-        let Some((slot, old)) = slot.and_then(|slot| Some((slot, self.letters.get(slot)?))) else {
+        let found = place_of(view.moved.from)
+            .and_then(|from| self.letters.slot_of(view.moved.slot, from, damaged))
+            .and_then(|slot| Some((slot, self.letters.get(slot)?)));
+        let (Some(place), Some((slot, old))) = (place_of(view.moved.to), found) else {
             return Ok(Receipt::default());
         };
-        let new = letter_of(segments, &view.commit, place, payload.len());
+        let body = body_of(segments, view.extents(), old.size);
+        let new = Letter { place, meta_bytes: meta_bytes(view.moved.span), body, ..old.clone() };
         keep(segments, &new);
         let_go(segments, &old);
         self.letters.replace(slot, &new);
@@ -239,7 +241,7 @@ fn letter_of(segments: &Segments, view: &CommitView<'_>, place: Place, len: usiz
         place,
         meta_bytes: meta_bytes(frame::align(FRAME_BYTES + len) as u32),
         size,
-        body: body_of(segments, view, size),
+        body: body_of(segments, view.extents(), size),
         received: UnixTime(commit.received),
         zone_minutes: commit.zone,
     }
@@ -247,9 +249,9 @@ fn letter_of(segments: &Segments, view: &CommitView<'_>, place: Place, len: usiz
 
 /// The segments that hold a body. Those that are no more are left out: at a replay, what comes later in the log has
 /// moved the letter out of them, or removed it.
-pub(super) fn body_of(segments: &Segments, view: &CommitView<'_>, size: u32) -> Body {
+pub(super) fn body_of(segments: &Segments, extents: impl Iterator<Item = Extent>, size: u32) -> Body {
     let mut parts: Vec<(u32, u32)> = Vec::new();
-    for extent in view.extents() {
+    for extent in extents {
         let Some(segment) = segments.find(extent.seq) else { continue };
         match parts.iter_mut().find(|part| part.0 == segment) {
             Some(part) => part.1 = part.1.saturating_add(extent.span()),

@@ -248,7 +248,7 @@ impl State {
     pub(crate) fn take_body(&mut self, segments: &mut Segments, slot: u32, commit: &CommitView<'_>) {
         let Some(mut letter) = self.letters.get(slot) else { return };
         let_go(segments, &letter);
-        letter.body = body_of(segments, commit, letter.size);
+        letter.body = body_of(segments, commit.extents(), letter.size);
         keep(segments, &letter);
         self.letters.replace(slot, &letter);
     }

@@ -8,7 +8,7 @@ use mail::{Flags, Mail, Refusal, Uid, UidSet};
 use super::recount::recount;
 use super::rig::*;
 use super::world::dump;
-use crate::format::header::{Head, Heat};
+use crate::format::header::{Head, Stream};
 
 /// Delivers letters of `size` bytes to Alice until the store is full. Returns their numbers.
 fn fill(store: &mut SimStore, size: usize, first: u64) -> Vec<u64> {
@@ -35,7 +35,7 @@ fn what_was_deleted_between_kept_letters_is_gained_back() {
     wait(&mut store, ticket).unwrap();
     let second = fill(&mut store, 9_000, 50_000);
     assert!(second.len() * 100 >= first.len() * 35, "{} of {} come again", second.len(), first.len());
-    assert!(store.segments.of(Head::Body(Heat::Cold)).count() > 0, "something was moved");
+    assert!(store.segments.of(Head::Body(Stream::Cold)).count() > 0, "something was moved");
     recount(&store);
     let kept = first.iter().skip(1).step_by(2).chain(&second);
     for (uid, number) in store.uids(mailbox).iter().collect::<Vec<_>>().iter().zip(kept) {
@@ -235,7 +235,7 @@ fn what_is_being_moved_is_not_reused() {
         while store.needs_flush() {
             store.flush();
             let unnamed = store.compaction.first_unnamed();
-            let cold: Vec<u32> = store.segments.of(Head::Body(Heat::Cold)).map(|(_, index)| index).collect();
+            let cold: Vec<u32> = store.segments.of(Head::Body(Stream::Cold)).map(|(_, index)| index).collect();
             let held = cold
                 .into_iter()
                 .filter(|index| unnamed.is_some_and(|first| store.segments.seq(*index) >= first));

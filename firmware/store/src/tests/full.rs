@@ -3,7 +3,7 @@
 use flash::simulator::Simulator;
 use mail::{Flags, Mail, MailboxId, Refusal, Stop, Uid, UidSet};
 
-use crate::format::header::{Head, Heat};
+use crate::format::header::{Head, Stream};
 use crate::limits::{INDEX_LETTER_BYTES, INDEX_MESSAGE_BYTES};
 
 use super::rig::*;
@@ -161,7 +161,7 @@ fn what_a_recovery_may_verify_is_not_reused() {
     pump(&mut store);
     assert_eq!(late.result(), Some(Err(Refusal::NoSuchMailbox)));
     let dead = |store: &SimStore| {
-        let dead = store.segments.dead(Head::Body(Heat::Fresh), u32::MAX).count();
+        let dead = store.segments.dead(Head::Body(Stream::Fresh), u32::MAX).count();
         (dead, store.dead_bodies().count())
     };
     assert_eq!(dead(&store), (2, 0), "dead, and looked at by a recovery");
