@@ -20,8 +20,9 @@ use crate::format::header::{Head, Stream};
 use crate::format::records::{Extent, Moved, put_commit_again, put_moved};
 use crate::head::Piece;
 use crate::index::Letter;
-use crate::limits::{CHORE_BODY_BYTES, CHORE_BYTES, COMPACTION_SCAN_PAGES, EXTENTS_MAX};
+use crate::limits::{ALONG_MAX, CHORE_BODY_BYTES, CHORE_BYTES, COMPACTION_SCAN_PAGES, EXTENTS_MAX};
 use crate::log::{Class, EXTENT_REST_MIN};
+use crate::segments::Use;
 
 /// A segment that is being emptied.
 #[derive(Debug)]
@@ -202,8 +203,7 @@ impl<Q: FlashQueue> Store<Q> {
                 return Ok(());
             }
         };
-        let next = if victim.has_commits() { extents.len() } else { 0 };
-        victim.moving = Some(Moving { slot, from, extents, next, first: None });
+        victim.moving = Some(Moving { slot, from, extents, next: 0, first: None });
         Ok(())
     }
 
@@ -215,7 +215,7 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Moves the next extent of a letter, or writes its new commit.
     fn move_on(&mut self, victim: &mut Victim, budget: &mut usize) -> Result<(), End> {
-        let Some(moving) = &mut victim.moving else { return Ok(()) };
+        let Some(moving) = &victim.moving else { return Ok(()) };
         let letter = self.state.letters.get(moving.slot);
         if letter.is_none_or(|letter| self.commit_mark(&letter) != moving.from) {
             // It is gone meanwhile, and what it had may be as well.
@@ -225,8 +225,8 @@ impl<Q: FlashQueue> Store<Q> {
         let Some(extent) = moving.extents.get(moving.next).copied() else {
             return self.end_move(victim, budget);
         };
-        if extent.seq != victim.seq {
-            moving.next += 1;
+        if !self.goes(extent, victim) {
+            victim.moving.iter_mut().for_each(|moving| moving.next += 1);
             return Ok(());
         }
         match self.load_stored(extent) {
@@ -250,11 +250,28 @@ impl<Q: FlashQueue> Store<Q> {
             (victim.stuck, victim.moving) = (true, None);
             return Ok(());
         }
+        let Some(moving) = &mut victim.moving else { return Ok(()) };
         let at = moving.next;
         moving.first = moving.first.or(moved.first().map(|extent| extent.seq));
         moving.next += moved.len();
         moving.extents.splice(at..=at, moved);
         Ok(())
+    }
+
+    /// Whether an extent moves with its letter.
+    fn goes(&self, extent: Extent, victim: &Victim) -> bool {
+        if extent.seq == victim.seq {
+            return true;
+        }
+        if !matches!(victim.head, Head::Meta | Head::Body(Stream::Fresh)) {
+            return false;
+        }
+        self.segments.find(extent.seq).is_some_and(|segment| {
+            let live = u64::from(self.segments.live(segment));
+            self.segments.used(segment) == Use::Log(Head::Body(Stream::Fresh))
+                && extent.seq < self.unneeded_below(Stream::Fresh)
+                && live * 100 <= u64::from(self.layout.segment_bytes) * ALONG_MAX
+        })
     }
 
     /// Appends an extent whose frame and payload are `stored` to the cold bodies, as it is; bytes that are not encoded may
@@ -300,7 +317,8 @@ impl<Q: FlashQueue> Store<Q> {
             Err(Stop::Busy) => return Err(End::Later),
             Err(Stop::Refused(_)) => return Err(End::Failed),
         }
-        let extent = self.append_extent(&Piece::commit(&payload), Stream::Commits).map_err(|_| End::Failed)?;
+        let extent =
+            self.append_extent(&Piece::commit(&payload), Stream::Commits).map_err(|_| End::Failed)?;
         *budget = budget.saturating_sub(payload.len());
         let Some(Moving { slot, from, extents, first, .. }) = victim.moving.take() else { return Ok(()) };
         let to = Mark { seq: extent.seq, offset: extent.offset };

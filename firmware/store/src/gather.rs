@@ -7,7 +7,7 @@ use mail::Ticket;
 use zeroize::Zeroize;
 
 use crate::format::frame::{self, FRAME_BYTES, Frame, kind};
-use crate::format::header::{Stream, PerStream};
+use crate::format::header::{PerStream, Stream};
 use crate::format::{Mark, Place};
 use crate::limits::TOUCHED_MAX;
 
@@ -26,6 +26,8 @@ pub(crate) struct Waiter {
 pub(crate) struct Gather {
     pub(crate) bytes: Vec<u8>,
     pub(crate) records: u32,
+    /// How many of them need no group of their own; see [`is_pressing`](Self::is_pressing).
+    lagging: u32,
     pub(crate) waiters: Vec<Waiter>,
     /// Mailboxes that the records touch, and whether they are too many to name.
     touched: Vec<u32>,
@@ -54,7 +56,14 @@ impl Gather {
         frame::close(&mut self.bytes, start, kind);
         self.secret |= matches!(kind, kind::ACCOUNT_PUT | kind::SETTING_PUT | kind::TABLE);
         self.records += 1;
+        self.lagging += u32::from(kind == kind::RECENT);
         Ok(self.records - 1)
+    }
+
+    /// Whether some record should be durable soon. Who has seen a message as recent may lag until the next group that is
+    /// written for another reason: at worst, a cut shows a message as recent twice.
+    pub(crate) fn is_pressing(&self) -> bool {
+        self.records > self.lagging
     }
 
     /// Notes who waits for record `ordinal`.
@@ -113,6 +122,10 @@ impl Gather {
         let taken = core::mem::replace(&mut self.waiters, rest);
         for waiter in &mut self.waiters {
             waiter.ordinal -= count;
+        }
+        if self.lagging > 0 {
+            let taken = Records::new(self.bytes.get(..bytes).unwrap_or_default());
+            self.lagging -= taken.filter(|record| record.kind == kind::RECENT).count() as u32;
         }
         self.bytes.drain(..bytes);
         self.records -= count;

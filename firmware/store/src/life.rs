@@ -68,7 +68,7 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Whether [`flush`](Self::flush) has something to do, be it only what nobody waits for.
     pub fn needs_flush(&self) -> bool {
-        self.waiting() > 0 || (self.log.gather.records > 0 && self.can_flush())
+        self.waiting() > 0 || (self.log.gather.is_pressing() && self.can_flush())
     }
 
     /// What waits for the next [`flush`](Self::flush): sessions with a ticket, and whatever else cannot go on without.

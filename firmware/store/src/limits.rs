@@ -142,6 +142,14 @@ pub const COMPACTION_AHEAD_DIVISOR: u32 = 50;
 /// wear the card for nothing. A store is full when no segment is worth it any more.
 pub const GAIN_DIVISOR: u32 = 8;
 
+/// A segment is ripe for being emptied, half at least, when one in this many of all has been opened after it: measured
+/// over six years of office life, much less moves what would have died, much more leaves what is dead for too long.
+pub const RIPE_DIVISOR: u32 = 16;
+
+/// A letter whose commit is moved takes those of its fresh extents along that stand in segments of which at most so
+/// much lives, in per cent: they would have to move soon, and the commit a second time.
+pub const ALONG_MAX: u64 = 60;
+
 /// How full compaction leaves segments, in per cent: bodies, and metadata, which is padded and has pages that change.
 pub const BODY_FILLED: u64 = 87;
 /// See [`BODY_FILLED`].

@@ -10,7 +10,7 @@ use zeroize::Zeroize;
 use crate::Store;
 use crate::format::code;
 use crate::format::frame::{self, FRAME_BYTES, kind};
-use crate::format::header::{HEADER_BYTES, Head, Header, Stream, PerStream};
+use crate::format::header::{HEADER_BYTES, Head, Header, PerStream, Stream};
 use crate::format::records::{Clean, Extent, Group};
 use crate::format::{Mark, Place, Seal};
 use crate::gather::{Flight, Gather, Records};
@@ -139,7 +139,7 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// A segment that may be erased now. When free ones are down to the reserve, body segments in which nothing lives
     /// any more become free first, the oldest one first.
-    fn choose_segment(&mut self, class: Class) -> Option<u32> {
+    fn choose_segment(&mut self, head: Head, class: Class) -> Option<u32> {
         let wanted = (self.layout.reserve() + 1).saturating_sub(self.segments.free());
         if wanted > 0 {
             let dead: Vec<u32> = self.dead_bodies().take(wanted as usize).collect();
@@ -148,7 +148,7 @@ impl<Q: FlashQueue> Store<Q> {
                 self.compaction.has_room_again();
             }
         }
-        if self.segments.free() > self.kept(class) { self.segments.least_worn() } else { None }
+        if self.segments.free() > self.kept(class) { self.segments.choose(head) } else { None }
     }
 
     /// Segments that `class` must leave alone.
@@ -178,7 +178,7 @@ impl<Q: FlashQueue> Store<Q> {
     /// Erases a segment and gives it to a head. Returns its index, its sequence number and its header.
     fn open_segment(&mut self, head: Head, class: Class) -> Option<(u32, u32, [u8; HEADER_BYTES])> {
         let next_seq = self.log.next_seq.checked_add(1)?;
-        let index = self.choose_segment(class)?;
+        let index = self.choose_segment(head, class)?;
         let seq = core::mem::replace(&mut self.log.next_seq, next_seq);
         let erases = self.segments.erases(index).saturating_add(1);
         let before = match head {
@@ -327,7 +327,8 @@ impl<Q: FlashQueue> Store<Q> {
             floors: log
                 .durable_bodies
                 .map(|stream, mark| bodies.of(stream).as_ref().map_or(log.next_seq, |_| mark.seq)),
-            first_bodies: first[0].map(|stream, one| [*one, *first[1].of(stream)].into_iter().flatten().min()),
+            first_bodies: first[0]
+                .map(|stream, one| [*one, *first[1].of(stream)].into_iter().flatten().min()),
             clean,
             secret: log.gather.secret || log.chores.secret,
             waiters: log.gather.take(load.records, load.bytes),

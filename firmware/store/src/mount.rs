@@ -17,7 +17,7 @@ use crate::drafts::Drafts;
 use crate::format::anchor::{ANCHOR_BYTES, Anchor, Found};
 use crate::format::code::put;
 use crate::format::frame::{ALIGN, kind};
-use crate::format::header::{HEADER_BYTES, Head, Header, Stream, PerStream};
+use crate::format::header::{HEADER_BYTES, Head, Header, PerStream, Stream};
 use crate::format::records::{Heal, MailboxRename};
 use crate::format::{FORMAT_VERSION, Mark, Place, Seal};
 use crate::head::{BodyHead, MetaHead};

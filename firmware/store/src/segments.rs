@@ -3,7 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::format::header::Head;
+use crate::format::header::{Head, Stream};
 use crate::layout::ANCHOR_SEGMENTS;
 
 /// What a segment is used for.
@@ -120,10 +120,13 @@ impl Segments {
         }
     }
 
-    /// The free segment that was erased least.
-    pub(crate) fn least_worn(&self) -> Option<u32> {
+    /// A free segment for a head: the one that was erased least; for what will stay long, the one that was erased most,
+    /// so that it rests.
+    pub(crate) fn choose(&self, head: Head) -> Option<u32> {
         let free = self.table.iter().enumerate().filter(|(_, segment)| segment.used == Use::Free);
-        free.min_by_key(|(_, segment)| segment.erases).map(|(index, _)| index as u32)
+        let stays = matches!(head, Head::Body(Stream::Cold | Stream::Commits));
+        let key = |erases: u32| if stays { u32::MAX - erases } else { erases };
+        free.min_by_key(|(_, segment)| key(segment.erases)).map(|(index, _)| index as u32)
     }
 
     /// Segments of one head below sequence number `floor` in which nothing lives, oldest first.

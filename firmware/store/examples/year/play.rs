@@ -246,7 +246,9 @@ impl Player {
                 for mailbox in watched {
                     let (_, ns) = self.timed(|store| store.claim_recent(mailbox));
                     self.took.calls.note(ns);
-                    self.want(self.now + LAZY_MS);
+                    if self.store().needs_flush() {
+                        self.want(self.now + LAZY_MS);
+                    }
                 }
             }
             Action::Append { letter, by, folder } => {

@@ -7,7 +7,7 @@ use crate::format::header::{Head, Stream};
 use crate::layout::ANCHOR_SEGMENTS;
 use crate::limits::{
     BODY_FILLED, COMPACTION_AHEAD_DIVISOR, COMPACTION_AHEAD_MIN, EMPTIED_MAX, GAIN_DIVISOR,
-    LETTER_PAGE_BYTES, META_FILLED, MOVED_BYTES, WEAR_GAP_MIN, WEAR_SPACING,
+    LETTER_PAGE_BYTES, META_FILLED, MOVED_BYTES, RIPE_DIVISOR, WEAR_GAP_MIN, WEAR_SPACING,
 };
 use crate::segments::Use;
 
@@ -156,18 +156,25 @@ impl<Q: FlashQueue> Store<Q> {
         worth || checkpoint || self.is_checkpointing() || self.compaction.victim.is_some()
     }
 
+    /// What a segment's age counts for: near nothing while much of it will still die by itself, and from some age on no
+    /// more than for others. In parts of 1,024.
+    fn ripeness(&self, seq: u32) -> u64 {
+        let all = self.segments.in_use();
+        let later = (all.len() - all.partition_point(|(other, _)| *other <= seq)) as u64;
+        later * 1_024 / (later + u64::from(self.layout.segments / RIPE_DIVISOR).max(1))
+    }
+
     /// The segment to be emptied next: where space is short, the one from which most is gained for what has to be
-    /// moved, old ones first, because what is left in them will stay; otherwise one that is worn too little.
+    /// moved, new ones last, because what is in them may die without being moved; otherwise one that is worn too little.
     pub(super) fn choose_victim(&mut self) -> Option<(u32, Head)> {
         if !self.is_short() {
             return self.choose_unworn();
         }
-        let newest = self.log.next_seq;
         let urgent = self.available() <= self.layout.reserve();
         let prices = self.prices();
         let worth = self.candidates().filter(|candidate| self.is_worth(candidate, &prices));
         let best = worth.max_by_key(|candidate| {
-            let age = if urgent { 1 } else { u64::from(newest - candidate.seq) };
+            let age = if urgent { 1 } else { self.ripeness(candidate.seq) };
             let cost = u64::from(self.layout.segment_bytes) + u64::from(candidate.live);
             u64::from(self.gain(candidate)) * age * u64::from(u16::MAX) / cost
         });

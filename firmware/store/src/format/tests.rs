@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::anchor::{ANCHOR_BYTES, Anchor, Found};
 use super::code::{Bytes, put, put_seq, take};
 use super::frame::{self, FRAME_BYTES, Frame, Seed, kind};
-use super::header::{HEADER_BYTES, Head, Header, Stream, PerStream};
+use super::header::{HEADER_BYTES, Head, Header, PerStream, Stream};
 use super::records::{
     Clean, Commit, CommitView, Delivery, Extent, Group, Heal, put_commit, put_uids, uid_ranges,
 };
@@ -29,7 +29,7 @@ const ANCHOR: Anchor = Anchor {
     seq_base: 0x33,
     resumed: true,
     meta: Some(SEAL),
-    bodies: PerStream { fresh: None, cold: Some(SEAL) },
+    bodies: PerStream { fresh: None, cold: Some(SEAL), commits: Some(SEAL) },
     root: Mark { seq: 0x55, offset: 0x66 },
     modseq_base: 0x44,
 };
@@ -38,7 +38,7 @@ const ANCHOR: Anchor = Anchor {
 fn an_anchor_stands_as_described() {
     let bytes = ANCHOR.to_bytes();
     assert_eq!(&bytes[..8], b"Tegami\r\n");
-    assert_eq!((&bytes[12..14], bytes[14], &bytes[16..32]), (&[2, 0][..], 1, &UUID[..]));
+    assert_eq!((&bytes[12..14], bytes[14], &bytes[16..32]), (&[3, 0][..], 1, &UUID[..]));
     assert_eq!(
         (bytes[32], &bytes[40..44], &bytes[48..52]),
         (0x11, &[0, 0, 0x22, 0x22][..], &[0, 0, 0x10, 0][..])
@@ -47,7 +47,8 @@ fn an_anchor_stands_as_described() {
     assert_eq!(&bytes[60..76], [1, 0, 0, 0, 4, 3, 2, 1, 5, 0, 0, 0, 0, 6, 0, 0]);
     assert_eq!((&bytes[76..92], bytes[92]), (&[0; 16][..], 0x44));
     assert_eq!((&bytes[100..116], bytes[116], bytes[120]), (&bytes[60..76], 0x55, 0x66));
-    assert!(bytes[124..].iter().all(|byte| *byte == 0));
+    assert_eq!(&bytes[124..140], &bytes[60..76]);
+    assert!(bytes[140..].iter().all(|byte| *byte == 0));
     assert_eq!(Anchor::parse(&bytes), Found::Anchor(ANCHOR));
     assert_eq!(ANCHOR.slot(), 1);
 }
@@ -73,7 +74,7 @@ const HEADER: Header = Header {
 #[test]
 fn a_header_stands_as_described_and_survives_a_flipped_bit() {
     let bytes = HEADER.to_bytes(&UUID, 12);
-    assert_eq!((&bytes[..8], &bytes[12..16]), (&b"TgmSegm\n"[..], &[2, 0, 2, 0][..]));
+    assert_eq!((&bytes[..8], &bytes[12..16]), (&b"TgmSegm\n"[..], &[3, 0, 2, 0][..]));
     assert_eq!((&bytes[16..32], bytes[32], bytes[36], bytes[40], bytes[48]), (&UUID[..], 7, 12, 9, 3));
     assert_eq!(&bytes[52..68], [1, 0, 0, 0, 4, 3, 2, 1, 5, 0, 0, 0, 0, 6, 0, 0]);
     assert_eq!((bytes[68], bytes[72]), (8, 10));
@@ -142,7 +143,11 @@ fn records_are_read_back() {
         life: 2,
         time: -3,
         meta: Mark { seq: 4, offset: 5 },
-        bodies: PerStream { fresh: Mark { seq: u32::MAX, offset: 6 }, cold: Mark::default() },
+        bodies: PerStream {
+            fresh: Mark { seq: u32::MAX, offset: 6 },
+            cold: Mark::default(),
+            commits: Mark { seq: 1, offset: 9 },
+        },
         root: Mark { seq: 3, offset: 11 },
         records: 7,
         bytes: 8,
@@ -153,7 +158,8 @@ fn records_are_read_back() {
     let mut bytes = Vec::new();
     put(&mut bytes, &group).unwrap();
     assert_eq!(take::<Group<'_>>(&mut &*bytes), Some(group));
-    let clean = Clean { life: 3, bodies: PerStream { fresh: Some(Mark { seq: 1, offset: 2 }), cold: None } };
+    let bodies = PerStream { fresh: Some(Mark { seq: 1, offset: 2 }), cold: None, commits: None };
+    let clean = Clean { life: 3, bodies };
     let heal = Heal { at: Mark::default(), uid_validity: 4, below: 5, mailboxes: Some(vec![1, 2]) };
     let mut bytes = Vec::new();
     put(&mut bytes, &clean).unwrap();

@@ -8,12 +8,13 @@ use super::apply::Applied;
 use super::entries::Entry;
 use super::letters::{Body, Letter, body_bytes, meta_bytes};
 use super::{State, keep, leave, let_go, release};
-use crate::format::{Mark, Place};
 use crate::format::code::{Items, take};
 use crate::format::frame::{self, FRAME_BYTES};
 use crate::format::records::{
-    CommitView, Delivery, Expunge, Extent, Flagging, MovedView, Recent, Restore, Restored, Transfer, uid_ranges,
+    CommitView, Delivery, Expunge, Extent, Flagging, MovedView, Recent, Restore, Restored, Transfer,
+    uid_ranges,
 };
+use crate::format::{Mark, Place};
 use crate::segments::Segments;
 
 impl State {

@@ -9,6 +9,7 @@ use mail::{Draft, Flags, Letter, Mail, MailboxId, Modseq, Refusal, Stop, Uid, Ui
 
 use super::rig::*;
 use super::world::dump;
+use crate::format::header::{Head, Stream};
 use crate::{FormatOptions, MountError, MountOptions, Store};
 
 const SIZES: [(u64, usize); 5] = [(1, 100), (2, 600), (3, 20_000), (4, 200_000), (5, 60)];
@@ -261,6 +262,19 @@ fn listing_touches_no_body() {
         deliver(&mut store, &["alice@example.test"], &text(number, 20_000)).unwrap();
     }
     let mailbox = inbox(&store, ALICE);
+    list(&mut store, mailbox, 30);
+    // What has been moved is listed without bodies too.
+    store.checkpoints.wanted = true;
+    pump(&mut store);
+    while store.segments.of(Head::Body(Stream::Commits)).count() == 0 {
+        store.empty_some(0);
+        pump(&mut store);
+    }
+    list(&mut store, mailbox, 30);
+}
+
+/// Lists a mailbox and counts what that reads.
+fn list(store: &mut SimStore, mailbox: MailboxId, expected: u32) {
     let before = store.queue().device().counts();
     let mut next = store.next_message(mailbox, Uid(1));
     let mut count = 0;
@@ -270,9 +284,9 @@ fn listing_touches_no_body() {
         next = store.next_message(mailbox, Uid(message.uid.0 + 1));
     }
     let after = store.queue().device().counts();
-    assert_eq!(count, 30);
+    assert_eq!(count, expected);
     assert!(after.bytes_read - before.bytes_read < 150_000, "far less than the 600,000 bytes of bodies");
-    assert!(after.reads - before.reads < 10, "consecutive records share a read");
+    assert!(after.reads - before.reads < 20, "consecutive records share a read");
 }
 
 #[test]
@@ -330,8 +344,8 @@ fn a_device_cut_short_is_refused_and_one_that_has_grown_is_used() {
 
 #[test]
 fn a_store_of_another_version_is_left_alone() {
-    assert_eq!(refused(1), Err(MountError::Older { version: 1 }));
-    assert_eq!(refused(3), Err(MountError::Newer { version: 3 }));
+    assert_eq!(refused(2), Err(MountError::Older { version: 2 }));
+    assert_eq!(refused(4), Err(MountError::Newer { version: 4 }));
 }
 
 fn refused(version: u16) -> Result<(), MountError> {

@@ -235,7 +235,8 @@ fn what_is_being_moved_is_not_reused() {
         while store.needs_flush() {
             store.flush();
             let unnamed = store.compaction.first_unnamed();
-            let cold: Vec<u32> = store.segments.of(Head::Body(Stream::Cold)).map(|(_, index)| index).collect();
+            let cold: Vec<u32> =
+                store.segments.of(Head::Body(Stream::Cold)).map(|(_, index)| index).collect();
             let held = cold
                 .into_iter()
                 .filter(|index| unnamed.is_some_and(|first| store.segments.seq(*index) >= first));
