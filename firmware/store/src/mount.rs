@@ -310,13 +310,12 @@ impl<Q: FlashQueue> Store<Q> {
         if named == Mark::default() {
             return BTreeMap::new();
         }
-        for root in [named, header.unwrap_or(anchor), anchor] {
-            if let Some(lost) = self.load_root(root) {
-                return lost;
-            }
-            self.damage.note(root);
+        if let Some(lost) = self.load_root(named) {
+            return lost;
         }
-        // Only damage leads here: whatever checkpoint can be read is better than none.
+        // Only damage leads here: there is a copy in the next group, and whatever checkpoint can be read is better than
+        // none.
+        self.damage.note(named);
         for root in self.roots() {
             if let Some(lost) = self.load_root(root) {
                 return lost;

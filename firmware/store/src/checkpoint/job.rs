@@ -18,6 +18,9 @@ use crate::segments::Segments;
 /// Pages that one row of a table names.
 const HOMES_PER_ROW: usize = 512;
 
+/// So often each table is written: without one of them a checkpoint is worth nothing.
+const COPIES: usize = 2;
+
 /// A page taken for the checkpoint.
 #[derive(Debug)]
 enum Taken {
@@ -50,13 +53,13 @@ pub(crate) struct Job {
     /// All pages by mailbox, and those of letters.
     entries: Vec<(u32, Vec<Stand>)>,
     letters: Vec<Stand>,
-    /// Tables of everything else, the last one first.
+    /// The tables, those that say where pages stand included as soon as they are [`listed`](Self::listed).
     rows: Vec<Vec<u8>>,
-    /// The tables that say where pages stand have been made.
     listed: bool,
+    /// How many of them have been gathered, their copies included, and where they stand.
     tables_gathered: usize,
-    root_gathered: bool,
     pub(crate) tables: Vec<Home>,
+    root_gathered: bool,
     /// Metadata segments that nothing needs once it is in force.
     pub(crate) doomed: Vec<u32>,
 }
@@ -88,6 +91,13 @@ impl Tables {
     }
 }
 
+impl Drop for Job {
+    /// Accounts have secrets.
+    fn drop(&mut self) {
+        self.rows.iter_mut().for_each(Zeroize::zeroize);
+    }
+}
+
 impl Job {
     pub(crate) const fn new(number: u64, from: Mark) -> Self {
         Self {
@@ -102,8 +112,8 @@ impl Job {
             rows: Vec::new(),
             listed: false,
             tables_gathered: 0,
-            root_gathered: false,
             tables: Vec::new(),
+            root_gathered: false,
             doomed: Vec::new(),
         }
     }
@@ -117,7 +127,6 @@ impl Job {
             tables.give(&Row::Erases { first: number * HOMES_PER_ROW as u32, counts: counts.to_vec() });
         }
         self.rows = tables.finish();
-        self.rows.reverse();
         let mut left = Vec::new();
         for (number, page) in state.letters.pages_mut().iter_mut().enumerate() {
             let stand = match page.home().filter(|_| !page.is_dirty()) {
@@ -171,35 +180,31 @@ impl Job {
         }
         if !core::mem::replace(&mut self.listed, true) {
             let mut lists = self.lists(segments);
-            lists.reverse();
-            // They come last.
-            lists.append(&mut self.rows);
-            self.rows = lists;
+            self.rows.append(&mut lists);
         }
-        while chores.bytes.len() < CHORE_BYTES
-            && let Some(mut table) = self.rows.pop()
-        {
+        // The copies are written when the first ones are durable, so that no unit holds both.
+        let count = self.rows.len();
+        let end = if self.tables.len() < count { count } else { COPIES * count };
+        while chores.bytes.len() < CHORE_BYTES && self.tables_gathered < end {
+            let Some(table) = self.rows.get(self.tables_gathered % count) else { return };
             let _ = chores.record(kind::TABLE, |out| {
-                out.extend_from_slice(&table);
+                out.extend_from_slice(table);
                 Ok(())
             });
-            // Accounts have secrets.
-            table.zeroize();
             self.tables_gathered += 1;
         }
     }
 
     /// Whether all that a root leads to is durable, and none has been gathered.
     pub(crate) const fn wants_root(&self) -> bool {
-        self.listed
-            && self.rows.is_empty()
-            && self.tables.len() == self.tables_gathered
-            && !self.root_gathered
+        self.listed && self.tables.len() == COPIES * self.rows.len() && !self.root_gathered
     }
 
-    /// Where the tables stand.
-    pub(crate) fn table_rows(&self, segments: &Segments) -> Vec<HomeRow> {
-        self.tables.iter().map(|home| row_of(segments, *home)).collect()
+    /// Where the tables stand, and their copies.
+    pub(crate) fn table_rows(&self, segments: &Segments) -> (Vec<HomeRow>, Vec<HomeRow>) {
+        let mut rows: Vec<HomeRow> = self.tables.iter().map(|home| row_of(segments, *home)).collect();
+        let copies = rows.split_off(self.rows.len().min(rows.len()));
+        (rows, copies)
     }
 
     /// Puts the root into `chores`.
@@ -251,7 +256,7 @@ impl Job {
     }
 
     /// The checkpoint is not finished. Its pages have no home, so the next one writes them.
-    pub(crate) fn abandon(self, segments: &mut Segments) {
+    pub(crate) fn abandon(&self, segments: &mut Segments) {
         self.tables.iter().for_each(|home| segments.let_go(home.segment, home.span));
     }
 }

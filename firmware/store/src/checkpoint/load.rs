@@ -46,8 +46,12 @@ impl<Q: FlashQueue> Loader<'_, Q> {
     pub(crate) fn load(&mut self, at: Mark) -> Option<Checkpoints> {
         let (root, root_home) = self.root(at)?;
         let mut tables = Vec::new();
-        for home in &root.tables {
-            tables.push((self.whole(home, kind::TABLE)?, self.home(home)?));
+        for (home, copy) in root.tables.iter().zip(&root.copies) {
+            let table = self.whole(home, kind::TABLE).or_else(|| {
+                self.damage.note(home.at);
+                self.whole(copy, kind::TABLE)
+            })?;
+            tables.push((table, [self.home(home), self.home(copy)]));
         }
         let next = &mut self.state.next;
         next.modseq = next.modseq.max(root.modseq);
@@ -62,7 +66,7 @@ impl<Q: FlashQueue> Loader<'_, Q> {
         // Letters first: messages are counted by them.
         lists.sort_by_key(|list| list.mailbox.is_some());
         self.pages(&lists);
-        let homes = tables.iter().map(|(_, home)| *home).chain([root_home]);
+        let homes = tables.iter().flat_map(|(_, homes)| *homes).flatten().chain([root_home]);
         let homes: Vec<Home> = homes.collect();
         homes.iter().for_each(|home| self.segments.keep(home.segment, home.span));
         Some(Checkpoints {

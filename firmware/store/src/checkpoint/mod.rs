@@ -131,6 +131,7 @@ impl<Q: FlashQueue> Store<Q> {
         let Some(mut job) = self.checkpoints.job.take() else { return };
         job.gather(&mut self.log.chores, &self.segments);
         if job.wants_root() {
+            let (tables, copies) = job.table_rows(&self.segments);
             let root = Root {
                 number: self.checkpoints.number,
                 from: job.from,
@@ -139,8 +140,8 @@ impl<Q: FlashQueue> Store<Q> {
                 mailbox: self.state.next.mailbox,
                 account: self.state.next.account,
                 uid_validity: self.state.next.uid_validity,
-                seq: self.log.next_seq,
-                tables: job.table_rows(&self.segments),
+                tables,
+                copies,
             };
             job.gather_root(&mut self.log.chores, &root);
         }
@@ -149,8 +150,11 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// A record is durable: if it is part of the checkpoint that is being written, notes where it stands.
     pub(crate) fn checkpoint_landed(&mut self, kind: u8, mut payload: &[u8], (place, span): (Place, u32)) {
-        let Some(job) = &mut self.checkpoints.job else { return };
         let home = Home { segment: place.segment, offset: place.offset, span };
+        if kind == kind::ROOT {
+            return self.root_landed(payload, home);
+        }
+        let Some(job) = &mut self.checkpoints.job else { return };
         match kind {
             kind::PAGE => {
                 let Some(head) = PageHead::take(&mut payload) else { return };
@@ -162,22 +166,31 @@ impl<Q: FlashQueue> Store<Q> {
                 self.segments.keep(home.segment, home.span);
                 job.tables.push(home);
             }
-            kind::ROOT if take::<Root>(&mut payload).is_some_and(|root| root.number == job.number) => {
-                self.segments.keep(home.segment, home.span);
-                self.end_checkpoint(home);
-            }
             _ => {}
         }
     }
 
-    /// The root is durable. It is in force when a group that names it is durable as well.
-    fn end_checkpoint(&mut self, root: Home) {
-        let Some(job) = self.checkpoints.job.take() else { return };
-        self.checkpoints.root = Mark { seq: self.segments.seq(root.segment), offset: root.offset };
+    /// A root, or the copy of one, is durable.
+    fn root_landed(&mut self, payload: &[u8], home: Home) {
+        let Some(root) = take::<Root>(&mut &*payload).filter(|root| root.number == self.checkpoints.number)
+        else {
+            return;
+        };
+        self.segments.keep(home.segment, home.span);
+        match self.checkpoints.job.take() {
+            Some(job) => self.end_checkpoint(job, home, &root),
+            None => self.checkpoints.tables.push(home),
+        }
+    }
+
+    /// The root is durable. It is in force when a group that names it is durable as well; that group has a copy of it.
+    fn end_checkpoint(&mut self, mut job: Job, home: Home, root: &Root) {
+        self.checkpoints.root = Mark { seq: self.segments.seq(home.segment), offset: home.offset };
         self.checkpoints.from = job.from;
-        self.checkpoints.tables = job.tables;
-        self.checkpoints.tables.push(root);
-        self.checkpoints.doomed = job.doomed;
+        self.checkpoints.tables = core::mem::take(&mut job.tables);
+        self.checkpoints.tables.push(home);
+        self.checkpoints.doomed = core::mem::take(&mut job.doomed);
+        job.gather_root(&mut self.log.chores, root);
         self.life.mark_wanted = true;
     }
 

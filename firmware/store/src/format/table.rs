@@ -88,7 +88,7 @@ pub(crate) struct Root {
     pub(crate) mailbox: u32,
     pub(crate) account: u32,
     pub(crate) uid_validity: u32,
-    /// Segments that were opened before it have sequence numbers below this.
-    pub(crate) seq: u32,
     pub(crate) tables: Vec<HomeRow>,
+    /// The same tables once more, elsewhere.
+    pub(crate) copies: Vec<HomeRow>,
 }

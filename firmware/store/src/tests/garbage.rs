@@ -288,6 +288,34 @@ fn letters_outlive_the_loss_of_the_page_that_lists_them() {
     assert_eq!(survivors(&mut again, &texts), 24);
 }
 
+/// A whole unit under a table, or under the root, is lost: the other copy serves, and nothing is missing.
+#[test]
+fn a_checkpoint_outlives_the_loss_of_its_root_and_of_any_table() {
+    let mut store = office(16);
+    let texts: Vec<Vec<u8>> = (0..24).map(|number| text(number, 300)).collect();
+    for bytes in &texts {
+        deliver(&mut store, &["alice@example.test"], bytes).unwrap();
+    }
+    store.checkpoints.wanted = true;
+    pump(&mut store);
+    let homes: Vec<_> = store.checkpoints.all_tables().collect();
+    let places = homes.iter().map(|home| store.layout.base(home.segment) + u64::from(home.offset));
+    let units: BTreeSet<usize> = places.map(|place| place as usize / 512 * 512).collect();
+    assert!(homes.len() >= 4 && units.len() >= 4, "two of each, in units of their own: {homes:?}");
+    let mailbox = inbox(&store, ALICE);
+    let of = |status: mail::Status| (status.messages, status.uid_next, status.unseen, status.bytes);
+    let before = of(store.status(mailbox).unwrap());
+    let whole = Plain::of(close(store));
+    for unit in units {
+        let mut device = whole.clone();
+        device.bytes[unit..unit + 512].fill(0xA5);
+        let mut store = mount_plain(device).unwrap();
+        assert_eq!(survivors(&mut store, &texts), 24, "unit at {unit}");
+        assert_eq!(of(store.status(mailbox).unwrap()), before, "unit at {unit}");
+        assert!(store.statistics().damage > 0, "it is told");
+    }
+}
+
 /// The groups that name the newest root are lost, and so is the root that the others name.
 #[test]
 fn a_root_that_nothing_names_any_more_is_found_all_the_same() {
