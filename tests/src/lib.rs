@@ -11,6 +11,9 @@
 
 pub mod behaviours;
 pub mod boxed;
+pub mod built;
+pub mod card;
+pub mod clean;
 pub mod clients;
 pub mod hosted;
 pub mod letters;
@@ -26,5 +29,6 @@ pub mod provision;
 pub mod replay;
 pub mod rescue;
 pub mod scenarios;
+pub mod shared;
 pub mod site;
 pub mod tidy;
