@@ -28,7 +28,7 @@ const NEAR: u64 = 3;
 
 /// Of what is missing this much is delivered before the program is asked again how much is: letters take more room than
 /// they have bytes, and how much more is not for a test to know.
-const STEP: u64 = 95;
+const STEP: u64 = 80;
 
 /// Filling it.
 const FILL_MAX: Duration = Duration::from_secs(300);
