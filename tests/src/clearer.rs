@@ -1,5 +1,5 @@
 //! One who keeps an INBOX from growing: expunges letters by IMAP, a batch at a time, as long as there is more than there
-//! may be, and flags others meanwhile. The ledger knows what was confirmed.
+//! may be or somebody hears that the server is full, and flags others meanwhile. The ledger knows what was confirmed.
 
 use crate::clients::Imap;
 use crate::ledger::Ledger;
@@ -54,8 +54,10 @@ impl Clearer {
     fn try_work(&mut self, ledger: &Ledger, site: &Site, stop: &AtomicBool) -> io::Result<()> {
         let mut imap = Imap::try_log_in(site, &self.account)?;
         imap.try_command("SELECT INBOX")?;
+        let mut times_full = ledger.times_full();
         while !stop.load(Ordering::Relaxed) {
-            if ledger.bytes_in(&self.account.address) > self.bytes_max {
+            let was_full = std::mem::replace(&mut times_full, ledger.times_full());
+            if times_full > was_full || ledger.bytes_in(&self.account.address) > self.bytes_max {
                 self.clear(ledger, &mut imap)?;
             } else {
                 self.flag(ledger, &mut imap)?;

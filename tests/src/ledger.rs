@@ -5,7 +5,7 @@ use crate::clients::Imap;
 use crate::letters;
 use crate::site::{Account, Site};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -17,6 +17,8 @@ const REST: Duration = Duration::from_millis(20);
 #[derive(Debug, Default)]
 pub struct Ledger {
     next: AtomicU64,
+    /// How often the server had no room.
+    full: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -101,14 +103,19 @@ impl Ledger {
         self.lock().letters.entry(number).and_modify(|letter| letter.fate = fate);
     }
 
+    /// The server had no room.
+    pub(crate) fn note_full(&self) {
+        self.full.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often the server had no room.
+    pub fn times_full(&self) -> usize {
+        self.full.load(Ordering::Relaxed)
+    }
+
     /// How many letters the server has taken responsibility for.
     pub fn acknowledged(&self) -> usize {
         self.lock().letters.values().filter(|letter| letter.fate == Fate::Taken).count()
-    }
-
-    /// How many letters were refused, or never were there.
-    pub fn refused(&self) -> usize {
-        self.lock().letters.values().filter(|letter| letter.fate == Fate::Refused).count()
     }
 
     /// The number that the next letter gets.

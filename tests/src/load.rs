@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a client that was refused waits before it comes again.
-const REST: Duration = Duration::from_millis(50);
+const REST: Duration = Duration::from_millis(250);
 
 /// What load is put on a server.
 #[derive(Debug, Clone)]
@@ -118,6 +118,7 @@ impl Ledger {
                 Ok(false) => {
                     // A box that is full bears no long line of refusals, and takes letters again when room was made.
                     delivered.refused += 1;
+                    self.note_full();
                     thread::sleep(REST);
                     return Ok(());
                 }

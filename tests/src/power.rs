@@ -11,7 +11,7 @@ use crate::machine::Machine;
 use crate::organiser::Organiser;
 use crate::site::{Account, Site};
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -96,7 +96,6 @@ struct Office {
     organisers: Vec<Organiser>,
     clearers: Vec<Clearer>,
     load: Load,
-    refused: AtomicUsize,
 }
 
 impl Office {
@@ -110,8 +109,7 @@ impl Office {
             may_be_full: false,
         };
         let first = ledger.numbers();
-        let (clearers, refused) = (Vec::new(), AtomicUsize::new(0));
-        Self { ledger, first, recipients, organisers, clearers, load, refused }
+        Self { ledger, first, recipients, organisers, clearers: Vec::new(), load }
     }
 
     fn survive(&mut self, machine: &mut dyn Machine, plan: &Plan) -> Survived {
@@ -135,8 +133,7 @@ impl Office {
         let organisers = || self.organisers.iter();
         Survived {
             letters: self.ledger.acknowledged() - before,
-            refused: self.refused.load(Ordering::Relaxed)
-                + organisers().map(Organiser::refused).sum::<usize>(),
+            refused: self.ledger.times_full() + organisers().map(Organiser::refused).sum::<usize>(),
             changes: organisers().map(Organiser::steps).sum(),
             expunged: self.ledger.removed(),
             emptied: 0,
@@ -145,13 +142,10 @@ impl Office {
 
     /// Lets everybody work until `end` has returned.
     fn work(&mut self, site: &Site, end: impl FnOnce(&Ledger)) {
-        let Self { ledger, recipients, organisers, clearers, load, refused, .. } = self;
+        let Self { ledger, recipients, organisers, clearers, load, .. } = self;
         let (ledger, load, stop) = (&*ledger, &*load, &AtomicBool::new(false));
         thread::scope(|scope| {
-            scope.spawn(|| {
-                let delivered = ledger.deliver_until(site, load, stop);
-                refused.fetch_add(delivered.refused, Ordering::Relaxed);
-            });
+            scope.spawn(|| ledger.deliver_until(site, load, stop));
             scope.spawn(|| ledger.watch(site, &recipients[0], stop));
             for organiser in organisers {
                 scope.spawn(|| organiser.work(site, stop));
@@ -185,15 +179,16 @@ impl Office {
         });
         let came = self.ledger.bytes_alive(first);
         eprintln!(
-            "after {:.0} s of load: {:.1} MB have come and stay, where there was room for {:.1} MB",
+            "after {:.0} s of load: {:.1} MB have come and stay, where there was room for {:.1} MB; {} letters refused",
             start.elapsed().as_secs_f64(),
             came as f64 / 1e6,
-            rest as f64 / 1e6
+            rest as f64 / 1e6,
+            self.ledger.times_full()
         );
         assert!(
             self.emptied(rest) > 0,
             "compaction makes no room: {} letters were refused",
-            self.refused.load(Ordering::Relaxed)
+            self.ledger.times_full()
         );
     }
 
