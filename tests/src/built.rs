@@ -19,6 +19,13 @@ pub fn program() -> &'static Path {
     PROGRAM.get_or_init(|| {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["build", "--release", "-p", "tegami", "--message-format", "json-render-diagnostics"]);
+        // What cargo tells this program about itself: build scripts that look at it would be run again, and all that
+        // depends on them built again, whenever a person has built in between.
+        let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+        for name in names.filter(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+        {
+            cargo.env_remove(name);
+        }
         let built = run(cargo.current_dir(repository()), BUILD_MAX).success();
         let artifacts = built.text();
         let messages =
