@@ -127,8 +127,10 @@ impl Office {
                 machine.stumble(between(&mut random, &plan.stumble));
             }
             machine.start();
-            // Bodies are compared once in a while and at the end: what is old is read again and again otherwise.
-            self.verify(&site, round % 8 == 7 || round + 1 == plan.cuts);
+            // Bodies are compared once in a while and at the end: what is old is read again and again otherwise. Both
+            // recipients show the same ones: one at a time.
+            let whole = round % 8 == 7 || round + 1 == plan.cuts;
+            self.verify(&site, whole.then_some(round / 8 % self.recipients.len()));
         }
         let organisers = || self.organisers.iter();
         Survived {
@@ -158,9 +160,10 @@ impl Office {
         });
     }
 
-    fn verify(&mut self, site: &Site, whole: bool) {
-        for account in &self.recipients {
-            self.ledger.verify(site, account, whole);
+    /// Whole letters of one recipient, if any.
+    fn verify(&mut self, site: &Site, whole: Option<usize>) {
+        for (number, account) in self.recipients.iter().enumerate() {
+            self.ledger.verify(site, account, whole == Some(number));
         }
         for organiser in &mut self.organisers {
             organiser.verify(site);
