@@ -78,7 +78,8 @@ pub fn cut_and_check(machine: &mut dyn Machine, plan: &Plan) -> Survived {
 /// # Panics
 /// As [`cut_and_check`], and when compaction does not run.
 pub fn cut_and_check_full(machine: &mut dyn Machine, plan: &Plan, full: Full) -> Survived {
-    let organisers = Full::filers().map(|account| Organiser::new(account, plan.seed).on_full()).into();
+    let filers = Full::filers().into_iter().zip(plan.seed..);
+    let organisers = filers.map(|(account, seed)| Organiser::new(account, seed).on_full()).collect();
     let mut office = Office::new(full.ledger, Full::recipients(), organisers, &FULL_SIZES);
     office.load.may_be_full = true;
     office.clearers = Full::recipients().map(|account| Clearer::new(account, plan.seed, full.bytes)).into();
