@@ -3,11 +3,12 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking; so do its helpers")]
 
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
+use tests::clean;
 use tests::hosted::{free_offset, scratch};
 use tests::page;
-use tests::process::{Console, Leash, signal, wait};
+use tests::process::{Server, signal};
 use tests::programs::{curl, swaks, url};
 use tests::site::{Account, Service, Site};
 use tests::tidy::tree::repository;
@@ -27,28 +28,18 @@ fn alice() -> Account {
 /// Building everything and booting, on a machine that has not built it yet.
 const FIRST_START_MAX: Duration = Duration::from_secs(1500);
 
-/// `cargo run -p qemu`, running.
-struct Tool {
-    child: Child,
-    console: Console,
-    _leash: Leash,
-}
-
-fn cargo_run_qemu(words: &[&str]) -> Tool {
+fn cargo_run_qemu(words: &[&str]) -> Server {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["run", "-p", "qemu", "--"]).args(words).current_dir(repository());
-    let console = Console::of(&mut command);
-    let child = command.stdin(Stdio::null()).spawn().expect("cargo starts");
     // cargo becomes the tool that it runs: the number stays.
-    let leash = Leash::new(child.id());
-    let mut tool = Tool { child, console, _leash: leash };
+    let mut tool =
+        Server::start(command.args(["run", "-p", "qemu", "--"]).args(words).current_dir(repository()));
     let deadline = Instant::now() + FIRST_START_MAX;
-    while !tool.console.has_line("ready") {
-        let ended = tool.child.try_wait().expect("an own child can be waited for");
+    while !tool.console().has_line("ready") {
+        let ended = tool.ended();
         assert!(
             ended.is_none() && Instant::now() < deadline,
             "not ready ({ended:?}):\n{}",
-            tool.console.text()
+            tool.console().text()
         );
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -96,20 +87,22 @@ fn a_first_letter_by_the_commands_of_the_readme() {
     ];
     assert!(swaks(&site, Service::Smtp, "first-swaks", &letter).success().text().contains("<-  250"));
     read_back(&site);
-    signal(qemu_of(first.child.id()), "KILL");
-    let status = wait(&mut first.child, Duration::from_secs(20));
+    signal(qemu_of(first.pid()), "KILL");
+    let status = first.wait(Duration::from_secs(20));
     assert!(
         status.is_some_and(|status| status != 0),
         "QEMU was killed: {status:?}\n{}",
-        first.console.text()
+        first.console().text()
     );
     drop(first);
+    clean::is_clean_card(&folder.join("my.disk"));
 
     let mut second = cargo_run_qemu(&[words.as_slice(), &["--no-build"]].concat());
     read_back(&site);
-    signal(second.child.id(), "INT");
-    let status = wait(&mut second.child, Duration::from_secs(40));
-    assert_eq!(status, Some(0), "Ctrl-C stops the box cleanly:\n{}", second.console.text());
+    signal(second.pid(), "INT");
+    let status = second.wait(Duration::from_secs(40));
+    clean::is_clean_card(&folder.join("my.disk"));
+    assert_eq!(status, Some(0), "Ctrl-C stops the box cleanly:\n{}", second.console().text());
 }
 
 fn read_back(site: &Site) {

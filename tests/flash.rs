@@ -9,8 +9,9 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::Duration;
 use tests::boxed::Boxed;
+use tests::built::program;
 use tests::clients::{Imap, Smtp, Wire};
-use tests::hosted::{Hosted, Options, program};
+use tests::hosted::{Hosted, Options};
 use tests::letters::{Random, numbered};
 use tests::machine::Machine;
 use tests::page;
@@ -60,6 +61,7 @@ fn a_box_with_a_flash_full_of_noise_says_so_and_leaves_it() {
     let site = boxed.site();
     Smtp::connect(&site, Service::Smtp).letter("ann@client.test", &[ALICE], &numbered(1, 5_000));
     scenarios::everyone_hears_the_end(&site, &alice(), || drop(boxed.shut_down()));
+    boxed.damages_its_flash();
     let noise = fill_with_noise(boxed.disk());
     boxed.start();
     for (service, begins) in [(Service::Smtp, "421 "), (Service::Imap, "* BYE "), (Service::Pop3, "-ERR ")] {
@@ -156,6 +158,7 @@ fn one_damaged_letter_harms_no_other() {
     }
     drop(smtp);
     hosted.stop();
+    hosted.damages_its_flash();
     let victim = numbered(4, 100_000);
     flip_a_bit_of(&hosted.flash, &victim[50_000..50_064]);
     hosted.start();

@@ -3,21 +3,17 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::process::Command;
-use std::sync::OnceLock;
 use std::time::Duration;
 use tests::boxed::Boxed;
 use tests::letters::Random;
 use tests::machine::Machine;
-use tests::site::{Service, Site};
+use tests::shared::{Shared, Visit};
+use tests::site::Service;
 
-/// One box for all of them. QEMU ends with this process: see `qemu::Machine`.
-fn boxed() -> &'static Boxed {
-    static BOXED: OnceLock<Boxed> = OnceLock::new();
-    BOXED.get_or_init(|| Boxed::start_new("image", qemu::Board::Virt))
-}
-
-fn site() -> &'static Site {
-    &boxed().site
+/// One box for all of them. QEMU ends with the last, or with this process: see `qemu::Machine`.
+fn site() -> Visit<Boxed> {
+    static BOXED: Shared<Boxed> = Shared::new(|| Boxed::start_new("image", qemu::Board::Virt));
+    BOXED.visit()
 }
 
 tests::behaviours!(crate::site);
@@ -25,14 +21,14 @@ tests::behaviours!(crate::site);
 /// Every module that the kernel wanted was there.
 #[test]
 fn the_kernel_misses_no_module() {
-    let problems = qemu::serial_problems(&boxed().console());
+    let problems = qemu::serial_problems(&site().look(Boxed::console));
     assert!(problems.is_empty(), "{problems:#?}");
 }
 
 /// From the start of QEMU to the banners, with the box claimed: 10 s on two free cores. Others run beside this test.
 #[test]
 fn the_box_is_ready_soon() {
-    let time = boxed().boot_time;
+    let time = site().look(|boxed| boxed.boot_time);
     eprintln!("ready {:.1} s after QEMU's start", time.as_secs_f64());
     assert!(time < Duration::from_secs(40), "{time:?}");
 }
@@ -62,10 +58,11 @@ fn openssl_trusts_the_chain() {
 /// What is no disk of the box, or half of one, is refused before anything boots from it, and left as it is.
 #[test]
 fn half_a_disk_and_no_disk_are_refused() {
-    let disk = boxed().disk();
+    let site = site();
+    let disk = site.look(|boxed| boxed.disk().to_owned());
     let (half, noise) = (disk.with_file_name("half.img"), disk.with_file_name("noise.img"));
     let mut start = vec![0; 100 << 20];
-    File::open(disk).and_then(|mut file| file.read_exact(&mut start)).expect("the disk can be read");
+    File::open(&disk).and_then(|mut file| file.read_exact(&mut start)).expect("the disk can be read");
     fs::write(&half, &start).expect("a file can be written");
     let mut random = Random::new(1);
     let bytes: Vec<u8> = (0..8 << 20).flat_map(|_| random.next().to_le_bytes()).collect();

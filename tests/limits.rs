@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use tests::boxed::Boxed;
 use tests::clients::Imap;
 use tests::hosted::{Hosted, Options};
-use tests::load::{Ledger, Load};
+use tests::ledger::Ledger;
+use tests::load::Load;
 use tests::machine::Machine;
 use tests::scenarios;
 
@@ -75,6 +76,7 @@ fn hosted_a_fast_network_does_not_fill_memory_before_a_slow_card() {
         to: vec![account.address.clone()],
         letters: Some(4),
         time: Duration::from_secs(120),
+        may_be_full: false,
     };
     let mut slowest = Duration::ZERO;
     let highest = hosted.highest_pss_kib(|| {

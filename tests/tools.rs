@@ -12,15 +12,16 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant, UNIX_EPOCH};
+use tests::built::program;
 use tests::clients::{Imap, Smtp};
-use tests::hosted::{Hosted, Options, program, scratch};
+use tests::hosted::{Hosted, Options, scratch};
 use tests::letters::{Random, id_in, numbered, short};
 use tests::machine::Machine;
 use tests::packages;
 use tests::process::{Finished, run, wait};
 use tests::provision::{named_account, small_file};
 use tests::rescue::{Filed, Flash, maildir};
-use tests::site::Service;
+use tests::site::{Service, Site};
 use tests::tidy::tree::repository;
 
 const ALICE: &str = "alice@example.test";
@@ -44,68 +45,57 @@ fn odd_letters() -> Vec<Vec<u8>> {
 const MAILBOXES: [&str; 6] =
     ["&kAFP4W4I-/&MMYwuTDI-", "a.b/.hidden", "x.mbox/y", "back\\\\slash", "INBOX/Old", "Empty"];
 
-/// A flash with everything on it that the tools must keep, made once by real clients. It has ended cleanly.
+/// A flash that a program has made for Alice and Bob, and what clients have put on it. It has ended cleanly.
+fn made(name: &str, furnish: impl FnOnce(&Site)) -> PathBuf {
+    let options = Options {
+        provision: Some(small_file(&[ALICE, BOB])),
+        flash_size: "64MiB".into(),
+        ..Options::default()
+    };
+    let mut hosted = Hosted::new(name, options);
+    hosted.start();
+    furnish(&hosted.site);
+    hosted.stop();
+    let kept = scratch().join(name).with_extension("flash");
+    fs::rename(&hosted.flash, &kept).expect("a flash can be moved");
+    kept
+}
+
+/// A flash with everything on it that the tools must keep, made once by real clients.
 fn furnished() -> &'static Path {
     static FLASH: OnceLock<PathBuf> = OnceLock::new();
-    FLASH.get_or_init(|| {
-        let options = Options {
-            provision: Some(small_file(&[ALICE, BOB])),
-            flash_size: "64MiB".into(),
-            ..Options::default()
-        };
-        let mut hosted = Hosted::new("tools-furnished", options);
-        hosted.start();
-        let site = hosted.site();
-        let mut smtp = Smtp::connect(&site, Service::Smtp);
-        for number in 0..10 {
-            smtp.letter("ann@client.test", &[ALICE, BOB], &numbered(number, 100_000));
-        }
-        drop(smtp);
-        let mut imap = Imap::select(&site, &named_account(ALICE), "INBOX");
-        imap.ok("STORE 1:2 +FLAGS.SILENT (\\Seen \\Answered $Junk)");
-        for (number, letter) in odd_letters().iter().enumerate() {
-            let flags = ["", "(\\Draft \\Seen) ", "(\\Flagged Work) ", "(\\Deleted) "][number % 4];
-            imap.append(
-                "INBOX",
-                &format!("{flags}\"{:>2}-Mar-2019 23:59:5{number} -0330\" ", number + 1),
-                letter,
-            );
-        }
-        for (number, name) in MAILBOXES.iter().enumerate() {
-            imap.ok(&format!("CREATE \"{name}\""));
-            if *name != "Empty" {
-                imap.append(&format!("\"{name}\""), "(Work) ", &short(&format!("in {number}"), "text"));
-            }
-        }
-        let many: Vec<String> = (0..40).map(|number| format!("key{number}")).collect();
-        for half in many.chunks(20) {
-            imap.append("INBOX", &format!("({}) ", half.join(" ")), &short("many keywords", "text"));
-        }
-        imap.ok("COPY 3:4 Archive");
-        drop(imap);
-        hosted.stop();
-        let kept = scratch().join("tools-furnished.flash");
-        fs::rename(&hosted.flash, &kept).expect("a flash can be moved");
-        kept
-    })
+    FLASH.get_or_init(|| made("tools-furnished", furnish))
 }
 
 /// A flash with Alice and Bob on it, and no mail.
 fn empty() -> &'static Path {
     static FLASH: OnceLock<PathBuf> = OnceLock::new();
-    FLASH.get_or_init(|| {
-        let options = Options {
-            provision: Some(small_file(&[ALICE, BOB])),
-            flash_size: "64MiB".into(),
-            ..Options::default()
-        };
-        let mut hosted = Hosted::new("tools-empty", options);
-        hosted.start();
-        hosted.stop();
-        let kept = scratch().join("tools-empty.flash");
-        fs::rename(&hosted.flash, &kept).expect("a flash can be moved");
-        kept
-    })
+    FLASH.get_or_init(|| made("tools-empty", |_| ()))
+}
+
+fn furnish(site: &Site) {
+    let mut smtp = Smtp::connect(site, Service::Smtp);
+    for number in 0..10 {
+        smtp.letter("ann@client.test", &[ALICE, BOB], &numbered(number, 100_000));
+    }
+    let mut imap = Imap::select(site, &named_account(ALICE), "INBOX");
+    imap.ok("STORE 1:2 +FLAGS.SILENT (\\Seen \\Answered $Junk)");
+    for (number, letter) in odd_letters().iter().enumerate() {
+        let flags = ["", "(\\Draft \\Seen) ", "(\\Flagged Work) ", "(\\Deleted) "][number % 4];
+        let date = format!("\"{:>2}-Mar-2019 23:59:5{number} -0330\" ", number + 1);
+        imap.append("INBOX", &(flags.to_owned() + &date), letter);
+    }
+    for (number, name) in MAILBOXES.iter().enumerate() {
+        imap.ok(&format!("CREATE \"{name}\""));
+        if *name != "Empty" {
+            imap.append(&format!("\"{name}\""), "(Work) ", &short(&format!("in {number}"), "text"));
+        }
+    }
+    let many: Vec<String> = (0..40).map(|number| format!("key{number}")).collect();
+    for half in many.chunks(20) {
+        imap.append("INBOX", &format!("({}) ", half.join(" ")), &short("many keywords", "text"));
+    }
+    imap.ok("COPY 3:4 Archive");
 }
 
 fn text(path: &Path) -> String {
@@ -154,7 +144,6 @@ fn seen_by_imap(hosted: &Hosted, account: &str) -> BTreeMap<String, Vec<Shown>> 
 fn a_maildir_goes_out_and_comes_in_as_it_was() {
     let from = Flash::copy("maildir-from", furnished());
     let first = exported(&from, "first");
-    from.is_clean();
     assert!(first[""].iter().any(|letter| letter.keywords.len() == 20), "{:?}", first.keys());
     assert_eq!(first.len(), 15, "{:?}", first.keys());
     for (letter, filed) in odd_letters().iter().zip(&first[""][10..]) {
@@ -164,7 +153,6 @@ fn a_maildir_goes_out_and_comes_in_as_it_was() {
     let said = import(&to, &from.folder.join("first")).success();
     assert!(said.text().contains("letters imported into alice@example.test"), "{}", said.all());
     assert_eq!(exported(&to, "second"), first);
-    to.is_clean();
     let mut seen = Vec::new();
     for (flash, name) in [(&from, "maildir-seen"), (&to, "maildir-shown")] {
         let mut hosted = flash.host(name, &[ALICE, BOB]);
@@ -190,7 +178,6 @@ fn mbox_files_go_out_and_come_in_as_they_were() {
         mail
     };
     assert_eq!(without_zones(exported(&to, "second")), without_zones(first));
-    to.is_clean();
     // One file alone is the mailbox of its name.
     let single = Flash::copy("mbox-single", empty());
     fs::copy(folder.join("INBOX.mbox"), single.folder.join("old mail.mbox")).expect("it is there");
@@ -243,7 +230,8 @@ fn flip_a_bit(flash: &Path, bytes: &[u8], skip: usize) {
 
 #[test]
 fn a_damaged_body_is_found_and_its_messages_are_named() {
-    let flash = Flash::copy("body", furnished());
+    let mut flash = Flash::copy("body", furnished());
+    flash.is_damaged();
     let letter = numbered(VICTIM, 100_000);
     flip_a_bit(&flash.file, &letter[60_000..60_064], 0);
     let before = fs::read(&flash.file).expect("it can be read");
@@ -284,7 +272,8 @@ fn a_damaged_body_is_found_and_its_messages_are_named() {
 
 #[test]
 fn a_damaged_commit_is_found() {
-    let flash = Flash::copy("commit", furnished());
+    let mut flash = Flash::copy("commit", furnished());
+    flash.is_damaged();
     let header = format!("Subject: Letter {VICTIM}\r\n");
     flip_a_bit(&flash.file, header.as_bytes(), 0);
     let checked = flash.tool("check", &[]);
@@ -398,7 +387,6 @@ fn an_import_that_is_killed_goes_on_and_brings_each_letter_once() {
             numbers.len()
         );
         assert!(letters[17].bytes == numbered(17, 2_000), "its lines do not end as they should");
-        flash.is_clean();
         let again = import(&flash, from).success();
         assert!(again.text().contains("already"), "{}", again.all());
     }
@@ -492,7 +480,6 @@ fn a_quota_stops_an_import_and_more_of_it_lets_it_go_on() {
     let numbers =
         letters.iter().map(|filed| id_in(&String::from_utf8_lossy(&filed.bytes)).expect("numbered").0);
     assert!(numbers.eq(0..300));
-    flash.is_clean();
 }
 
 /// Memory that a process has had at most, in KiB, looked at until it ends.

@@ -1,17 +1,39 @@
 //! The machine's disk: a file on the host, made from an image, kept or thrown away.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use image::layout::{Disk as Layout, FLASH_BYTES_MIN, FLASH_START, SECTOR_BYTES, Sector};
+use image::layout::{Disk as Layout, FLASH_BYTES_MIN, FLASH_START, SECTOR_BYTES, Sector, Table};
 use image::paths;
 
 use crate::command::Board;
 
 /// The provision file's name on the boot partition.
 const PROVISION_FILE: &str = "tegami.toml";
+
+/// What a disk has as its flash partition.
+#[derive(Clone, Debug)]
+pub(crate) enum Flash {
+    /// At least so many bytes, 256 MiB if not said, empty where it is new: a disk that is larger stays as it is.
+    Empty(Option<u64>),
+    /// What is in this file; of a new disk only.
+    Made(PathBuf),
+}
+
+impl Flash {
+    /// How large it is to be, if that is said.
+    fn bytes(&self) -> Result<Option<u64>> {
+        match self {
+            Self::Empty(bytes) => Ok(*bytes),
+            Self::Made(file) => {
+                let metadata = fs::metadata(file);
+                Ok(Some(metadata.with_context(|| format!("cannot open {}", file.display()))?.len()))
+            }
+        }
+    }
+}
 
 /// A disk that this process alone uses, until it is dropped.
 pub(crate) struct Disk {
@@ -22,16 +44,20 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// Opens the disk at `path`, or makes it there from an image if there is none. `flash_bytes` is the least
-    /// that its flash partition gets: a disk that is larger already stays as it is.
-    pub(crate) fn open(path: &Path, image: &Path, board: Board, flash_bytes: Option<u64>) -> Result<Self> {
-        let wanted = flash_bytes.unwrap_or(crate::FLASH_BYTES);
+    /// Opens the disk at `path`, or makes it there from an image if there is none.
+    pub(crate) fn open(path: &Path, image: &Path, board: Board, flash: &Flash) -> Result<Self> {
+        let wanted = flash.bytes()?.unwrap_or(crate::FLASH_BYTES);
         if wanted < FLASH_BYTES_MIN {
             bail!("the flash must have at least {} MiB", FLASH_BYTES_MIN >> 20);
         }
         let is_new = fs::metadata(path).map_or(true, |metadata| metadata.len() == 0);
-        if is_new {
-            create(path, image)?;
+        match flash {
+            Flash::Made(file) if !is_new => {
+                bail!("{} exists: {} can be put on a new disk only", path.display(), file.display())
+            }
+            Flash::Made(file) => create(path, image, Some(file))?,
+            Flash::Empty(_) if is_new => create(path, image, None)?,
+            Flash::Empty(_) => {}
         }
         let file = File::options().read(true).write(true).open(path);
         let mut file = file.with_context(|| format!("cannot open the disk {}", path.display()))?;
@@ -45,7 +71,8 @@ impl Disk {
             }
         }
         let bytes = check(&mut file).with_context(|| format!("{} cannot be booted from", path.display()))?;
-        let least = if is_new || flash_bytes.is_some() { FLASH_START + wanted } else { 0 };
+        let is_said = !matches!(flash, Flash::Empty(None));
+        let least = if is_new || is_said { FLASH_START + wanted } else { 0 };
         grow(&file, board.disk_bytes(bytes.max(least)))
             .with_context(|| format!("cannot enlarge {}", path.display()))?;
         let disk = Self { path: path.to_path_buf(), _file: file, is_temporary: false };
@@ -56,15 +83,10 @@ impl Disk {
     }
 
     /// A disk that is deleted when dropped.
-    pub(crate) fn temporary(
-        image: &Path,
-        board: Board,
-        flash_bytes: Option<u64>,
-        name: &str,
-    ) -> Result<Self> {
+    pub(crate) fn temporary(image: &Path, board: Board, flash: &Flash, name: &str) -> Result<Self> {
         let folder = paths::cache().join("disks");
         paths::make_folder(&folder)?;
-        let mut disk = Self::open(&folder.join(name), image, board, flash_bytes)?;
+        let mut disk = Self::open(&folder.join(name), image, board, flash)?;
         disk.is_temporary = true;
         Ok(disk)
     }
@@ -132,15 +154,38 @@ fn file_lines(contents: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Makes the disk beside its place and moves it there, so that a half-made one never boots.
-fn create(path: &Path, image: &Path) -> Result<()> {
+fn create(path: &Path, image: &Path, flash: Option<&Path>) -> Result<()> {
     if let Some(folder) = path.parent() {
         paths::make_folder(folder)?;
     }
     let mut new = path.as_os_str().to_owned();
     new.push(format!(".{}", std::process::id()));
-    fs::copy(image, &new)
-        .and_then(|_| fs::rename(&new, path))
-        .with_context(|| format!("cannot make the disk {}", path.display()))
+    let made = || -> Result<()> {
+        fs::copy(image, &new)?;
+        if let Some(flash) = flash {
+            put_flash(&new, flash)?;
+        }
+        Ok(fs::rename(&new, path)?)
+    };
+    made().with_context(|| format!("cannot make the disk {}", path.display()))
+}
+
+/// Gives a disk that is as its image was the partitions that its first boot would make, and a flash that is in use.
+fn put_flash(disk: impl AsRef<Path>, flash: &Path) -> Result<()> {
+    let mut flash = File::open(flash)?;
+    let bytes = flash.metadata()?.len();
+    let table = Table::for_disk(FLASH_START + bytes)?;
+    if table.flash().len != bytes {
+        bail!("a flash of {bytes} bytes does not end where a partition can end");
+    }
+    let mut disk = File::options().write(true).open(disk)?;
+    for (lba, sector) in table.writes_after(&Layout::Fresh) {
+        disk.seek(SeekFrom::Start(lba * SECTOR_BYTES))?;
+        disk.write_all(&sector)?;
+    }
+    disk.seek(SeekFrom::Start(FLASH_START))?;
+    std::io::copy(&mut flash, &mut disk)?;
+    Ok(())
 }
 
 /// Makes a file longer, never shorter.
@@ -179,7 +224,6 @@ pub(crate) fn sweep() {
 mod tests {
     use super::*;
     use image::layout;
-    use std::io::Write;
 
     /// A fresh disk image without file systems: all that `check` looks at.
     fn image(name: &str) -> PathBuf {
@@ -194,9 +238,9 @@ mod tests {
     fn a_new_disk_has_the_flash_that_was_asked_for_and_one_owner() {
         let image = image("new");
         let path = image.with_extension("disk");
-        let disk = Disk::open(&path, &image, Board::Virt, Some(100 << 20)).unwrap();
+        let disk = Disk::open(&path, &image, Board::Virt, &Flash::Empty(Some(100 << 20))).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().len(), 356 << 20);
-        let second = Disk::open(&path, &image, Board::Virt, None).err().unwrap().to_string();
+        let second = Disk::open(&path, &image, Board::Virt, &Flash::Empty(None)).err().unwrap().to_string();
         assert!(second.contains("in use by another machine"), "{second}");
         drop(disk);
         for file in [path, image] {
@@ -205,10 +249,32 @@ mod tests {
     }
 
     #[test]
+    fn a_flash_that_was_made_before_is_on_a_new_disk_where_the_box_looks_for_it() {
+        let image = image("made");
+        let (path, flash) = (image.with_extension("disk"), image.with_extension("flash"));
+        fs::write(&flash, vec![7; 64 << 20]).unwrap();
+        let made = Flash::Made(flash.clone());
+        drop(Disk::open(&path, &image, Board::Virt, &made).unwrap());
+        let mut file = File::open(&path).unwrap();
+        let bytes = file.metadata().unwrap().len();
+        let Ok(Layout::Ready(table)) = Layout::parse(bytes, |lba| read_sector(&mut file, lba).ok()) else {
+            panic!("it is not complete")
+        };
+        assert_eq!((bytes, table.flash().len), (320 << 20, 64 << 20));
+        let last = read_sector(&mut file, bytes / SECTOR_BYTES - 1).unwrap();
+        assert!(last.iter().all(|byte| *byte == 7));
+        let again = Disk::open(&path, &image, Board::Virt, &made).err().unwrap().to_string();
+        assert!(again.contains("on a new disk only"), "{again}");
+        for file in [path, image, flash] {
+            fs::remove_file(file).unwrap();
+        }
+    }
+
+    #[test]
     fn a_disk_of_something_else_or_half_a_disk_is_refused() {
         let image = image("half");
         let open = |image: &Path| {
-            Disk::open(image, image, Board::Virt, None).err().map(|error| format!("{error:#}"))
+            Disk::open(image, image, Board::Virt, &Flash::Empty(None)).err().map(|error| format!("{error:#}"))
         };
         File::options().write(true).open(&image).unwrap().set_len(20 << 20).unwrap();
         assert!(open(&image).unwrap().contains("the disk has 20 MiB and needs 44 MiB"));
@@ -219,7 +285,8 @@ mod tests {
 
     #[test]
     fn a_flash_that_could_hold_nothing_is_refused() {
-        let error = Disk::open(Path::new("x"), Path::new("y"), Board::Virt, Some(1 << 20)).err().unwrap();
+        let little = Flash::Empty(Some(1 << 20));
+        let error = Disk::open(Path::new("x"), Path::new("y"), Board::Virt, &little).err().unwrap();
         assert!(error.to_string().contains("at least 64 MiB"));
     }
 }

@@ -13,7 +13,7 @@ use image::toolchain::{self, Qemu};
 use image::{Build, INITRAMFS_FILE, Image, KERNEL_FILE, Profile, Program, paths};
 
 use crate::command::{Board, Parts};
-use crate::disk::{self, Disk};
+use crate::disk::{self, Disk, Flash};
 use crate::limits::{CONTROL_TIMEOUT, POLL_INTERVAL, PORT_ATTEMPTS_MAX, QUOTED_LINES_MAX, SHUTDOWN_TIMEOUT};
 use crate::process::Process;
 use crate::qmp::Control;
@@ -30,7 +30,7 @@ pub struct Builder {
     build: bool,
     disk: Option<PathBuf>,
     write_log: Option<PathBuf>,
-    flash_bytes: Option<u64>,
+    flash: Flash,
     provision: Option<PathBuf>,
     ram_mib: Option<u32>,
     port_offset: PortOffset,
@@ -45,7 +45,7 @@ impl Default for Builder {
             build: true,
             disk: None,
             write_log: None,
-            flash_bytes: None,
+            flash: Flash::Empty(None),
             provision: None,
             ram_mib: None,
             port_offset: PortOffset::Free,
@@ -95,7 +95,15 @@ impl Builder {
     /// one.
     #[must_use]
     pub fn flash_bytes(mut self, bytes: u64) -> Self {
-        self.flash_bytes = Some(bytes);
+        self.flash = Flash::Empty(Some(bytes));
+        self
+    }
+
+    /// What is on the flash partition of a new disk, instead of nothing: a flash that the program made on this
+    /// machine. It is as large as this file, a multiple of 4 MiB.
+    #[must_use]
+    pub fn flash(mut self, file: impl Into<PathBuf>) -> Self {
+        self.flash = Flash::Made(file.into());
         self
     }
 
@@ -139,8 +147,8 @@ impl Builder {
         disk::sweep();
         let name = unique_name();
         let disk = match &self.disk {
-            Some(path) => Disk::open(path, &image.path, self.board, self.flash_bytes)?,
-            None => Disk::temporary(&image.path, self.board, self.flash_bytes, &name)?,
+            Some(path) => Disk::open(path, &image.path, self.board, &self.flash)?,
+            None => Disk::temporary(&image.path, self.board, &self.flash, &name)?,
         };
         if let Some(provision) = &self.provision {
             disk.provision(provision)?;
@@ -278,6 +286,11 @@ impl Machine {
     /// How the machine ended by itself; `None` while it is on, or after its power was cut.
     pub fn ended(&self) -> Option<ExitStatus> {
         self.running.as_ref().and_then(|running| running.process.ended())
+    }
+
+    /// Whether it was powered on and its power not cut since; it may have ended by itself.
+    pub fn is_on(&self) -> bool {
+        self.running.is_some()
     }
 
     /// Cuts the power: QEMU is killed. What the guest has written and not flushed may be there or not.

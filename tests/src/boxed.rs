@@ -1,6 +1,7 @@
 //! The box in QEMU: its image built, booted, its power cut, booted again on the same disk. One at a time: two share two
 //! cores badly, so that each test program has one.
 
+use crate::clean;
 use crate::hosted::{free_offset, scratch};
 use crate::machine::Machine;
 use crate::page;
@@ -26,6 +27,7 @@ pub struct Boxed {
     /// From the start of QEMU to the banners, last time.
     pub boot_time: Duration,
     machine: qemu::Machine,
+    is_damaged: bool,
 }
 
 impl Boxed {
@@ -55,19 +57,32 @@ impl Boxed {
         let machine = machine.unwrap_or_else(|error| panic!("the box does not start: {error:#}"));
         let mut site = Site::new(offset, &folder);
         site.patience = if board == qemu::Board::Virt { PATIENCE } else { RASPI_PATIENCE };
-        let mut boxed = Self { site: Arc::new(site), boot_time: Duration::ZERO, machine };
+        let mut boxed = Self { site: Arc::new(site), boot_time: Duration::ZERO, machine, is_damaged: false };
         boxed.wait_ready(start);
         page::download_authority(&boxed.site);
         boxed
     }
 
-    /// Presses the power key and waits until the box is off; gives its console.
+    /// Presses the power key and waits until the box is off; gives its console. What it leaves on its flash must be
+    /// clean.
     ///
     /// # Panics
-    /// With the console, when it stays on.
+    /// With the console, when it stays on; with what is found on the flash.
     pub fn shut_down(&mut self) -> String {
         self.machine.shutdown().unwrap_or_else(|error| panic!("{error:#}"));
+        self.is_clean();
         self.machine.serial()
+    }
+
+    /// The test damages its flash: nobody expects it to be clean from now on.
+    pub fn damages_its_flash(&mut self) {
+        self.is_damaged = true;
+    }
+
+    fn is_clean(&self) {
+        if !self.is_damaged {
+            clean::is_clean_card(self.machine.disk());
+        }
     }
 
     /// Its disk, which may be read while it runs and changed while it is off.
@@ -92,7 +107,10 @@ impl Machine for Boxed {
     }
 
     fn cut(&mut self) {
-        self.machine.cut_power();
+        if self.machine.is_on() {
+            self.machine.cut_power();
+            self.is_clean();
+        }
     }
 
     fn start(&mut self) {
@@ -104,10 +122,18 @@ impl Machine for Boxed {
     fn stumble(&mut self, after: Duration) {
         self.machine.power_on().unwrap_or_else(|error| panic!("{error:#}"));
         std::thread::sleep(after);
-        self.machine.cut_power();
+        self.cut();
     }
 
     fn console(&self) -> String {
         self.machine.serial()
+    }
+}
+
+impl Drop for Boxed {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.cut();
+        }
     }
 }

@@ -1,22 +1,20 @@
 //! The program as an ordinary process on this machine: built, started on a flash in a file, killed, started again.
 
+use crate::built::program;
+use crate::clean;
 use crate::machine::Machine;
 use crate::page;
-use crate::process::{Console, Leash, signal, wait};
+use crate::process::{Server, signal};
 use crate::provision;
 use crate::site::{Service, Site};
-use crate::tidy::tree::repository;
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// Building the program on a machine that has not built it yet.
-const BUILD_MAX: Duration = Duration::from_secs(1500);
 
 /// From the start of the program to its `ready` line, with a busy machine.
 const READY_MAX: Duration = Duration::from_secs(30);
@@ -68,13 +66,8 @@ pub struct Hosted {
     /// Its flash.
     pub flash: PathBuf,
     options: Options,
-    running: Option<Running>,
-}
-
-struct Running {
-    child: Child,
-    console: Console,
-    _leash: Leash,
+    running: Option<Server>,
+    is_damaged: bool,
 }
 
 impl Hosted {
@@ -95,7 +88,13 @@ impl Hosted {
         std::fs::create_dir_all(&folder).expect("a folder for the flash can be made");
         let mut site = Site::new(free_offset(), &folder);
         site.plain_passwords = true;
-        Self { site: Arc::new(site), flash: folder.join("tegami.flash"), options, running: None }
+        Self {
+            site: Arc::new(site),
+            flash: folder.join("tegami.flash"),
+            options,
+            running: None,
+            is_damaged: false,
+        }
     }
 
     /// Starts it where it should refuse: gives the exit status and what it printed.
@@ -103,9 +102,9 @@ impl Hosted {
     /// # Panics
     /// When it has not ended after some seconds.
     pub fn start_in_vain(&mut self) -> (i32, String) {
-        let Running { mut child, console, .. } = self.spawn();
-        let status = wait(&mut child, READY_MAX);
-        let printed = console.whole();
+        let mut running = self.spawn();
+        let status = running.wait(READY_MAX);
+        let printed = running.console().whole();
         (status.unwrap_or_else(|| panic!("it goes on:\n{printed}")), printed)
     }
 
@@ -114,17 +113,34 @@ impl Hosted {
         self.options.provision = Some(text.to_owned());
     }
 
-    /// Ends it with SIGTERM; gives what it printed.
+    /// The test damages its flash: nobody expects it to be clean from now on.
+    pub fn damages_its_flash(&mut self) {
+        self.is_damaged = true;
+    }
+
+    /// Ends it with SIGTERM; gives what it printed. What it leaves on its flash must be clean.
     ///
     /// # Panics
-    /// When it does not end cleanly in time.
+    /// When it does not end cleanly in time, or leaves a flash that is not clean.
     pub fn stop(&mut self) -> String {
         let Some(mut running) = self.running.take() else { return String::new() };
-        signal(running.child.id(), "TERM");
-        let status = wait(&mut running.child, STOP_MAX);
-        let printed = running.console.whole();
+        signal(running.pid(), "TERM");
+        let status = running.wait(STOP_MAX);
+        let printed = running.console().whole();
         assert!(status == Some(0), "SIGTERM: ended with {status:?}:\n{printed}");
+        self.is_clean();
         printed
+    }
+
+    /// Kills it, and leaves it to others to look at its flash.
+    pub fn kill(&mut self) {
+        self.running = None;
+    }
+
+    fn is_clean(&self) {
+        if !self.is_damaged {
+            clean::is_clean(&self.flash);
+        }
     }
 
     /// The number of its process.
@@ -132,7 +148,7 @@ impl Hosted {
     /// # Panics
     /// When it does not run.
     pub fn pid(&self) -> u32 {
-        self.running.as_ref().expect("it runs").child.id()
+        self.running.as_ref().expect("it runs").pid()
     }
 
     /// Memory that it alone is the cause of, in KiB: proportional set size of all its mappings.
@@ -185,10 +201,6 @@ impl Hosted {
             .expect("an own child's /proc can be read")
     }
 
-    fn child(&mut self) -> &mut Child {
-        &mut self.running.as_mut().expect("it runs").child
-    }
-
     /// Its command line's beginning. prlimit becomes the program that it starts: the number of the process stays.
     fn program(&self) -> Command {
         let Some(open_files) = self.options.open_files else { return Command::new(program()) };
@@ -197,7 +209,7 @@ impl Hosted {
         command
     }
 
-    fn spawn(&self) -> Running {
+    fn spawn(&self) -> Server {
         let mut command = self.program();
         command.arg("host").arg("--flash").arg(&self.flash).args(["--flash-size", &self.options.flash_size]);
         command.args(["--port-offset", &self.site.port_offset.to_string()]).args(&self.options.words);
@@ -206,10 +218,7 @@ impl Hosted {
             std::fs::write(&file, text).expect("a provision file can be written");
             command.arg("--provision").arg(file);
         }
-        let console = Console::of(&mut command);
-        let child = command.stdin(Stdio::null()).spawn().expect("the program can be started");
-        let leash = Leash::new(child.id());
-        Running { child, console, _leash: leash }
+        Server::start(&mut command)
     }
 }
 
@@ -218,28 +227,28 @@ impl Machine for Hosted {
         Arc::clone(&self.site)
     }
 
-    /// Kills it: what it has handed to the system stays, what it has not is lost.
+    /// Kills it: what it has handed to the system stays, what it has not is lost. The rest must be clean.
     fn cut(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            running.child.kill().expect("an own child can be killed");
-            running.child.wait().expect("an own child can be waited for");
+        if self.running.is_some() {
+            self.kill();
+            self.is_clean();
         }
     }
 
     fn start(&mut self) {
         assert!(self.running.is_none(), "it runs already");
-        let running = self.spawn();
+        let mut running = self.spawn();
         let deadline = Instant::now() + READY_MAX;
-        self.running = Some(running);
-        while !self.running.as_ref().is_some_and(|running| running.console.has_line("ready")) {
-            let ended = self.child().try_wait().expect("an own child can be waited for");
+        while !running.console().has_line("ready") {
+            let ended = running.ended();
             assert!(
                 ended.is_none() && Instant::now() < deadline,
                 "not ready ({ended:?}):\n{}",
-                self.console()
+                running.console().text()
             );
             thread::sleep(Duration::from_millis(2));
         }
+        self.running = Some(running);
         if self.options.provision.is_some() && !self.site.authority.exists() {
             page::download_authority(&self.site);
         }
@@ -252,43 +261,20 @@ impl Machine for Hosted {
     }
 
     fn console(&self) -> String {
-        self.running.as_ref().map(|running| running.console.text()).unwrap_or_default()
+        self.running.as_ref().map(|running| running.console().text()).unwrap_or_default()
     }
 }
 
 impl Drop for Hosted {
     fn drop(&mut self) {
-        self.cut();
-        if !thread::panicking() {
+        if thread::panicking() {
+            self.kill();
+        } else {
+            self.cut();
             // A flash is some hundred megabytes; after a failure it stays for whoever looks into it.
             std::fs::remove_dir_all(&self.site.folder).ok();
         }
     }
-}
-
-/// The program, built once per run of the tests.
-///
-/// # Panics
-/// With cargo's words, when it does not build.
-pub fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--release", "-p", "tegami", "--message-format", "json-render-diagnostics"]);
-        let built = crate::process::run(cargo.current_dir(repository()), BUILD_MAX).success();
-        let artifacts = built.text();
-        let messages =
-            artifacts.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let mut executables = messages.filter_map(|message| {
-            message["executable"]
-                .as_str()
-                .map(|path| (message["target"]["name"] == "tegami", PathBuf::from(path)))
-        });
-        executables
-            .find(|(wanted, _)| *wanted)
-            .map(|(_, path)| path)
-            .expect("cargo names the program that it built")
-    })
 }
 
 /// Where the tests keep what they write: in cargo's target folder, so that `cargo clean` removes it.

@@ -11,8 +11,14 @@
 
 pub mod behaviours;
 pub mod boxed;
+pub mod built;
+pub mod card;
+pub mod clean;
+pub mod clearer;
 pub mod clients;
+pub mod full;
 pub mod hosted;
+pub mod ledger;
 pub mod letters;
 pub mod load;
 pub mod machine;
@@ -26,5 +32,6 @@ pub mod provision;
 pub mod replay;
 pub mod rescue;
 pub mod scenarios;
+pub mod shared;
 pub mod site;
 pub mod tidy;

@@ -14,6 +14,9 @@ const SIZE: usize = 3_000;
 /// The first letter's number: SEARCH finds parts of words, and no number of seven digits is a part of another.
 const FIRST: u64 = 1_000_000;
 
+/// From so many letters on one goes for each that comes.
+const LETTERS_MAX: usize = 60;
+
 /// The mailboxes between which letters move.
 const MAILBOXES: [&str; 2] = ["INBOX", "Archive"];
 
@@ -39,13 +42,32 @@ pub struct Organiser {
     random: Random,
     next: u64,
     steps: usize,
+    refused: usize,
+    may_be_full: bool,
 }
 
 impl Organiser {
     /// A person with an empty account; the seed decides what is done.
     pub fn new(account: Account, seed: u64) -> Self {
         let random = Random::new(seed);
-        Self { account, confirmed: State::new(), in_doubt: None, random, next: FIRST, steps: 0 }
+        let confirmed = State::new();
+        Self {
+            account,
+            confirmed,
+            in_doubt: None,
+            random,
+            next: FIRST,
+            steps: 0,
+            refused: 0,
+            may_be_full: false,
+        }
+    }
+
+    /// The server may be full: then an APPEND may be refused, and nothing else.
+    #[must_use]
+    pub fn on_full(mut self) -> Self {
+        self.may_be_full = true;
+        self
     }
 
     /// Files letters until told to stop or until the server goes away.
@@ -62,15 +84,24 @@ impl Organiser {
         self.steps
     }
 
+    /// Steps that were refused for want of room.
+    pub fn refused(&self) -> usize {
+        self.refused
+    }
+
     fn try_work(&mut self, site: &Site, stop: &AtomicBool) -> io::Result<()> {
         let mut imap = Imap::try_log_in(site, &self.account)?;
         while !stop.load(Ordering::Relaxed) {
             let step = self.choose();
             self.in_doubt = Some(step);
-            self.carry_out(&mut imap, step)?;
-            apply(&mut self.confirmed, step);
+            let is_done = self.carry_out(&mut imap, step)?;
             self.in_doubt = None;
-            self.steps += 1;
+            if is_done {
+                apply(&mut self.confirmed, step);
+                self.steps += 1;
+            } else {
+                self.refused += 1;
+            }
         }
         Ok(())
     }
@@ -78,7 +109,7 @@ impl Organiser {
     fn choose(&mut self) -> Step {
         let known: Vec<u64> = self.confirmed.keys().copied().collect();
         let choice = self.random.below(8);
-        if known.len() < 4 || choice < 3 {
+        if known.len() < 4 || (choice < 3 && known.len() < LETTERS_MAX) {
             self.next += 1;
             return Step::Append(self.next);
         }
@@ -90,12 +121,14 @@ impl Organiser {
         }
     }
 
-    fn carry_out(&self, imap: &mut Imap, step: Step) -> io::Result<()> {
+    /// False when it was refused for want of room.
+    fn carry_out(&self, imap: &mut Imap, step: Step) -> io::Result<bool> {
         let number = match step {
             Step::Append(number) => {
                 let answer = imap.try_append("INBOX", "", &letters::numbered(number, SIZE))?;
-                assert!(answer.status == "OK", "APPEND: {answer:?}");
-                return Ok(());
+                let is_full = self.may_be_full && answer.text.starts_with("[OVERQUOTA]");
+                assert!(answer.status == "OK" || is_full, "APPEND: {answer:?}");
+                return Ok(answer.status == "OK");
             }
             Step::Flag(number) | Step::Move(number) | Step::Expunge(number) => number,
         };
@@ -117,7 +150,7 @@ impl Organiser {
             let answer = imap.try_command(&command)?;
             assert!(answer.status == "OK", "{command}: {answer:?}");
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Reads both mailboxes and fails unless they hold exactly what was confirmed, with the step in doubt done wholly

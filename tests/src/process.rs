@@ -190,6 +190,58 @@ impl Console {
     }
 }
 
+/// A program that runs until it is told to end, and what it prints. Dropped, however that comes about, it is killed.
+pub struct Server {
+    child: Child,
+    console: Console,
+    /// Let go after the end: fields are dropped when `drop` is done.
+    _leash: Leash,
+}
+
+impl Server {
+    /// Starts a program with nothing on its standard input.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start(command: &mut Command) -> Self {
+        let console = Console::of(command);
+        let shown = show(command);
+        let child = command.stdin(Stdio::null()).spawn();
+        let child = child.unwrap_or_else(|error| panic!("`{shown}` cannot be started: {error}"));
+        let leash = Leash::new(child.id());
+        Self { child, console, _leash: leash }
+    }
+
+    /// Its number.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has printed.
+    pub fn console(&self) -> &Console {
+        &self.console
+    }
+
+    /// How it ended; `None` while it runs.
+    pub fn ended(&mut self) -> Option<i32> {
+        let status = self.child.try_wait().expect("an own child can be waited for");
+        status.map(|status| status.code().unwrap_or(-1))
+    }
+
+    /// Waits for its end as [`wait`] does.
+    pub fn wait(&mut self, limit: Duration) -> Option<i32> {
+        wait(&mut self.child, limit)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Failing to kill means that it has ended.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
 /// Ends one process when the tests end, in whatever way: a small shell waits on a pipe that the system closes with
 /// us. Test runners drop no statics, and a killed one drops nothing at all.
 #[derive(Debug)]
@@ -242,15 +294,24 @@ mod tests {
     fn what_was_said_first_is_there_first() {
         for _ in 0..20 {
             let mut command = Command::new("sh");
-            let console = Console::of(command.args(["-c", "echo warning >&2; echo ready; exec sleep 60"]));
-            let mut child = command.spawn().expect("sh starts");
-            drop(command);
+            let server = Server::start(command.args(["-c", "echo warning >&2; echo ready; exec sleep 60"]));
             let deadline = Instant::now() + Duration::from_secs(5);
-            while !console.has_line("ready") && Instant::now() < deadline {}
-            assert_eq!(console.text(), "warning\nready\n");
-            child.kill().expect("still there");
-            child.wait().expect("it ends");
+            while !server.console().has_line("ready") && Instant::now() < deadline {}
+            assert_eq!(server.console().text(), "warning\nready\n");
         }
+    }
+
+    /// A test that fails between start and end leaves nothing running.
+    #[test]
+    fn a_server_that_is_dropped_is_gone() {
+        let mut command = Command::new("sh");
+        let server = Server::start(command.args(["-c", "trap '' TERM; echo ready; sleep 60"]));
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while !server.console().has_line("ready") && Instant::now() < deadline {}
+        let pid = server.pid();
+        signal(pid, "TERM");
+        drop(server);
+        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
     }
 
     #[test]

@@ -44,7 +44,8 @@ pub fn only_letter(site: &Site, account: &Account) -> Vec<u8> {
     inbox(site, account, 1).remove(0)
 }
 
-/// Makes a test of every behaviour; the argument is a function that gives the `&'static Site` to run them on.
+/// Makes a test of every behaviour; the argument is a function that gives the [`Site`] to run them on, or what leads to
+/// one and is dropped when the test ends.
 #[macro_export]
 macro_rules! behaviours {
     ($site:path) => {
@@ -126,7 +127,7 @@ macro_rules! behaviours {
             $(
                 #[test]
                 fn $name() {
-                    $crate::behaviours::$room::$name($site());
+                    $crate::behaviours::$room::$name(&$site());
                 }
             )*
         }

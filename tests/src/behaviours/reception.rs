@@ -2,8 +2,9 @@
 
 use super::{inbox, only_letter};
 use crate::clients::Smtp;
+use crate::ledger::Ledger;
 use crate::letters::{numbered, short};
-use crate::load::{Ledger, Load};
+use crate::load::Load;
 use crate::programs::{curl, swaks, swaks_trust, url};
 use crate::provision;
 use crate::site::{Service, Site};
@@ -280,6 +281,7 @@ pub fn eight_senders_at_once_lose_and_double_nothing(site: &Site) {
         to: accounts.iter().map(|account| account.address.clone()).collect(),
         letters: Some(10),
         time: site.patient(60),
+        may_be_full: false,
     };
     let delivered = ledger.deliver(site, &load);
     assert_eq!(delivered.letters, 80, "{}", delivered.broken.join("\n"));

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use tests::boxed::Boxed;
 use tests::clients::Imap;
 use tests::hosted::{Hosted, Options};
-use tests::load::{Delivered, Ledger, Load};
+use tests::ledger::Ledger;
+use tests::load::{Delivered, Load};
 use tests::machine::Machine;
 use tests::page;
 use tests::site::{Service, Site};
@@ -95,6 +96,7 @@ fn load(to: String, messages: usize) -> Load {
         to: vec![to],
         letters: Some(messages / CONNECTIONS),
         time: Duration::from_secs(120),
+        may_be_full: false,
     }
 }
 

@@ -1,24 +1,31 @@
 //! Cuts the power as often as you like, while eight clients deliver, and checks after every start that nothing that was
 //! acknowledged is lost, doubled or damaged: `cargo run --release -p tests --bin power -- --cuts 100`.
 
+use image::layout::FLASH_BYTES_MIN;
+use std::ops::Range;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 use tests::boxed::Boxed;
+use tests::full::{self, Full};
 use tests::hosted::{Hosted, Options};
 use tests::machine::Machine;
-use tests::power::{Plan, cut_and_check};
+use tests::power::{Plan, Survived, cut_and_check, cut_and_check_full};
 use tests::provision;
 
 const HELP: &str = "\
 Cuts the power while eight clients deliver, one reads and one files, and checks
 after every start that nothing acknowledged is lost, doubled or damaged.
 
+The box in QEMU is cut on a flash of 64 MiB that is nine tenths full, while others
+expunge as much as is delivered, so that compaction is at work at every cut.
+
 Usage: cargo run --release -p tests --bin power -- [OPTIONS]
 
   --cuts N     how often (default 100)
   --seed N     the moments of another run again (default: new ones)
-  --hosted     kill the program on this machine instead of cutting the box in QEMU
-  --raspi3b    cut the emulated Raspberry Pi 3
+  --empty      cut the box on a flash of 1 GiB that is empty in the beginning
+  --hosted     kill the program on this machine, on an empty flash, instead
+  --raspi3b    cut the emulated Raspberry Pi 3, with an empty flash
   --help       this text
 ";
 
@@ -30,6 +37,7 @@ struct Wanted {
 }
 
 enum Kind {
+    Full,
     Hosted,
     Boxed(qemu::Board),
 }
@@ -48,7 +56,7 @@ fn main() -> ExitCode {
 
 fn wanted(mut words: impl Iterator<Item = String>) -> Result<Option<Wanted>, String> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let mut wanted = Wanted { cuts: 100, seed: now.as_secs(), kind: Kind::Boxed(qemu::Board::Virt) };
+    let mut wanted = Wanted { cuts: 100, seed: now.as_secs(), kind: Kind::Full };
     while let Some(word) = words.next() {
         let mut number = || {
             let text = words.next().unwrap_or_default();
@@ -57,6 +65,7 @@ fn wanted(mut words: impl Iterator<Item = String>) -> Result<Option<Wanted>, Str
         match word.as_str() {
             "--cuts" => wanted.cuts = usize::try_from(number()?).unwrap_or(usize::MAX),
             "--seed" => wanted.seed = number()?,
+            "--empty" => wanted.kind = Kind::Boxed(qemu::Board::Virt),
             "--hosted" => wanted.kind = Kind::Hosted,
             "--raspi3b" => wanted.kind = Kind::Boxed(qemu::Board::Raspi3b),
             "--help" => return Ok(None),
@@ -67,31 +76,38 @@ fn wanted(mut words: impl Iterator<Item = String>) -> Result<Option<Wanted>, Str
 }
 
 fn carry_out(wanted: &Wanted) {
-    let (mut machine, moment, stumble): (Box<dyn Machine>, _, _) = match wanted.kind {
+    let survived = match wanted.kind {
+        Kind::Full => {
+            let full = Full::make("power-full", FLASH_BYTES_MIN);
+            let builder = qemu::Machine::builder().flash(&full.flash);
+            let provision = full::provision_file();
+            let mut boxed = Boxed::start_with("power-full-box", qemu::Board::Virt, builder, &provision);
+            cut_and_check_full(&mut boxed, &plan(wanted, 200..5_000, 300..5_000), full)
+        }
         Kind::Hosted => {
-            let mut hosted =
-                Hosted::new("power-hosted", Options { flash_size: "64GiB".to_owned(), ..Options::default() });
+            let options = Options { flash_size: "64GiB".to_owned(), ..Options::default() };
+            let mut hosted = Hosted::new("power-hosted", options);
             hosted.start();
-            (Box::new(hosted), 5..400, 0..40)
+            cut_and_check(&mut hosted, &plan(wanted, 5..400, 0..40))
         }
         Kind::Boxed(board) => {
             // Room for what is delivered between so many cuts.
             let builder = qemu::Machine::builder().board(board).flash_bytes(1 << 30);
-            let boxed = Boxed::start_with("power-box", board, builder, &provision::file());
-            (Box::new(boxed), 200..4_000, 300..5_000)
+            let mut boxed = Boxed::start_with("power-box", board, builder, &provision::file());
+            cut_and_check(&mut boxed, &plan(wanted, 200..4_000, 300..5_000))
         }
     };
-    let milliseconds =
-        |range: std::ops::Range<u64>| Duration::from_millis(range.start)..Duration::from_millis(range.end);
-    let plan = Plan {
-        cuts: wanted.cuts,
-        seed: wanted.seed,
-        moment: milliseconds(moment),
-        stumble: milliseconds(stumble),
-    };
-    let survived = cut_and_check(machine.as_mut(), &plan);
+    let Survived { letters, refused, changes, expunged, emptied } = survived;
     println!(
-        "{} cuts (seed {}): {} letters and {} changes were acknowledged; none is lost, doubled or damaged",
-        plan.cuts, plan.seed, survived.letters, survived.changes
+        "{} cuts (seed {}): {letters} letters and {changes} changes were acknowledged, {refused} refused for want of \
+         room, {expunged} times a letter was expunged, at least {emptied} segments were emptied by compaction; nothing \
+         is lost, doubled or damaged",
+        wanted.cuts, wanted.seed
     );
+}
+
+/// Cuts at such moments, in milliseconds after load began and after a start.
+fn plan(wanted: &Wanted, moment: Range<u64>, stumble: Range<u64>) -> Plan {
+    let times = |range: Range<u64>| Duration::from_millis(range.start)..Duration::from_millis(range.end);
+    Plan { cuts: wanted.cuts, seed: wanted.seed, moment: times(moment), stumble: times(stumble) }
 }

@@ -6,6 +6,7 @@ use super::journal::{Filed, Found, FoundLetter};
 use super::rebuild::{Cut, Rebuilder, Tally};
 use super::recording::Recording;
 use super::write_log::WriteLog;
+use crate::clean;
 use crate::clients::Imap;
 use crate::clients::imap::{Untagged, quoted};
 use crate::hosted::{Hosted, Options};
@@ -92,11 +93,13 @@ impl<'a> Checker<'a> {
             self.hosted.start();
             read(&self.hosted)
         }));
-        self.hosted.cut();
-        match found {
+        self.hosted.kill();
+        let mut wrong = match found {
             Ok(found) => self.recording.journal.check(&found, self.log.position(cut.entry)),
             Err(panic) => vec![words(panic.as_ref())],
-        }
+        };
+        wrong.extend(clean::check(&self.hosted.flash).err());
+        wrong
     }
 }
 

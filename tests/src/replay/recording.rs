@@ -7,13 +7,12 @@ use super::journal::Journal;
 use super::write_log::WriteLog;
 use super::{deliver, file, text};
 use crate::boxed::Boxed;
+use crate::card;
 use crate::machine::Machine;
 use crate::site::Site;
-use image::layout::{Disk, SECTOR_BYTES};
 use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -34,9 +33,6 @@ const REFUSED_MAX: usize = 10;
 
 /// How long one who reads along, or was refused, waits before asking again.
 const REST: Duration = Duration::from_millis(50);
-
-/// How much of a flash is copied at a time.
-const PIECE_BYTES: usize = 256 * 1024;
 
 /// What is recorded.
 #[derive(Debug, Clone)]
@@ -148,8 +144,8 @@ impl Recording {
         let (mut journal, next, _) = before.end();
         journal.becomes_the_past();
         boxed.shut_down();
-        let flash = flash_of(boxed.disk());
-        cut_out(boxed.disk(), &flash, &folder.join("before.flash"));
+        let flash = card::flash_of(boxed.disk());
+        card::copy_flash(boxed.disk(), &folder.join("before.flash"));
 
         boxed.start();
         let scribe = Scribe::new(&log, journal, next);
@@ -221,36 +217,4 @@ impl Recording {
         let text = text::print(&self.flash, &self.journal);
         fs::write(self.folder.join("journal.txt"), text).expect("a journal can be written");
     }
-}
-
-/// The part of a disk that is its flash.
-fn flash_of(disk: &Path) -> Range<u64> {
-    let file = File::open(disk).expect("the disk can be opened");
-    let bytes = file.metadata().expect("an open file can be looked at").len();
-    let sector = |lba: u64| {
-        let mut sector = [0; SECTOR_BYTES as usize];
-        file.read_exact_at(&mut sector, lba * SECTOR_BYTES).is_ok().then_some(sector)
-    };
-    match Disk::parse(bytes, sector) {
-        Ok(Disk::Ready(table)) => table.flash().start..table.flash().start + table.flash().len,
-        other => panic!("the box has made no flash: {other:?}"),
-    }
-}
-
-/// Copies a part of a file, its zeros as holes.
-fn cut_out(disk: &Path, part: &Range<u64>, to: &Path) {
-    let copied = || -> io::Result<()> {
-        let (from, to) = (File::open(disk)?, File::create(to)?);
-        to.set_len(part.end - part.start)?;
-        let mut piece = vec![0; PIECE_BYTES];
-        for at in (part.start..part.end).step_by(PIECE_BYTES) {
-            let size = PIECE_BYTES.min((part.end - at) as usize);
-            from.read_exact_at(&mut piece[..size], at)?;
-            if piece[..size].iter().any(|byte| *byte != 0) {
-                to.write_all_at(&piece[..size], at - part.start)?;
-            }
-        }
-        Ok(())
-    };
-    copied().expect("the flash can be copied");
 }
