@@ -69,6 +69,39 @@ pub(crate) struct Compaction {
     pub(crate) emptied: BTreeSet<u32>,
     /// Sequence number up to which no segment has to move for wear alone.
     worn_at: u32,
+    scatter: Scatter,
+}
+
+/// How the letters of a segment are scattered over the pages of the index: measured at those that were emptied, because
+/// nobody could count it for all that could be.
+#[derive(Debug)]
+struct Scatter {
+    letters: u64,
+    pages: u64,
+}
+
+impl Default for Scatter {
+    /// What the first segments show counts more than this soon.
+    fn default() -> Self {
+        Self { letters: 64, pages: 16 }
+    }
+}
+
+impl Scatter {
+    /// Letters that it looks back on, about.
+    const LETTERS: u64 = 4_096;
+
+    fn note(&mut self, letters: usize) {
+        (self.letters, self.pages) = (self.letters + letters as u64, self.pages + 1);
+        if self.letters > Self::LETTERS {
+            (self.letters, self.pages) = (self.letters / 2, self.pages.div_ceil(2));
+        }
+    }
+
+    /// Pages in which so many letters of a segment stand.
+    const fn pages_of(&self, letters: u64) -> u64 {
+        (letters * self.pages).div_ceil(self.letters)
+    }
 }
 
 /// Why a step ended.
@@ -183,6 +216,9 @@ impl<Q: FlashQueue> Store<Q> {
             let first = (victim.page * crate::index::PAGE_SLOTS) as u32;
             let here = page.get().iter().filter(|(_, letter)| victim.holds(letter));
             let mut found: Vec<u32> = here.map(|(slot, _)| first + u32::from(slot)).collect();
+            if !found.is_empty() {
+                self.compaction.scatter.note(found.len());
+            }
             victim.found.append(&mut found);
             victim.page += 1;
             pages -= 1;

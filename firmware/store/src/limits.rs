@@ -151,7 +151,7 @@ pub const RIPE_DIVISOR: u32 = 16;
 pub const ALONG_MAX: u64 = 60;
 
 /// How full compaction leaves segments, in per cent: bodies, and metadata, which is padded and has pages that change.
-pub const BODY_FILLED: u64 = 87;
+pub const BODY_FILLED: u64 = 95;
 /// See [`BODY_FILLED`].
 pub const META_FILLED: u64 = 62;
 

@@ -90,7 +90,8 @@ impl<Q: FlashQueue> Store<Q> {
     /// pages of letters that change by it.
     fn is_worth(&self, candidate: &Candidate, prices: &Prices) -> bool {
         let letters = u64::from(self.segments.holders(candidate.segment));
-        let pages = (letters * prices.batch).min(prices.pages) * LETTER_PAGE_BYTES / prices.batch;
+        let pages = self.compaction.scatter.pages_of(letters * prices.batch).min(prices.pages);
+        let pages = pages * LETTER_PAGE_BYTES / prices.batch;
         let commits = match candidate.head {
             // A record for each.
             Head::Meta | Head::Body(Stream::Commits) => letters * MOVED_BYTES,

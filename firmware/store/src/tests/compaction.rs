@@ -48,6 +48,28 @@ fn what_was_deleted_between_kept_letters_is_gained_back() {
     recount(&store);
 }
 
+/// A box that has been full, and half of whose letters are deleted, takes as many again, time after time: what is deleted
+/// comes back wherever it lay.
+#[test]
+fn a_full_store_fills_up_again_and_again() {
+    for size in [4_000, 15_000, 60_000] {
+        let mut store = office(128);
+        let capacity = store.statistics().capacity as usize;
+        let mut count = fill(&mut store, size, 0).len();
+        let mailbox = inbox(&store, ALICE);
+        for round in 1..4 {
+            let every_other: UidSet = store.uids(mailbox).iter().skip(round % 2).step_by(2).collect();
+            count -= every_other.iter().count();
+            let ticket = store.expunge(mailbox, &every_other);
+            wait(&mut store, ticket).unwrap();
+            count += fill(&mut store, size, 10_000 * round as u64).len();
+            let percent = count * size * 100 / capacity;
+            assert!(percent >= 82, "letters of {size} take {percent} % in round {round}");
+        }
+        recount(&store);
+    }
+}
+
 /// Letters come, stay for a while that chance decides, and go; for many times what the device holds.
 #[test]
 fn a_store_turns_over_many_times() {
