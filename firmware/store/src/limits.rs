@@ -67,10 +67,13 @@ pub const POOL_BYTES: usize = 1 << 20;
 /// that holds this much, so extents made by force are never shorter.
 pub const SEIZE_BYTES_MIN: usize = POOL_BYTES / DRAFTS_MAX;
 
-/// Windows on metadata kept in memory, and their size: consecutive records cost one device read per window.
+/// Windows on metadata kept in memory, and their size at most: consecutive records cost one device read per window.
 pub const WINDOWS: usize = 4;
 /// See [`WINDOWS`].
 pub const WINDOW_BYTES: usize = 64 << 10;
+
+/// What is read where nothing says that more will be asked for: two letters' records, as most are.
+pub const WINDOW_BYTES_MIN: usize = 8 << 10;
 
 /// What mounting reads at once.
 pub const SCAN_BYTES: usize = 256 << 10;

@@ -14,7 +14,7 @@ use crate::format::records::{CommitView, Extent};
 use crate::format::{Mark, Place};
 use crate::index::Letter;
 use crate::layout::Layout;
-use crate::limits::{WINDOW_BYTES, WINDOWS};
+use crate::limits::{WINDOW_BYTES, WINDOW_BYTES_MIN, WINDOWS};
 use crate::segments::Segments;
 
 /// A stretch of the log in memory.
@@ -79,7 +79,8 @@ impl Reader {
         if let Some(found) = self.in_window(layout, place, seq) {
             return Ok(found);
         }
-        let slot = match self.load(queue, layout, (place, seq, limit), WINDOW_BYTES) {
+        let ahead = self.ahead(place, seq);
+        let slot = match self.load(queue, layout, (place, seq, limit), ahead) {
             // What the device cannot read may lie behind the record: look at its frame alone.
             Err(Miss::Bad) => self.load(queue, layout, (place, seq, limit), FRAME_BYTES)?,
             loaded => loaded?,
@@ -93,6 +94,17 @@ impl Reader {
         }
         self.load(queue, layout, (place, seq, limit), frame.bytes())?;
         self.in_window(layout, place, seq).ok_or(Miss::Bad)
+    }
+
+    /// How much to read from `place` on: more each time when it goes on where a window ends, little where records of other
+    /// mailboxes lie between those that are asked for.
+    fn ahead(&self, place: Place, seq: u32) -> usize {
+        let before = self.windows.iter().find(|window| {
+            let end = window.at.offset.saturating_add(window.bytes.len() as u32);
+            window.at.seq == seq && window.at.offset < place.offset && place.offset <= end
+        });
+        before
+            .map_or(WINDOW_BYTES_MIN, |window| (2 * window.bytes.len()).clamp(WINDOW_BYTES_MIN, WINDOW_BYTES))
     }
 
     /// Finds the whole record at `place` in a window and verifies it.
