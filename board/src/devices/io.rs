@@ -14,6 +14,7 @@ use super::lock::{LockError, lock};
 pub(super) const fn fault_of(errno: Errno) -> Fault {
     match errno {
         Errno::ROFS | Errno::PERM | Errno::ACCESS => Fault::ReadOnly,
+        Errno::NOSPC | Errno::DQUOT | Errno::FBIG => Fault::NoRoom,
         Errno::INVAL | Errno::BADF => Fault::Misuse,
         _ => Fault::Io,
     }
@@ -65,4 +66,16 @@ pub(super) fn write_all(fd: &OwnedFd, at: u64, units: &[u8]) -> Result<(), Fault
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk that is full says nothing about the blocks of a flash that is a file on it.
+    #[test]
+    fn no_room_is_another_fault_than_a_bad_block() {
+        let full = open(Path::new("/dev/full"), OFlags::RDWR).unwrap();
+        assert_eq!(write_all(&full, 0, &[0; 512]), Err(Fault::NoRoom));
+    }
 }

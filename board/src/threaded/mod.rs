@@ -189,6 +189,10 @@ impl FlashQueue for Threaded {
     fn settled(&mut self) -> Option<(BarrierId, Result<(), Fault>)> {
         self.queue.lock().ledger.report()
     }
+
+    fn failed_at(&self) -> Option<u64> {
+        self.queue.lock().ledger.failed_at()
+    }
 }
 
 /// Brings cold bytes into memory; it waits for the device and belongs on a thread that may.

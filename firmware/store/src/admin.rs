@@ -100,6 +100,8 @@ pub struct Wear {
     pub most: u32,
     /// Erases of all segments together.
     pub total: u64,
+    /// Segments that are not used any more, because a block of them failed or lost something.
+    pub retired: u32,
 }
 
 /// Numbers and lengths of a record beside its texts, at most.
@@ -363,6 +365,7 @@ impl<Q: FlashQueue> Store<Q> {
             least: erases().min().unwrap_or(0),
             most: erases().max().unwrap_or(0),
             total: erases().map(u64::from).sum(),
+            retired: self.segments.retired_count(),
         }
     }
 }

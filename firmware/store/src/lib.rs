@@ -36,6 +36,7 @@ mod outbox;
 mod reader;
 mod replay;
 mod rescue;
+mod retire;
 mod scan;
 mod segments;
 mod tend;
@@ -68,6 +69,7 @@ pub struct Store<Q> {
     /// `None` when bodies are stored as they are.
     coder: Option<alloc::boxed::Box<coding::Coder>>,
     damage: damage::DamageList,
+    retiring: retire::Retiring,
     life: life::Life,
     now: mail::UnixTime,
     message_bytes_max: u64,

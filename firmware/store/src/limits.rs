@@ -57,6 +57,11 @@ pub const UNBARRIERED_SOFT: u64 = 4 << 20;
 /// Body bytes programmed since the last barrier, at most: what a recovery must read to verify commits.
 pub const UNBARRIERED_MAX: u64 = 8 << 20;
 
+/// Failures without a durable group between after which the store is read-only: a device that fails in so many places,
+/// one after the other, fails everywhere. Segments are taken in order where they are worn alike, so a stretch of bad ones
+/// is met at once.
+pub const FAILURES_MAX: u32 = 32;
+
 /// Letters being streamed in at once. More than the program has sessions that send.
 pub const DRAFTS_MAX: usize = 256;
 

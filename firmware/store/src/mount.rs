@@ -29,6 +29,7 @@ use crate::log::Log;
 use crate::outbox::Outbox;
 use crate::reader::Reader;
 use crate::replay::{Chapter, Replay, Replayed, chapters, newest, rescue};
+use crate::retire::Retiring;
 use crate::scan::Scan;
 use crate::segments::{Segments, Use};
 
@@ -208,6 +209,7 @@ impl<Q: FlashQueue> Store<Q> {
             anchor,
             resume: false,
             verify: false,
+            failures: 0,
             wanted: false,
             mark_wanted: false,
             closing: false,
@@ -226,6 +228,7 @@ impl<Q: FlashQueue> Store<Q> {
             drafts: Drafts::default(),
             reader: Reader::default(),
             damage: DamageList::default(),
+            retiring: Retiring::default(),
             life,
             now: UnixTime(0),
             message_bytes_max: mail::limits::MESSAGE_BYTES_DEFAULT,

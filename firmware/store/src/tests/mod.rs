@@ -13,6 +13,7 @@ mod garbage;
 mod model;
 mod random_cuts;
 mod recount;
+mod retire;
 mod rig;
 mod scenarios;
 mod streams;

@@ -42,9 +42,13 @@ enum Op {
     Rename { who: usize, folder: usize, name: usize },
     Checkpoint,
     Compact(usize),
+    Retire(usize),
     Remount,
     Crash(u64),
 }
+
+/// So many segments are retired at most: the others have to hold all that is delivered.
+const RETIRED: u32 = 6;
 
 const NAMES: [&str; 7] = ["A", "A/B", "A/B/C", "B", "INBOX/X", "Trash", "C/D"];
 
@@ -69,6 +73,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (who, folder, 0..NAMES.len()).prop_map(|(who, folder, name)| Op::Rename { who, folder, name }),
         2 => Just(Op::Checkpoint),
         2 => any::<usize>().prop_map(Op::Compact),
+        1 => any::<usize>().prop_map(Op::Retire),
         1 => Just(Op::Remount),
         1 => any::<u64>().prop_map(Op::Crash),
     ]
@@ -169,6 +174,12 @@ fn run(store: &mut SimStore, model: &mut Model, op: &Op) {
         Op::Compact(which) => {
             store.empty_some(*which);
             pump(store);
+        }
+        Op::Retire(which) => {
+            if store.segments.retired_count() < RETIRED {
+                store.retire_some(*which);
+                pump(store);
+            }
         }
         Op::Remount | Op::Crash(_) => {}
     }

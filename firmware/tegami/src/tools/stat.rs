@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn what_is_left_follows_from_erases_and_amplification() {
-        let wear = Wear { segments: 100, segment_bytes: 1_000, least: 0, most: 20, total: 1_000 };
+        let wear = Wear { segments: 100, segment_bytes: 1_000, least: 0, most: 20, total: 1_000, retired: 0 };
         let figures = Statistics { mail: 50, programmed: 100, wear, ..Statistics::default() };
         assert_eq!(amplification(&figures), Some(2.0));
         assert_eq!(mail_left(&figures, 110), 100.0 * 100.0 * 1_000.0 / 2.0);
