@@ -81,6 +81,8 @@ pub struct Statistics {
     pub drafts: usize,
     /// Damaged places found since the mount.
     pub damage: u64,
+    /// Damaged letters among those that scrubbing has read since the mount; see [`Store::damaged_letters`].
+    pub damaged_letters: u64,
     /// No change is taken any more; see [`Store::is_read_only`].
     pub read_only: bool,
     /// How the device is worn.
@@ -352,6 +354,7 @@ impl<Q: FlashQueue> Store<Q> {
             letters: self.state.letters.len(),
             drafts: self.drafts.len(),
             damage: self.damage.count(),
+            damaged_letters: self.damaged_letter_count(),
             read_only: self.life.phase == Phase::ReadOnly,
             wear: self.wear(),
         }

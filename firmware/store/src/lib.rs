@@ -38,6 +38,7 @@ mod replay;
 mod rescue;
 mod retire;
 mod scan;
+mod scrub;
 mod segments;
 mod tend;
 
@@ -49,6 +50,7 @@ pub use check::{CheckError, Fingerprint, LetterFault, StoredLetter};
 pub use damage::Damage;
 pub use life::Settled;
 pub use mount::{FormatOptions, MountError, MountOptions, MountReport};
+pub use scrub::{DamagedLetter, ScrubPlace, Scrubbed};
 
 /// A mounted store.
 ///
@@ -70,6 +72,7 @@ pub struct Store<Q> {
     coder: Option<alloc::boxed::Box<coding::Coder>>,
     damage: damage::DamageList,
     retiring: retire::Retiring,
+    scrub: scrub::Scrub,
     life: life::Life,
     now: mail::UnixTime,
     message_bytes_max: u64,

@@ -31,6 +31,7 @@ use crate::reader::Reader;
 use crate::replay::{Chapter, Replay, Replayed, chapters, newest, rescue};
 use crate::retire::Retiring;
 use crate::scan::Scan;
+use crate::scrub::Scrub;
 use crate::segments::{Segments, Use};
 
 /// What [`Store::format`] needs to be told.
@@ -229,6 +230,7 @@ impl<Q: FlashQueue> Store<Q> {
             reader: Reader::default(),
             damage: DamageList::default(),
             retiring: Retiring::default(),
+            scrub: Scrub::default(),
             life,
             now: UnixTime(0),
             message_bytes_max: mail::limits::MESSAGE_BYTES_DEFAULT,

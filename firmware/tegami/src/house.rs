@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     net::IpAddr,
     rc::Rc,
+    time::Duration,
 };
 
 use proto::{imap, pop3, smtp};
@@ -21,7 +22,7 @@ use crate::{
     network::Resident,
     office::Office,
     passwords::{Authenticator, Hasher},
-    provision::{self, FileError, Keeper, PasswordTask, Settings},
+    provision::{self, FileError, Keeper, PasswordTask, SCRUB_DAYS_DEFAULT, Settings},
     service::Service,
 };
 
@@ -324,6 +325,8 @@ fn configs(office: &Office, settings: &Settings) -> Configs {
     let postmaster_domain = office.store().domains().next().map(str::to_owned);
     Configs::new(hostname, postmaster_domain, message_limit(settings))
 }
+    let days = settings.scrub_days.unwrap_or(SCRUB_DAYS_DEFAULT.into());
+    office.store_mut().set_scrub((days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400))));
 
 fn moment(office: &Office) -> Moment {
     Moment { unix_s: office.now().unix.0, is_known: office.clock().is_known() }

@@ -28,6 +28,7 @@ mod passwords;
 mod provision;
 mod root;
 mod serve;
+mod scrub;
 mod service;
 mod serving;
 #[cfg(test)]

@@ -16,5 +16,6 @@ mod recount;
 mod retire;
 mod rig;
 mod scenarios;
+mod scrub;
 mod streams;
 mod world;

@@ -43,6 +43,7 @@ enum Op {
     Checkpoint,
     Compact(usize),
     Retire(usize),
+    Scrub(usize),
     Remount,
     Crash(u64),
 }
@@ -74,6 +75,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => Just(Op::Checkpoint),
         2 => any::<usize>().prop_map(Op::Compact),
         1 => any::<usize>().prop_map(Op::Retire),
+        2 => (1..8_usize).prop_map(Op::Scrub),
         1 => Just(Op::Remount),
         1 => any::<u64>().prop_map(Op::Crash),
     ]
@@ -180,6 +182,12 @@ fn run(store: &mut SimStore, model: &mut Model, op: &Op) {
                 store.retire_some(*which);
                 pump(store);
             }
+        }
+        Op::Scrub(steps) => {
+            for _ in 0..*steps {
+                store.scrub().expect("nothing is cold");
+            }
+            assert_eq!(store.statistics().damage, 0);
         }
         Op::Remount | Op::Crash(_) => {}
     }

@@ -51,6 +51,7 @@ texts! {
     FileSize: "a size is a whole number with KiB, MiB or GiB, such as 50MiB",
         "サイズは 50MiB のように、整数に KiB、MiB、GiB を付けて書きます";
     FileSizeRange: "the size must be between {0} and {1}", "サイズは {0} から {1} までです";
+    FileNumberRange: "a whole number from {0} to {1} is needed", "{0} から {1} までの整数を書いてください";
     FileLanguage: "write \"en\" or \"ja\"", "\"en\" か \"ja\" と書いてください";
     FileTimeZone: "there is no such time zone; write a name such as Asia/Tokyo",
         "このような時間帯はありません。Asia/Tokyo のような名前を書いてください";
