@@ -10,6 +10,7 @@ mod failures;
 mod frames;
 mod full;
 mod garbage;
+mod mishaps;
 mod model;
 mod random_cuts;
 mod recount;
