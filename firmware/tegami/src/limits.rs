@@ -80,5 +80,18 @@ pub(crate) const SCRUB_KEEP: Duration = Duration::from_secs(3_600);
 /// together.
 pub(crate) const SCRUB_WARMINGS_MAX: usize = 64;
 
+/// How often it is looked whether the owner has to be told something about the flash.
+pub(crate) const HEALTH_CHECK: Duration = Duration::from_secs(60);
+
+/// Time between two letters to the owner about the flash: a card that goes from bad to worse in an hour is one letter
+/// today and one tomorrow.
+pub(crate) const HEALTH_LETTER_PAUSE: Duration = Duration::from_secs(86_400);
+
+/// Damaged letters that such a letter names, at most: the log has the others.
+pub(crate) const HEALTH_LETTERS_LISTED: usize = 10;
+
+/// Less than this share of the flash's life left, in percent, is told: at an office's pace still some months.
+pub(crate) const LIFE_LEFT_PERCENT_MIN: u32 = 10;
+
 /// How often names, clock and certificate are looked at without a reason.
 pub(crate) const CERTIFICATE_CHECK: Duration = Duration::from_secs(6 * 3_600);

@@ -15,6 +15,7 @@ mod closing;
 mod door;
 mod drive;
 mod gather;
+mod health;
 mod host;
 mod house;
 mod http;
@@ -27,8 +28,8 @@ mod office;
 mod passwords;
 mod provision;
 mod root;
-mod serve;
 mod scrub;
+mod serve;
 mod service;
 mod serving;
 #[cfg(test)]

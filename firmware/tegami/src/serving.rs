@@ -13,6 +13,7 @@ use crate::{
     clock::Clock,
     closing::Closing,
     door::{Door, Listeners},
+    health,
     house::{House, Site},
     http::Front,
     limits::{SHUTDOWN_GRACE, SHUTDOWN_MAX},
@@ -77,6 +78,7 @@ pub(crate) async fn open(ground: Ground) -> Result<Serving, String> {
     Door::new(serve, Census::new(capacity), Rc::clone(&closing)).open(listeners)?;
     spawn_local(Rc::clone(&house).keep_in_step());
     spawn_local(scrub::run(Rc::clone(&house.office)));
+    spawn_local(health::watch(Rc::clone(&house)));
     if let Some(passwords) = passwords {
         let hashing = Rc::clone(&house);
         spawn_local(async move { hashing.hash_passwords(passwords).await });

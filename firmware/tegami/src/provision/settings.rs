@@ -23,6 +23,8 @@ pub(crate) mod key {
     pub(crate) const MESSAGE_BYTES_MAX: &str = "message-bytes-max";
     pub(crate) const COMPACT: &str = "compact";
     pub(crate) const SCRUB_DAYS: &str = "scrub-days";
+    /// What the owner has been told of the flash; see [`crate::health`].
+    pub(crate) const HEALTH_TOLD: &str = "health-told";
     /// Where the round of the scrub stands; see [`store::ScrubPlace`].
     pub(crate) const SCRUB_PLACE: &str = "scrub-place";
     pub(crate) const RELAY: &str = "relay";

@@ -91,6 +91,9 @@ fn say_wear(figures: &Statistics, endurance: u32) {
         &format!("{} least, {mean:.1} mean, {} most", number(wear.least.into()), number(wear.most.into())),
     );
     line("segments", &format!("{} of {}", number(wear.segments.into()), size(wear.segment_bytes.into())));
+    if wear.retired > 0 {
+        line("not used any more", &count(wear.retired.into(), "segment: it failed", "segments: they failed"));
+    }
     let used = f64::from(wear.most) * 100.0 / f64::from(endurance);
     line(
         "life used, about",
