@@ -169,28 +169,26 @@ fn run(store: &mut SimStore, model: &mut Model, op: &Op) {
         Op::Copy { who, from, to, range } => transfer(store, model, (*who, *from, *to, *range), true),
         Op::Move { who, from, to, range } => transfer(store, model, (*who, *from, *to, *range), false),
         Op::Create { .. } | Op::Delete { .. } | Op::Rename { .. } => rename(store, model, op),
-        Op::Checkpoint => {
-            store.checkpoints.wanted = true;
-            pump(store);
-        }
-        Op::Compact(which) => {
-            store.empty_some(*which);
-            pump(store);
-        }
-        Op::Retire(which) => {
-            if store.segments.retired_count() < RETIRED {
-                store.retire_some(*which);
-                pump(store);
-            }
-        }
+        Op::Checkpoint | Op::Compact(_) | Op::Retire(_) | Op::Scrub(_) => look_after(store, op),
+        Op::Remount | Op::Crash(_) => {}
+    }
+}
+
+/// Housekeeping: nobody sees any of it.
+fn look_after(store: &mut SimStore, op: &Op) {
+    match op {
+        Op::Checkpoint => store.checkpoints.wanted = true,
+        Op::Compact(which) => store.empty_some(*which),
+        Op::Retire(which) if store.segments.retired_count() < RETIRED => store.retire_some(*which),
         Op::Scrub(steps) => {
             for _ in 0..*steps {
                 store.scrub().expect("nothing is cold");
             }
             assert_eq!(store.statistics().damage, 0);
         }
-        Op::Remount | Op::Crash(_) => {}
+        _ => {}
     }
+    pump(store);
 }
 
 fn transfer(
