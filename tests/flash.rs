@@ -16,14 +16,15 @@ use tests::letters::{Random, numbered};
 use tests::machine::Machine;
 use tests::page;
 use tests::process::run;
-use tests::provision::small_file;
+use tests::provision::{named_account, small_file};
 use tests::scenarios;
 use tests::site::{Account, Service, Site};
 
 const ALICE: &str = "alice@example.test";
+const BOB: &str = "bob@example.test";
 
 fn alice() -> Account {
-    tests::provision::named_account(ALICE)
+    named_account(ALICE)
 }
 
 fn hosted(name: &str, flash_size: &str) -> Hosted {
@@ -290,4 +291,45 @@ fn mistakes_on_the_command_line_get_a_sentence() {
     }
     let help = run(std::process::Command::new(program()).arg("--help"), Duration::from_secs(10)).success();
     assert!(help.text().contains("--flash"), "{}", help.text());
+}
+
+/// The settings file of one box with the flash of another: what is on the flash is served as it is, and the file adds what
+/// it names, as it does everywhere. Nobody's mail is mixed up, and clients see that it is another store.
+#[test]
+fn a_flash_from_another_box_is_served_with_what_is_on_it() {
+    let [mut first, mut second] = [("swapped-first", ALICE), ("swapped-second", BOB)].map(|(name, owner)| {
+        let provision = Some(small_file(&[owner]));
+        Hosted::new(name, Options { provision, flash_size: "64MiB".to_owned(), ..Options::default() })
+    });
+    let mut validities = Vec::new();
+    for (hosted, owner) in [(&mut first, ALICE), (&mut second, BOB)] {
+        hosted.start();
+        let site = hosted.site();
+        Smtp::connect(&site, Service::Smtp).letter("ann@client.test", &[owner], &numbered(7, 5_000));
+        let mut imap = Imap::log_in(&site, &named_account(owner));
+        validities.push(validity(&mut imap));
+        hosted.stop();
+    }
+    assert_ne!(validities[0], validities[1], "letters of one would be taken for letters of the other");
+    fs::copy(&second.flash, &first.flash).expect("a card can be put into another box");
+    fs::remove_file(&first.site().authority).ok();
+    first.start();
+    let site = first.site();
+    let mut bob = Imap::log_in(&site, &named_account(BOB));
+    assert_eq!(validity(&mut bob), validities[1]);
+    bob.ok("SELECT INBOX");
+    let uids = bob.uids();
+    assert_eq!(uids.len(), 1);
+    assert!(bob.letter(uids[0]).ends_with(&numbered(7, 5_000)));
+    let mut alice = Imap::select(&site, &alice(), "INBOX");
+    assert!(alice.uids().is_empty(), "her mail is on the other card");
+    assert!(
+        !validities.contains(&validity(&mut alice)),
+        "clients that knew her mailbox see that it is another"
+    );
+}
+
+fn validity(imap: &mut Imap) -> String {
+    let told = imap.ok("STATUS INBOX (UIDVALIDITY)");
+    told.first().map(|untagged| untagged.text.clone()).unwrap_or_default()
 }

@@ -14,6 +14,13 @@ pub const PIECE_BYTES_MIN: usize = 4 << 10;
 /// After this long without work the queue gives its spare buffers back: the box is small and mostly idle.
 pub const QUEUE_IDLE_S: u64 = 2;
 
+/// Stretches of a device that are remembered as unreadable. More mean that hardly anything can be read.
+pub const UNREADABLE_MAX: usize = 256;
+
+/// How long a stretch that could not be read counts as unreadable without being tried again, in seconds: a card takes
+/// seconds to give up, and whoever asked has been told.
+pub const UNREADABLE_S: u64 = 60;
+
 /// Stack of the writer thread: it calls the kernel and little else.
 pub const WRITER_STACK_BYTES: usize = 64 << 10;
 

@@ -42,6 +42,8 @@ pub struct Options {
     pub words: Vec<String>,
     /// How many files and connections it may have open; as many as this process if not said.
     pub open_files: Option<u32>,
+    /// Its folder takes no writes while it runs, as a card at the end of its life.
+    pub read_only: bool,
     /// Where its folder is made; below cargo's target folder if not said.
     pub place: Option<PathBuf>,
 }
@@ -54,6 +56,7 @@ impl Default for Options {
             flash_size: "1GiB".to_owned(),
             words: Vec::new(),
             open_files: None,
+            read_only: false,
             place: None,
         }
     }
@@ -106,6 +109,11 @@ impl Hosted {
         let status = running.wait(READY_MAX);
         let printed = running.console().whole();
         (status.unwrap_or_else(|| panic!("it goes on:\n{printed}")), printed)
+    }
+
+    /// Has its folder take writes or not, from the next start on.
+    pub fn set_read_only(&mut self, read_only: bool) {
+        self.options.read_only = read_only;
     }
 
     /// Changes the provision file; it counts from the next start on.
@@ -203,6 +211,14 @@ impl Hosted {
 
     /// Its command line's beginning. prlimit becomes the program that it starts: the number of the process stays.
     fn program(&self) -> Command {
+        if self.options.read_only {
+            // In name spaces of its own, which end with it; `sh` becomes the program.
+            let freeze = "mount --bind \"$0\" \"$0\" && mount -o remount,ro,bind \"$0\" && exec \"$@\"";
+            let mut command = Command::new("unshare");
+            command.args(["--map-root-user", "--mount", "sh", "-c", freeze]);
+            command.arg(&self.site.folder).arg(program());
+            return command;
+        }
         let Some(open_files) = self.options.open_files else { return Command::new(program()) };
         let mut command = Command::new("prlimit");
         command.arg(format!("--nofile={open_files}")).arg(program());

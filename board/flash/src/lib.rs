@@ -71,6 +71,8 @@ pub enum Fault {
     Io,
     /// The device takes no more writes at all (cards do this at the end of their life).
     ReadOnly,
+    /// There is no room behind the device: a sparse file on a disk that is full. Nothing is wrong with the block.
+    NoRoom,
     /// The caller broke the contract: outside the device, not aligned, or programming a unit twice. A bug of ours.
     Misuse,
 }
@@ -80,6 +82,7 @@ impl core::fmt::Display for Fault {
         f.write_str(match self {
             Self::Io => "the flash device reported an error",
             Self::ReadOnly => "the flash device takes no more writes",
+            Self::NoRoom => "the disk that holds the flash is full",
             Self::Misuse => "the flash was used against its contract (a bug)",
         })
     }

@@ -32,7 +32,8 @@ pub enum QueueError {
 /// everything that was taken before it, whether or not it has reached the device.
 ///
 /// A program or erase that fails on the device makes the next barrier fail; nothing is ever reported good that is
-/// not. What is taken between the failure of a barrier and its report by [`settled`](FlashQueue::settled) was meant
+/// not. What stands between the two does not reach the device: it would wait for a device that fails, and program what
+/// could not be erased. What is taken between the failure of a barrier and its report by [`settled`](FlashQueue::settled) was meant
 /// to stand on what is lost: it is dropped, and its barriers settle as failed too. From the report on the queue is
 /// usable again; what the caller then programs is new.
 pub trait FlashQueue {
@@ -76,6 +77,12 @@ pub trait FlashQueue {
     /// The next barrier that came to its end, oldest first, each reported once. A failure reported here is the
     /// caller's leave to go on with a clean queue.
     fn settled(&mut self) -> Option<(BarrierId, Result<(), Fault>)>;
+
+    /// Where the program or erase began for which the barrier failed that [`settled`](Self::settled) reported last;
+    /// `None` when it was the barrier itself that failed, or nobody knows.
+    fn failed_at(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// A [`FlashQueue`] that does everything at once on the caller's thread: for mounting tools, rescue and tests.
@@ -124,18 +131,18 @@ impl<F: Flash> FlashQueue for Direct<F> {
 
     fn program(&mut self, offset: u64, units: &[u8]) -> Result<(), QueueError> {
         self.device.geometry().check_program(offset, units.len() as u64).map_err(QueueError::Fault)?;
-        if !self.ledger.is_failed() {
+        if self.ledger.doomed().is_none() {
             let result = self.device.program(offset, units);
-            self.ledger.note(result);
+            self.ledger.note(offset, result);
         }
         Ok(())
     }
 
     fn erase(&mut self, offset: u64, len: u64) -> Result<(), QueueError> {
         self.device.geometry().check_erase(offset, len).map_err(QueueError::Fault)?;
-        if !self.ledger.is_failed() {
+        if self.ledger.doomed().is_none() {
             let result = self.device.erase(offset, len);
-            self.ledger.note(result);
+            self.ledger.note(offset, result);
         }
         Ok(())
     }
@@ -150,6 +157,10 @@ impl<F: Flash> FlashQueue for Direct<F> {
     fn settled(&mut self) -> Option<(BarrierId, Result<(), Fault>)> {
         self.ledger.report()
     }
+
+    fn failed_at(&self) -> Option<u64> {
+        self.ledger.failed_at()
+    }
 }
 
 /// The books of a queue's barriers, shared by everything that implements [`FlashQueue`]: which failed, which are
@@ -158,11 +169,21 @@ impl<F: Flash> FlashQueue for Direct<F> {
 pub struct Ledger {
     /// Id of the next barrier.
     next: u64,
-    /// A program or erase failed since the last barrier.
-    fault: Option<Fault>,
+    /// The first program or erase that failed since the last barrier, and where it began.
+    fault: Option<(u64, Fault)>,
     /// This barrier failed and the caller does not know yet.
-    failed: Option<(BarrierId, Fault)>,
+    failed: Option<Failure>,
+    /// Where that began for which the barrier failed that was reported last.
+    failed_at: Option<u64>,
     settled: VecDeque<(BarrierId, Result<(), Fault>)>,
+}
+
+/// A barrier that failed, and where the operation began that it failed for.
+#[derive(Clone, Copy, Debug)]
+struct Failure {
+    id: BarrierId,
+    fault: Fault,
+    at: Option<u64>,
 }
 
 impl Default for Ledger {
@@ -175,7 +196,7 @@ impl Ledger {
     /// Empty books.
     #[must_use]
     pub const fn new() -> Self {
-        Self { next: 1, fault: None, failed: None, settled: VecDeque::new() }
+        Self { next: 1, fault: None, failed: None, failed_at: None, settled: VecDeque::new() }
     }
 
     /// The id of the barrier that is taken now.
@@ -191,17 +212,17 @@ impl Ledger {
         self.failed.is_some()
     }
 
-    /// Notes how a program or an erase ended on the device.
-    pub fn note(&mut self, result: Result<(), Fault>) {
+    /// Notes how a program or an erase that began at `offset` ended on the device.
+    pub fn note(&mut self, offset: u64, result: Result<(), Fault>) {
         if let Err(fault) = result {
-            self.fault.get_or_insert(fault);
+            self.fault.get_or_insert((offset, fault));
         }
     }
 
     /// What the next barrier must fail with before the device is even asked.
     #[must_use]
     pub fn doomed(&self) -> Option<Fault> {
-        self.failed.map(|(_, fault)| fault).or(self.fault)
+        self.failed.map(|failure| failure.fault).or(self.fault.map(|(_, fault)| fault))
     }
 
     /// Ends barrier `id`: by what went wrong before it, otherwise with `device`, the device's own answer.
@@ -210,9 +231,9 @@ impl Ledger {
             Some(fault) => Err(fault),
             None => device(),
         };
-        self.fault = None;
+        let at = self.fault.take().map(|(at, _)| at);
         if let Err(fault) = result {
-            self.failed.get_or_insert((id, fault));
+            self.failed.get_or_insert(Failure { id, fault, at });
         }
         self.settled.push_back((id, result));
     }
@@ -221,9 +242,16 @@ impl Ledger {
     /// failed only because they stood behind it do not end a later one.
     pub fn report(&mut self) -> Option<(BarrierId, Result<(), Fault>)> {
         let next = self.settled.pop_front()?;
-        if self.failed.is_some_and(|(id, _)| id == next.0) {
+        if let Some(failure) = self.failed.filter(|failure| failure.id == next.0) {
             self.failed = None;
+            self.failed_at = failure.at;
         }
         Some(next)
+    }
+
+    /// Where that began for which the barrier failed that was reported last.
+    #[must_use]
+    pub const fn failed_at(&self) -> Option<u64> {
+        self.failed_at
     }
 }

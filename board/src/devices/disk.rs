@@ -15,7 +15,7 @@ use rustix::fs::{
 use rustix::io::pread;
 
 use super::aligned::{Aligned, is_aligned};
-use super::io::{fault_of, locked, open, read_exact, write_all};
+use super::io::{fault_of, locked, open, open_to_write, read_exact, takes_writes, write_all};
 use super::reader::{FdReader, Reader};
 use super::{Device, OpenError};
 use crate::limits::{ERASE_BYTES, PIECE_BYTES, WRITE_BYTES};
@@ -56,7 +56,8 @@ pub struct Disk {
     cached: Arc<OwnedFd>,
     direct: Option<Arc<OwnedFd>>,
     discard: bool,
-    /// A barrier failed where writes go through the page cache: nothing can be trusted any more (STORE.md rule 4).
+    /// Nothing is written any more: it was opened for reading alone, or a barrier failed where writes go through the page
+    /// cache, and nothing can be trusted (STORE.md rule 4).
     lost: bool,
     bounce: Option<Aligned>,
 }
@@ -95,6 +96,7 @@ impl Disk {
             return Err(OpenError::unfit(path, "it does not begin on a unit"));
         }
         let has_direct = fcntl_getfl(&direct).is_ok_and(|flags| flags.contains(OFlags::DIRECT));
+        let lost = !takes_writes(&direct);
         let direct_reader = if has_direct { direct.try_clone().ok().map(Arc::new) } else { None };
         Ok(Self {
             geometry: geometry(path, range.end.saturating_sub(range.start), settings)?,
@@ -103,12 +105,13 @@ impl Disk {
             cached: Arc::new(cached),
             direct: direct_reader,
             discard: is_block,
-            lost: false,
+            lost,
             bounce: None,
         })
     }
 
-    /// Opens a file, creates it when absent, extends it (sparse) to `size` when shorter, and locks it.
+    /// Opens a file, creates it when absent, extends it (sparse) to `size` when shorter, and locks it. One that takes no
+    /// writes is opened for reading.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -116,8 +119,7 @@ impl Disk {
         settings.check(path)?;
         let size = size.checked_next_multiple_of(u64::from(settings.erase_size));
         let size = size.ok_or_else(|| OpenError::unfit(path, "no file can be as large as that"))?;
-        let flags = OFlags::RDWR | OFlags::CREATE;
-        let writer = open(path, flags)?;
+        let writer = open_to_write(path, OFlags::CREATE)?;
         locked(path, &writer)?;
         let stat = fstat(&writer).map_err(|errno| OpenError::io("look at", path, errno))?;
         let len = u64::try_from(stat.st_size).unwrap_or(0);
@@ -251,7 +253,7 @@ fn make_direct(fd: &OwnedFd, write_size: u32) -> bool {
 
 /// Opens the two descriptors of a block device for somebody else, locked: see [`Disk::inherited`].
 pub(crate) fn open_pair(path: &Path) -> Result<(OwnedFd, OwnedFd), OpenError> {
-    let direct = open(path, OFlags::RDWR | OFlags::DIRECT)?;
+    let direct = open_to_write(path, OFlags::DIRECT)?;
     locked(path, &direct)?;
     Ok((direct, open(path, OFlags::RDONLY)?))
 }

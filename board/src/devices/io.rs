@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use flash::Fault;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, fcntl_getfl};
 use rustix::io::{Errno, pread, pwrite};
 
 use super::OpenError;
@@ -14,14 +14,38 @@ use super::lock::{LockError, lock};
 pub(super) const fn fault_of(errno: Errno) -> Fault {
     match errno {
         Errno::ROFS | Errno::PERM | Errno::ACCESS => Fault::ReadOnly,
+        Errno::NOSPC | Errno::DQUOT | Errno::FBIG => Fault::NoRoom,
         Errno::INVAL | Errno::BADF => Fault::Misuse,
         _ => Fault::Io,
     }
 }
 
+/// Who may use a file that is made.
+const MODE: Mode = Mode::RUSR.union(Mode::WUSR);
+
 pub(super) fn open(path: &Path, flags: OFlags) -> Result<OwnedFd, OpenError> {
-    let mode = Mode::RUSR | Mode::WUSR;
-    rustix::fs::open(path, flags | OFlags::CLOEXEC, mode).map_err(|errno| OpenError::io("open", path, errno))
+    rustix::fs::open(path, flags | OFlags::CLOEXEC, MODE).map_err(|errno| OpenError::io("open", path, errno))
+}
+
+/// Opens for reading and writing; for reading alone what takes no writes at all: a card at the end of its life is still
+/// read. Whether it was is in the descriptor ([`takes_writes`]).
+pub(super) fn open_to_write(path: &Path, flags: OFlags) -> Result<OwnedFd, OpenError> {
+    let refused = match rustix::fs::open(path, flags | OFlags::RDWR | OFlags::CLOEXEC, MODE) {
+        Ok(fd) => return Ok(fd),
+        Err(errno) => errno,
+    };
+    let readable = match fault_of(refused) {
+        Fault::ReadOnly => open(path, flags.difference(OFlags::CREATE) | OFlags::RDONLY).ok(),
+        _ => None,
+    };
+    let fd = readable.ok_or_else(|| OpenError::io("open", path, refused))?;
+    log::error!("{} takes no writes ({refused}): it is read and nothing else", path.display());
+    Ok(fd)
+}
+
+/// Whether a descriptor was opened for writing.
+pub(super) fn takes_writes(fd: &OwnedFd) -> bool {
+    fcntl_getfl(fd).is_ok_and(|flags| flags & OFlags::RWMODE != OFlags::RDONLY)
 }
 
 /// Takes the lock, or says who has it.
@@ -65,4 +89,16 @@ pub(super) fn write_all(fd: &OwnedFd, at: u64, units: &[u8]) -> Result<(), Fault
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk that is full says nothing about the blocks of a flash that is a file on it.
+    #[test]
+    fn no_room_is_another_fault_than_a_bad_block() {
+        let full = open(Path::new("/dev/full"), OFlags::RDWR).unwrap();
+        assert_eq!(write_all(&full, 0, &[0; 512]), Err(Fault::NoRoom));
+    }
 }

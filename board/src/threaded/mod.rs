@@ -7,17 +7,18 @@ mod pool;
 mod queue;
 #[cfg(test)]
 mod tests;
+mod unreadable;
 mod worker;
 
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flash::{BarrierId, Fault, Flash, FlashQueue, Geometry, QueueError, ReadError};
 
 use crate::devices::{Device, Reader, Shared};
-use crate::limits::{PIECE_BYTES, QUEUE_BYTES, WRITER_STACK_BYTES};
+use crate::limits::{DIRECT_ALIGN, PIECE_BYTES, QUEUE_BYTES, WRITER_STACK_BYTES};
 use queue::Queue;
 use worker::Worker;
 
@@ -122,7 +123,7 @@ impl Threaded {
     /// A handle for warming cold ranges on another thread.
     #[must_use]
     pub fn warmer(&self) -> Warmer {
-        Warmer { reader: Arc::clone(&self.reader) }
+        Warmer { reader: Arc::clone(&self.reader), queue: Arc::clone(&self.queue) }
     }
 
     /// What the device did so far.
@@ -158,7 +159,14 @@ impl FlashQueue for Threaded {
         // too old to show is still here to be laid over it.
         let state = self.queue.lock();
         if !state.covers(offset, out.len()) {
-            self.reader.read_now(offset, out)?;
+            self.reader.read_now(offset, out).map_err(|error| match error {
+                ReadError::Cold => {
+                    let range = offset..offset + out.len() as u64;
+                    let fault = state.unreadable.fault_in(&range, Instant::now());
+                    fault.map_or(ReadError::Cold, ReadError::Fault)
+                }
+                fault @ ReadError::Fault(_) => fault,
+            })?;
         }
         state.overlay(offset, out);
         Ok(())
@@ -189,12 +197,17 @@ impl FlashQueue for Threaded {
     fn settled(&mut self) -> Option<(BarrierId, Result<(), Fault>)> {
         self.queue.lock().ledger.report()
     }
+
+    fn failed_at(&self) -> Option<u64> {
+        self.queue.lock().ledger.failed_at()
+    }
 }
 
 /// Brings cold bytes into memory; it waits for the device and belongs on a thread that may.
 #[derive(Clone)]
 pub struct Warmer {
     reader: Arc<dyn Reader>,
+    queue: Arc<Queue>,
 }
 
 impl std::fmt::Debug for Warmer {
@@ -204,18 +217,40 @@ impl std::fmt::Debug for Warmer {
 }
 
 impl Warmer {
-    /// Reads `len` bytes from `offset`, so that a read of them is warm afterwards, for a while.
+    /// Reads `len` bytes from `offset`, so that a read of them is warm afterwards, for a while. What the device cannot
+    /// read is a fault to who reads it next, and no more of it than that: what lies around it is warm.
     ///
     /// # Errors
-    /// The device's [`Fault`].
+    /// The device's [`Fault`], the first one.
     pub fn warm(&self, offset: u64, len: u64) -> Result<(), Fault> {
         let mut scratch = vec![0; usize::try_from(len).unwrap_or(PIECE_BYTES).min(PIECE_BYTES)];
+        let mut result = Ok(());
         let mut done = 0;
         while done < len {
             let piece = usize::try_from(len - done).unwrap_or(PIECE_BYTES).min(scratch.len());
-            self.reader.read_waiting(offset + done, scratch.get_mut(..piece).unwrap_or_default())?;
-            done += piece as u64;
+            let piece = scratch.get_mut(..piece).unwrap_or_default();
+            if self.reader.read_waiting(offset + done, piece).is_err() {
+                result = result.and(self.warm_what_can_be(offset + done, piece));
+            }
+            done += piece.len() as u64;
         }
-        Ok(())
+        result
+    }
+
+    /// Reads a stretch page by page, and notes those that cannot be read.
+    fn warm_what_can_be(&self, offset: u64, scratch: &mut [u8]) -> Result<(), Fault> {
+        let mut result = Ok(());
+        let end = offset + scratch.len() as u64;
+        let mut at = offset;
+        while at < end {
+            let page_end = (at + 1).next_multiple_of(DIRECT_ALIGN as u64).min(end);
+            let page = scratch.get_mut(..(page_end - at) as usize).unwrap_or_default();
+            if let Err(fault) = self.reader.read_waiting(at, page) {
+                self.queue.lock().unreadable.note(at..page_end, fault, Instant::now());
+                result = result.and(Err(fault));
+            }
+            at = page_end;
+        }
+        result
     }
 }

@@ -8,6 +8,7 @@ use flash::{BarrierId, Fault, Geometry, Ledger, QueueError};
 
 use super::Measures;
 use super::pool::{Buffer, Pool};
+use super::unreadable::Unreadable;
 use crate::limits::{PIECE_BYTES, QUEUE_IDLE_S};
 use crate::sys;
 
@@ -67,6 +68,7 @@ pub(super) struct State {
     /// The thread is to end when nothing is left.
     stopping: bool,
     pool: Pool,
+    pub(super) unreadable: Unreadable,
     pub(super) ledger: Ledger,
     pub(super) measures: Measures,
 }
@@ -122,6 +124,7 @@ impl State {
 
     fn push_program(&mut self, mut offset: u64, mut units: &[u8]) {
         self.queued += units.len();
+        self.unreadable.forget(&(offset..offset + units.len() as u64));
         let write_size = self.write_size;
         if let Some(last) = self.open_piece(offset) {
             let taken = last.append(units, write_size);
@@ -200,6 +203,7 @@ impl Queue {
             wanted: None,
             stopping: false,
             pool: Pool::default(),
+            unreadable: Unreadable::default(),
             ledger: Ledger::new(),
             measures: Measures::default(),
         };

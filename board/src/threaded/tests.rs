@@ -12,7 +12,7 @@ use flash::{BarrierId, Fault, Flash, FlashQueue, Geometry, QueueError, ReadError
 use proptest::prelude::*;
 
 use super::{Options, Threaded};
-use crate::devices::{Settings, open, tests::in_memory, tests::on_disk};
+use crate::devices::{Reader, Settings, open, tests::in_memory, tests::on_disk};
 
 const GEOMETRY: Geometry = Geometry { capacity: 1 << 20, write_size: 512, erase_size: 65_536 };
 
@@ -271,6 +271,53 @@ fn written_directly_means_cold_until_warmed() {
     queue.read(0, &mut out).unwrap();
     assert_eq!(out, [3; 8192]);
     fs::remove_file(path).unwrap();
+}
+
+/// A way in beside the writer as Linux has it: a page that could not be read is not in memory, whoever asks.
+struct Spoilt(Simulator, std::sync::Mutex<Vec<u64>>);
+
+impl Reader for Spoilt {
+    fn read_now(&self, offset: u64, out: &mut [u8]) -> Result<(), ReadError> {
+        let warm = self.1.lock().unwrap();
+        let mut pages = offset / 4096..=(offset + out.len() as u64 - 1) / 4096;
+        if pages.any(|page| !warm.contains(&page)) {
+            return Err(ReadError::Cold);
+        }
+        self.0.clone().read(offset, out).map_err(ReadError::Fault)
+    }
+    fn read_waiting(&self, offset: u64, out: &mut [u8]) -> Result<(), Fault> {
+        self.0.clone().read(offset, out)?;
+        self.1.lock().unwrap().extend(offset / 4096..=(offset + out.len() as u64 - 1) / 4096);
+        Ok(())
+    }
+    fn read_medium(&self, offset: u64, out: &mut [u8]) -> Result<(), Fault> {
+        self.read_waiting(offset, out)
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_a_fault_and_not_cold_for_ever() {
+    let mut device = Simulator::new(GEOMETRY);
+    device.spoil(20_000..20_001);
+    let reader = Arc::new(Spoilt(device.clone(), std::sync::Mutex::default()));
+    let (wake, woken) = mpsc::channel();
+    let wake = Box::new(move || {
+        let _ = wake.send(());
+    });
+    let mut queue = Threaded::start(device, reader, Options::default(), wake).unwrap();
+    let mut out = vec![0; 65_536];
+    assert_eq!(queue.read(0, &mut out), Err(ReadError::Cold));
+    assert_eq!(queue.warmer().warm(0, 65_536), Err(Fault::Io));
+    assert_eq!(queue.read(0, &mut out), Err(ReadError::Fault(Fault::Io)), "a part of it");
+    queue.read(0, &mut out[..16_384]).unwrap();
+    queue.read(20_480, &mut out[..45_056]).unwrap();
+    assert_eq!(queue.read(16_384, &mut out[..10]), Err(ReadError::Fault(Fault::Io)));
+    assert_eq!(queue.read(65_536, &mut out[..10]), Err(ReadError::Cold));
+    queue.erase(0, 65_536).unwrap();
+    queue.program(16_384, &[5; 4096]).unwrap();
+    queue.barrier().unwrap();
+    assert_eq!(wait(&mut queue, &woken).1, Ok(()));
+    assert_eq!(queue.read(16_384, &mut out[..10]), Err(ReadError::Cold), "it has been written anew");
 }
 
 proptest! {

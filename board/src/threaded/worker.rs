@@ -28,31 +28,41 @@ impl<F: Flash> Worker<F> {
     pub(super) fn run(mut self) {
         while let Some(entry) = self.queue.next() {
             match entry {
+                Entry::Program(_) | Entry::Erase { .. } if self.is_doomed() => {
+                    if self.queue.lock().finish() {
+                        (self.wake)();
+                    }
+                }
                 Entry::Program(piece) => {
                     let result = self.device.program(piece.offset, piece.bytes());
-                    let bytes = piece.len as u64;
+                    let (offset, bytes) = (piece.offset, piece.len as u64);
                     drop(piece);
-                    self.finish(result, |measures| {
+                    self.finish(offset, result, |measures| {
                         measures.writes += 1;
                         measures.programmed_bytes += bytes;
                     });
                 }
                 Entry::Erase { offset, len } => {
                     let result = self.device.erase(offset, len);
-                    self.finish(result, |measures| measures.erases += 1);
+                    self.finish(offset, result, |measures| measures.erases += 1);
                 }
                 Entry::Barrier(id) => self.barrier(id),
             }
         }
     }
 
-    fn finish(&mut self, result: Result<(), Fault>, count: impl FnOnce(&mut super::Measures)) {
+    /// Whether the next barrier fails in any case.
+    fn is_doomed(&self) -> bool {
+        self.queue.lock().ledger.doomed().is_some()
+    }
+
+    fn finish(&mut self, offset: u64, result: Result<(), Fault>, count: impl FnOnce(&mut super::Measures)) {
         self.dirty = true;
         let mut state = self.queue.lock();
         if let (Err(fault), None) = (result, state.ledger.doomed()) {
-            log::error!("flash: {fault}; the next barrier fails");
+            log::error!("flash at {offset}: {fault}; the next barrier fails");
         }
-        state.ledger.note(result);
+        state.ledger.note(offset, result);
         count(&mut state.measures);
         let wake = state.finish();
         drop(state);

@@ -81,6 +81,8 @@ pub struct Statistics {
     pub drafts: usize,
     /// Damaged places found since the mount.
     pub damage: u64,
+    /// Damaged letters among those that scrubbing has read since the mount; see [`Store::damaged_letters`].
+    pub damaged_letters: u64,
     /// No change is taken any more; see [`Store::is_read_only`].
     pub read_only: bool,
     /// How the device is worn.
@@ -100,6 +102,8 @@ pub struct Wear {
     pub most: u32,
     /// Erases of all segments together.
     pub total: u64,
+    /// Segments that are not used any more, because a block of them failed or lost something.
+    pub retired: u32,
 }
 
 /// Numbers and lengths of a record beside its texts, at most.
@@ -350,6 +354,7 @@ impl<Q: FlashQueue> Store<Q> {
             letters: self.state.letters.len(),
             drafts: self.drafts.len(),
             damage: self.damage.count(),
+            damaged_letters: self.damaged_letter_count(),
             read_only: self.life.phase == Phase::ReadOnly,
             wear: self.wear(),
         }
@@ -363,6 +368,7 @@ impl<Q: FlashQueue> Store<Q> {
             least: erases().min().unwrap_or(0),
             most: erases().max().unwrap_or(0),
             total: erases().map(u64::from).sum(),
+            retired: self.segments.retired_count(),
         }
     }
 }

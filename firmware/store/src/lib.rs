@@ -36,7 +36,9 @@ mod outbox;
 mod reader;
 mod replay;
 mod rescue;
+mod retire;
 mod scan;
+mod scrub;
 mod segments;
 mod tend;
 
@@ -48,6 +50,7 @@ pub use check::{CheckError, Fingerprint, LetterFault, StoredLetter};
 pub use damage::Damage;
 pub use life::Settled;
 pub use mount::{FormatOptions, MountError, MountOptions, MountReport};
+pub use scrub::{DamagedLetter, ScrubPlace, Scrubbed};
 
 /// A mounted store.
 ///
@@ -68,6 +71,8 @@ pub struct Store<Q> {
     /// `None` when bodies are stored as they are.
     coder: Option<alloc::boxed::Box<coding::Coder>>,
     damage: damage::DamageList,
+    retiring: retire::Retiring,
+    scrub: scrub::Scrub,
     life: life::Life,
     now: mail::UnixTime,
     message_bytes_max: u64,

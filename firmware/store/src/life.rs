@@ -10,7 +10,7 @@ use crate::format::header::PerStream;
 use crate::format::records::CommitView;
 use crate::format::{Mark, Place, Seal};
 use crate::gather::{Flight, Records, Waiter};
-use crate::limits::UNBARRIERED_SOFT;
+use crate::limits::{FAILURES_MAX, UNBARRIERED_SOFT};
 
 /// What the store may do with the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub(crate) struct Life {
     pub(crate) resume: bool,
     /// A barrier has failed: the next anchor is read back before anything stands on it.
     pub(crate) verify: bool,
+    /// Failures since a group was durable.
+    pub(crate) failures: u32,
     /// Somebody wants to program.
     pub(crate) wanted: bool,
     /// Segments can be reused once a group says how far the body log is durable.
@@ -146,7 +148,10 @@ impl<Q: FlashQueue> Store<Q> {
             barrier_ended = true;
             match result {
                 Ok(()) => self.barrier_held(),
-                Err(fault) => self.fail(fault),
+                Err(fault) => {
+                    self.retire_culprit(fault);
+                    self.fail(fault);
+                }
             }
         }
         self.sweep();
@@ -276,10 +281,13 @@ impl<Q: FlashQueue> Store<Q> {
             }
             let result = self.state.apply(&mut self.segments, record.kind, record.payload, place);
             self.checkpoint_landed(record.kind, record.payload, (place, record.span as u32));
+            self.retired_landed(record.kind, record.payload);
             while let Some(waiter) = waiters.next_if(|waiter| waiter.ordinal == ordinal) {
                 self.answer(waiter, result.clone());
             }
         }
+        self.life.failures = 0;
+        self.gather_retired();
         self.root_in_force(flight.root);
         self.checkpoints.wanted |= self.is_checkpoint_due();
         self.compaction.wanted |= self.compaction_due();
@@ -311,9 +319,12 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// A program, an erase or a barrier failed: nothing since the last good barrier may be trusted. Whatever waited
     /// for it fails, the heads go back to what is durable, and a new life begins in fresh segments. If that fails as
-    /// well, or the device takes no more writes, the store is read-only.
+    /// well, or life after life fails, or the device takes no more writes, the store is read-only.
     fn fail(&mut self, fault: Fault) {
-        let last_straw = fault == Fault::ReadOnly || self.life.verify && self.life.phase == Phase::Opening;
+        self.life.failures += 1;
+        let last_straw = fault == Fault::ReadOnly
+            || self.life.failures >= FAILURES_MAX
+            || self.life.verify && self.life.phase == Phase::Opening;
         self.outbox.clear();
         self.life.ended = true;
         if self.life.phase == Phase::Opening {
@@ -337,6 +348,7 @@ impl<Q: FlashQueue> Store<Q> {
         self.life.wanted = true;
         self.fail_gathered(Refusal::NotDurable);
         self.gather_keywords();
+        self.gather_retired();
     }
 
     fn fail_for_good(&mut self) {
@@ -368,6 +380,7 @@ impl<Q: FlashQueue> Store<Q> {
         let records = 0..gather.bytes.len();
         let waiters = core::mem::take(&mut gather.waiters);
         self.life.ended = true;
+        self.retiring.lost();
         self.fail_records(&gather.bytes, records, waiters, refusal);
         self.log.give_back(gather.bytes, gather.secret);
     }

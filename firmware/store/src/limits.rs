@@ -57,6 +57,11 @@ pub const UNBARRIERED_SOFT: u64 = 4 << 20;
 /// Body bytes programmed since the last barrier, at most: what a recovery must read to verify commits.
 pub const UNBARRIERED_MAX: u64 = 8 << 20;
 
+/// Failures without a durable group between after which the store is read-only: a device that fails in so many places,
+/// one after the other, fails everywhere. Segments are taken in order where they are worn alike, so a stretch of bad ones
+/// is met at once.
+pub const FAILURES_MAX: u32 = 32;
+
 /// Letters being streamed in at once. More than the program has sessions that send.
 pub const DRAFTS_MAX: usize = 256;
 
@@ -114,6 +119,23 @@ pub const SETTINGS_BYTES_MAX: usize = 1 << 20;
 
 /// Damaged places that are remembered one by one; further ones are counted.
 pub const DAMAGE_MAX: usize = 256;
+
+/// What one step of scrubbing reads, about: as much as one extent, so that whoever reads waits no longer for it than for
+/// another reader. A single frame may be longer.
+pub const SCRUB_BYTES: u32 = 64 << 10;
+
+/// Slots and pages that one step of scrubbing looks at, most of which may be vacant: some 100 µs.
+pub const SCRUB_LOOKS_MAX: usize = 4_096;
+
+/// Damage that scrubbing finds retires one segment in this many at most (3 %): what takes more is not a few bad blocks
+/// but the whole card, and the room is needed to go on.
+pub const SCRUB_RETIRED_DIVISOR: u32 = 32;
+
+/// Damaged letters that scrubbing remembers, so that each is reported once. With more the card is at its end.
+pub const DAMAGED_LETTERS_MAX: usize = 1_024;
+
+/// Those of them that are listed by account, mailbox and UID.
+pub const DAMAGED_LETTERS_NAMED: usize = 64;
 
 /// Greatest message: its size is kept in 32 bits.
 pub const MESSAGE_BYTES_MAX: u64 = u32::MAX as u64;

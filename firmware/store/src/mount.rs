@@ -29,7 +29,9 @@ use crate::log::Log;
 use crate::outbox::Outbox;
 use crate::reader::Reader;
 use crate::replay::{Chapter, Replay, Replayed, chapters, newest, rescue};
+use crate::retire::Retiring;
 use crate::scan::Scan;
+use crate::scrub::Scrub;
 use crate::segments::{Segments, Use};
 
 /// What [`Store::format`] needs to be told.
@@ -208,6 +210,7 @@ impl<Q: FlashQueue> Store<Q> {
             anchor,
             resume: false,
             verify: false,
+            failures: 0,
             wanted: false,
             mark_wanted: false,
             closing: false,
@@ -226,6 +229,8 @@ impl<Q: FlashQueue> Store<Q> {
             drafts: Drafts::default(),
             reader: Reader::default(),
             damage: DamageList::default(),
+            retiring: Retiring::default(),
+            scrub: Scrub::default(),
             life,
             now: UnixTime(0),
             message_bytes_max: mail::limits::MESSAGE_BYTES_DEFAULT,

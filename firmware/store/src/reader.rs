@@ -48,7 +48,7 @@ pub(crate) struct Reader {
 }
 
 /// Why a frame could not be read.
-enum Miss {
+pub(crate) enum Miss {
     Cold(Cold),
     /// The device fails there, or what it gives does not verify.
     Bad,
@@ -152,7 +152,12 @@ impl Reader {
 }
 
 /// Fills `bytes` with what the device holds; leaves it empty on failure.
-fn read_into<Q: FlashQueue>(queue: &mut Q, offset: u64, len: usize, bytes: &mut Vec<u8>) -> Result<(), Miss> {
+pub(crate) fn read_into<Q: FlashQueue>(
+    queue: &mut Q,
+    offset: u64,
+    len: usize,
+    bytes: &mut Vec<u8>,
+) -> Result<(), Miss> {
     bytes.resize(len, 0);
     let result = queue.read(offset, bytes);
     if result.is_err() {
@@ -339,7 +344,7 @@ fn give(bytes: &[u8], offset: u64, max: usize, out: &mut Vec<u8>) -> usize {
 }
 
 /// Reads the frame and payload of an extent into `bytes` and verifies both.
-fn read_extent<Q: FlashQueue>(
+pub(crate) fn read_extent<Q: FlashQueue>(
     queue: &mut Q,
     layout: &Layout,
     segments: &Segments,

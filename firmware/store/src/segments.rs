@@ -15,6 +15,8 @@ pub(crate) enum Use {
     Log(Head),
     /// It holds anchors.
     Anchor,
+    /// Nothing on it counts, and it is never used again.
+    Retired,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +29,8 @@ struct Segment {
     /// must not be erased for that.
     holders: u32,
     used: Use,
+    /// It is never opened again once nothing on it counts.
+    retired: bool,
 }
 
 /// The table. 20 bytes of memory for each segment, 8 more for each that is in use.
@@ -36,16 +40,17 @@ pub(crate) struct Segments {
     /// Segments in use by sequence number: (sequence number, index), ascending.
     by_seq: Vec<(u32, u32)>,
     free: u32,
+    retired: u32,
 }
 
 impl Segments {
     pub(crate) fn new(count: u32) -> Self {
-        let empty = Segment { seq: 0, erases: 0, live: 0, holders: 0, used: Use::Free };
+        let empty = Segment { seq: 0, erases: 0, live: 0, holders: 0, used: Use::Free, retired: false };
         let mut table = vec![empty; count as usize];
         for anchor in table.iter_mut().take(ANCHOR_SEGMENTS as usize) {
             anchor.used = Use::Anchor;
         }
-        Self { table, by_seq: Vec::new(), free: count.saturating_sub(ANCHOR_SEGMENTS) }
+        Self { table, by_seq: Vec::new(), free: count.saturating_sub(ANCHOR_SEGMENTS), retired: 0 }
     }
 
     /// What segment `index` is used for; anchors beyond the end, so that nothing takes them.
@@ -96,15 +101,49 @@ impl Segments {
         self.by_seq.iter().copied().filter(move |(_, index)| self.used(*index) == Use::Log(head))
     }
 
-    /// Notes that a free segment is now part of a log. `erases` is its count with the erase that this took.
-    pub(crate) fn open(&mut self, index: u32, head: Head, seq: u32, erases: u32) {
-        let Some(segment) = self.table.get_mut(index as usize).filter(|segment| segment.used == Use::Free)
-        else {
-            return;
+    /// Notes that a segment is not to be used again; what lives in it stays. Says whether that is new.
+    pub(crate) fn retire(&mut self, index: u32) -> bool {
+        let Some(segment) = self.table.get_mut(index as usize).filter(|segment| !segment.retired) else {
+            return false;
         };
+        match segment.used {
+            Use::Anchor | Use::Retired => return false,
+            Use::Log(_) => {}
+            Use::Free => {
+                segment.used = Use::Retired;
+                self.free -= 1;
+            }
+        }
+        segment.retired = true;
+        self.retired += 1;
+        true
+    }
+
+    /// Whether a segment is not to be used again.
+    pub(crate) fn is_retired(&self, index: u32) -> bool {
+        self.table.get(index as usize).is_some_and(|segment| segment.retired)
+    }
+
+    /// How many segments are not to be used again.
+    pub(crate) const fn retired_count(&self) -> u32 {
+        self.retired
+    }
+
+    /// The segments that are not to be used again.
+    pub(crate) fn retired(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..).zip(&self.table).filter(|(_, segment)| segment.retired).map(|(index, _)| index)
+    }
+
+    /// Notes that a free segment is now part of a log, or, at a mount, one that was retired while it was. `erases` is its count with the erase that this took.
+    pub(crate) fn open(&mut self, index: u32, head: Head, seq: u32, erases: u32) {
+        let Some(segment) = self.table.get_mut(index as usize) else { return };
+        match segment.used {
+            Use::Free => self.free -= 1,
+            Use::Retired => {}
+            Use::Anchor | Use::Log(_) => return,
+        }
         let erases = erases.max(segment.erases);
-        *segment = Segment { seq, erases, live: 0, holders: 0, used: Use::Log(head) };
-        self.free -= 1;
+        *segment = Segment { seq, erases, live: 0, holders: 0, used: Use::Log(head), ..*segment };
         let at = self.by_seq.partition_point(|entry| entry.0 < seq);
         self.by_seq.insert(at, (seq, index));
     }
@@ -113,9 +152,9 @@ impl Segments {
     pub(crate) fn release(&mut self, index: u32) {
         let Some(segment) = self.table.get_mut(index as usize) else { return };
         if matches!(segment.used, Use::Log(_)) {
-            segment.used = Use::Free;
+            segment.used = if segment.retired { Use::Retired } else { Use::Free };
             (segment.live, segment.holders) = (0, 0);
-            self.free += 1;
+            self.free += u32::from(!segment.retired);
             self.by_seq.retain(|entry| entry.1 != index);
         }
     }
@@ -129,12 +168,14 @@ impl Segments {
         free.min_by_key(|(_, segment)| key(segment.erases)).map(|(index, _)| index as u32)
     }
 
-    /// Segments of one head below sequence number `floor` in which nothing lives, oldest first.
+    /// Segments of one head below sequence number `floor` in which nothing lives and that can be used again, oldest
+    /// first.
     pub(crate) fn dead(&self, head: Head, floor: u32) -> impl Iterator<Item = u32> + '_ {
         let old = self.by_seq.iter().take_while(move |entry| entry.0 < floor).map(|entry| entry.1);
         old.filter(move |index| {
             let segment = self.table.get(*index as usize);
-            segment.is_some_and(|segment| segment.used == Use::Log(head) && segment.holders == 0)
+            let dead = |segment: &Segment| segment.used == Use::Log(head) && segment.holders == 0;
+            segment.is_some_and(|segment| dead(segment) && !segment.retired)
         })
     }
 

@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     net::IpAddr,
     rc::Rc,
+    time::Duration,
 };
 
 use proto::{imap, pop3, smtp};
@@ -15,13 +16,14 @@ use tokio::{
 use crate::{
     certs::{AuthorityView, Certificates, Moment, Names},
     clock::Clock,
+    health::{Health, READ_ONLY_ALERT},
     http::{ClockView, Desk, FlashView, NetworkView, ProvisionView, StateView},
     limits::CERTIFICATE_CHECK,
     memory::Memory,
     network::Resident,
     office::Office,
     passwords::{Authenticator, Hasher},
-    provision::{self, FileError, Keeper, PasswordTask, Settings},
+    provision::{self, FileError, Keeper, PasswordTask, SCRUB_DAYS_DEFAULT, Settings},
     service::Service,
 };
 
@@ -50,9 +52,17 @@ impl Configs {
         let postmaster_domain = postmaster_domain.unwrap_or_else(|| hostname.clone());
         Self {
             smtp: Rc::new(smtp::Config { hostname: hostname.clone(), postmaster_domain, message_bytes_max }),
-            imap: Rc::new(imap::Config { hostname: hostname.clone() }),
+            imap: Rc::new(imap::Config { hostname: hostname.clone(), alert: None }),
             pop3: Rc::new(pop3::Config { hostname }),
         }
+    }
+}
+
+impl Configs {
+    /// The same, with something that everybody is told who logs in.
+    fn with_alert(self, alert: &'static str) -> Self {
+        let imap = imap::Config { alert: Some(alert), ..(*self.imap).clone() };
+        Self { imap: Rc::new(imap), ..self }
     }
 }
 
@@ -118,7 +128,18 @@ impl House {
 
     /// What new sessions are told.
     pub(crate) fn configs(&self) -> Configs {
-        self.configs.borrow().clone()
+        let configs = self.configs.borrow().clone();
+        if self.office.store().is_read_only() { configs.with_alert(READ_ONLY_ALERT) } else { configs }
+    }
+
+    /// The box's name.
+    pub(crate) fn hostname(&self) -> String {
+        self.configs.borrow().imap.hostname.clone()
+    }
+
+    /// Something that people are shown has changed.
+    pub(crate) fn show_again(&self) {
+        self.shown.send_replace(());
     }
 
     /// Whether a password is taken without TLS from loopback.
@@ -229,8 +250,7 @@ impl Desk for House {
                 capacity: figures.capacity,
                 used: figures.capacity.saturating_sub(figures.free),
                 messages: figures.letters as u64,
-                is_read_only: figures.read_only,
-                damaged: figures.damage,
+                health: Health::of(&figures),
             },
             memory: Memory::now(site.network != NetworkView::Hosted),
             clock: ClockView {
@@ -305,6 +325,8 @@ fn set_clock_and_limits(office: &Office, settings: &Settings) {
     let limit = message_limit(settings) + smtp::limits::TRACE_BYTES_MAX as u64;
     office.store_mut().set_message_limit(limit);
     office.store_mut().set_compact(settings.compact.unwrap_or(true));
+    let days = settings.scrub_days.unwrap_or(SCRUB_DAYS_DEFAULT.into());
+    office.store_mut().set_scrub((days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400))));
 }
 
 fn message_limit(settings: &Settings) -> u64 {

@@ -65,5 +65,33 @@ pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 /// Pause after accepting failed for want of descriptors or memory.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Shortest time between two steps of a scrub, of 64 KiB each: 3 MB/s at most, so that a card has time for others.
+pub(crate) const SCRUB_PAUSE_MIN: Duration = Duration::from_millis(20);
+
+/// Longest time between two steps: a box with few letters reads them more often than it has to, which costs nothing, and
+/// one that is switched off every evening comes to its next step.
+pub(crate) const SCRUB_PAUSE_MAX: Duration = Duration::from_secs(600);
+
+/// How often it is kept where the scrub stands: a record of some bytes and a barrier. What was read since the last time
+/// is read again after a power cut.
+pub(crate) const SCRUB_KEEP: Duration = Duration::from_secs(3_600);
+
+/// Stretches that one step has brought into memory, at most: each letter is up to two, and a step takes small ones
+/// together.
+pub(crate) const SCRUB_WARMINGS_MAX: usize = 64;
+
+/// How often it is looked whether the owner has to be told something about the flash.
+pub(crate) const HEALTH_CHECK: Duration = Duration::from_secs(60);
+
+/// Time between two letters to the owner about the flash: a card that goes from bad to worse in an hour is one letter
+/// today and one tomorrow.
+pub(crate) const HEALTH_LETTER_PAUSE: Duration = Duration::from_secs(86_400);
+
+/// Damaged letters that such a letter names, at most: the log has the others.
+pub(crate) const HEALTH_LETTERS_LISTED: usize = 10;
+
+/// Less than this share of the flash's life left, in percent, is told: at an office's pace still some months.
+pub(crate) const LIFE_LEFT_PERCENT_MIN: u32 = 10;
+
 /// How often names, clock and certificate are looked at without a reason.
 pub(crate) const CERTIFICATE_CHECK: Duration = Duration::from_secs(6 * 3_600);

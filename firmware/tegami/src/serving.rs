@@ -13,10 +13,12 @@ use crate::{
     clock::Clock,
     closing::Closing,
     door::{Door, Listeners},
+    health,
     house::{House, Site},
     http::Front,
     limits::{SHUTDOWN_GRACE, SHUTDOWN_MAX},
     office::{MailStore, Office},
+    scrub,
     serve::Serve,
     service::Census,
 };
@@ -75,6 +77,8 @@ pub(crate) async fn open(ground: Ground) -> Result<Serving, String> {
     let serve = Serve { house: Rc::clone(&house), front: Rc::clone(&front), closing: Rc::clone(&closing) };
     Door::new(serve, Census::new(capacity), Rc::clone(&closing)).open(listeners)?;
     spawn_local(Rc::clone(&house).keep_in_step());
+    spawn_local(scrub::run(Rc::clone(&house.office)));
+    spawn_local(health::watch(Rc::clone(&house)));
     if let Some(passwords) = passwords {
         let hashing = Rc::clone(&house);
         spawn_local(async move { hashing.hash_passwords(passwords).await });

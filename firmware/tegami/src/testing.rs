@@ -41,6 +41,24 @@ impl Drop for Flash {
 }
 
 impl Flash {
+    /// At a path that is there, or not, with what is on it.
+    pub(crate) fn at(flash: PathBuf) -> Self {
+        let barrier_delay = Duration::ZERO;
+        Self(Host {
+            flash,
+            flash_size: 64 << 20,
+            provision: None,
+            listen: LOOPBACK,
+            port_offset: 0,
+            barrier_delay,
+        })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &std::path::Path {
+        &self.0.flash
+    }
+
     pub(crate) fn new(name: &str, barrier_delay: Duration) -> Self {
         let name = format!("tegami-{}-{name}.flash", std::process::id());
         let flash: PathBuf = std::env::temp_dir().join(name);

@@ -79,13 +79,17 @@ impl<F: Flash> Deferred<F> {
         match entry {
             Entry::Program(offset, units) => {
                 self.queued -= units.len();
-                let result = self.device.program(offset, &units);
-                self.ledger.note(result);
+                if self.ledger.doomed().is_none() {
+                    let result = self.device.program(offset, &units);
+                    self.ledger.note(offset, result);
+                }
                 self.forget(offset, units.len() as u64);
             }
             Entry::Erase(offset, len) => {
-                let result = self.device.erase(offset, len);
-                self.ledger.note(result);
+                if self.ledger.doomed().is_none() {
+                    let result = self.device.erase(offset, len);
+                    self.ledger.note(offset, result);
+                }
                 self.forget(offset, len);
             }
             Entry::Barrier(id) => {
@@ -196,5 +200,9 @@ impl<F: Flash> FlashQueue for Deferred<F> {
 
     fn settled(&mut self) -> Option<(BarrierId, Result<(), Fault>)> {
         self.ledger.report()
+    }
+
+    fn failed_at(&self) -> Option<u64> {
+        self.ledger.failed_at()
     }
 }

@@ -95,6 +95,8 @@ pub struct Simulator {
     cut_in: Option<u64>,
     fail_in: [Option<u64>; 3],
     unreadable: Vec<Range<u64>>,
+    /// Places that take no programs, and whether they take no erases either.
+    worn_out: Vec<(Range<u64>, bool)>,
     erased: Erased,
     read_only: bool,
     powered: bool,
@@ -119,6 +121,7 @@ impl Simulator {
             cut_in: None,
             fail_in: [None; 3],
             unreadable: Vec::new(),
+            worn_out: Vec::new(),
             erased: Erased::Stale,
             read_only: false,
             powered: true,
@@ -196,6 +199,18 @@ impl Simulator {
     /// and partly only at the next cut, whatever later barriers say.
     pub const fn fail_barrier(&mut self, skip: u64) {
         self.fail_in[Kind::Barrier as usize] = Some(skip);
+    }
+
+    /// Makes every program that touches `range` fail from now on, for good, and with `erases` every erase as well:
+    /// blocks at the end of their life.
+    pub fn wear_out(&mut self, range: Range<u64>, erases: bool) {
+        self.worn_out.push((range, erases));
+    }
+
+    /// Whether some blocks are at the end of their life.
+    #[must_use]
+    pub fn is_worn_out(&self) -> bool {
+        !self.worn_out.is_empty()
     }
 
     /// Makes reads that touch `range` fail from now on, until its block is erased.
@@ -305,6 +320,15 @@ impl Simulator {
             Some(bytes) => Arc::clone(bytes),
             None => vec![0; self.geometry.write_size as usize].into(),
         }
+    }
+
+    /// What is in store for an operation on `range`.
+    fn step_at(&mut self, kind: Kind, range: &Range<u64>) -> Result<Step, Fault> {
+        let step = self.step(kind)?;
+        let mut touched =
+            self.worn_out.iter().filter(|(worn, _)| worn.start < range.end && range.start < worn.end);
+        let fails = touched.any(|(_, erases)| *erases || kind == Kind::Program);
+        Ok(if fails && matches!(step, Step::Do) { Step::Fail } else { step })
     }
 
     /// What is in store for the next operation.
@@ -422,7 +446,7 @@ impl Flash for Simulator {
         if self.read_only {
             return Err(Fault::ReadOnly);
         }
-        let step = self.step(Kind::Program)?;
+        let step = self.step_at(Kind::Program, &(offset..offset + units.len() as u64))?;
         for (unit, bytes) in range.zip(units.chunks(self.geometry.write_size as usize)) {
             let after: Arc<[u8]> = if matches!(step, Step::Fail) {
                 tear_somehow(&self.bytes(&self.units[unit].content), bytes, &mut self.random).into()
@@ -444,7 +468,7 @@ impl Flash for Simulator {
         if self.read_only {
             return Err(Fault::ReadOnly);
         }
-        let step = self.step(Kind::Erase)?;
+        let step = self.step_at(Kind::Erase, &(offset..offset + len))?;
         if matches!(step, Step::Fail) {
             return Err(Fault::Io);
         }

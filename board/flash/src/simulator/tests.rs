@@ -275,6 +275,56 @@ fn a_failed_program_fails_the_next_barrier_alone() {
     assert_eq!(queue.settled(), Some((BarrierId(2), Ok(()))));
 }
 
+#[test]
+fn a_block_that_is_worn_out_fails_for_good() {
+    let mut device = device();
+    device.wear_out(4096..8192, false);
+    device.wear_out(8192..8193, true);
+    for _ in 0..3 {
+        device.erase(4096, 4096).unwrap();
+        assert_eq!(device.program(4096, &[1; 512]), Err(Fault::Io));
+        assert_eq!(device.erase(4096, 8192), Err(Fault::Io), "a part of it");
+        device.erase(0, 4096).unwrap();
+        device.program(3584, &[1; 512]).unwrap();
+        device.cut();
+        device.power_on(Cut::AllKept, 0);
+    }
+}
+
+/// Where a failure happened is known from its report until that of the next one.
+fn failures_have_places<Q: FlashQueue>(mut queue: Q, mut run: impl FnMut(&mut Q)) {
+    let mut settle = |queue: &mut Q| {
+        queue.barrier().unwrap();
+        run(queue);
+        let result = queue.settled().unwrap().1;
+        (result, queue.failed_at())
+    };
+    queue.program(0, &[1; 512]).unwrap();
+    assert_eq!(settle(&mut queue), (Ok(()), None));
+    queue.program(512, &[1; 512]).unwrap();
+    queue.program(5120, &[1; 512]).unwrap();
+    queue.erase(4096, 4096).unwrap();
+    assert_eq!(settle(&mut queue), (Err(Fault::Io), Some(5120)), "the first of them");
+    queue.program(1024, &[1; 512]).unwrap();
+    assert_eq!(settle(&mut queue), (Ok(()), Some(5120)));
+    queue.erase(4096, 4096).unwrap();
+    assert_eq!(settle(&mut queue), (Err(Fault::Io), Some(4096)));
+    assert_eq!(settle(&mut queue), (Ok(()), Some(4096)));
+    assert_eq!(settle(&mut queue), (Err(Fault::Io), None), "the barrier itself");
+}
+
+#[test]
+fn a_failure_can_be_told_its_place() {
+    let mut failing = device();
+    failing.wear_out(4096..8192, true);
+    // Barriers behind a failed program do not reach the device.
+    failing.fail_barrier(3);
+    failures_have_places(Direct::new(failing.clone()), |_| {});
+    failures_have_places(Deferred::new(failing, 4096), |queue| {
+        queue.run_all();
+    });
+}
+
 #[derive(Clone, Debug)]
 enum Op {
     Program(u64, u64, u8),

@@ -33,4 +33,6 @@ pub use session::{ImapSession, refuse};
 pub struct Config {
     /// Name of the server, for the greeting.
     pub hostname: alloc::string::String,
+    /// What everybody is told who logs in (RFC 3501 §7.1, ALERT), in ASCII; clients show it to people.
+    pub alert: Option<&'static str>,
 }

@@ -74,7 +74,12 @@ pub(super) const fn refused(refusal: Refusal) -> Reply {
         Refusal::TooBusy => {
             Reply::new(452, "4.3.1", "Too many letters are coming in at once; try again later")
         }
-        Refusal::ReadOnly | Refusal::NotDurable => {
+        Refusal::ReadOnly => Reply::new(
+            452,
+            "4.3.2",
+            "The flash of this box takes no more writes; keep the letter until its owner has exchanged it",
+        ),
+        Refusal::NotDurable => {
             Reply::new(451, "4.3.0", "The letter could not be stored safely; try again later")
         }
         // These are answers to requests that SMTP does not make.

@@ -126,6 +126,10 @@ impl Job {
         for (number, counts) in (0..).zip(all.chunks(HOMES_PER_ROW)) {
             tables.give(&Row::Erases { first: number * HOMES_PER_ROW as u32, counts: counts.to_vec() });
         }
+        let retired: Vec<u32> = segments.retired().collect();
+        for segments in retired.chunks(HOMES_PER_ROW) {
+            tables.give(&Row::Retired { segments: segments.to_vec() });
+        }
         self.rows = tables.finish();
         let mut left = Vec::new();
         for (number, page) in state.letters.pages_mut().iter_mut().enumerate() {

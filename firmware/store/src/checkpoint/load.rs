@@ -130,6 +130,9 @@ impl<Q: FlashQueue> Loader<'_, Q> {
                         self.segments.saw_erases(index, erases);
                     }
                 }
+                Row::Retired { segments } => segments.into_iter().for_each(|index| {
+                    self.segments.retire(index);
+                }),
                 row => self.state.take_row(&row),
             }
         }

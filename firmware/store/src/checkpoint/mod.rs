@@ -55,6 +55,11 @@ impl Checkpoints {
         self.root
     }
 
+    /// Where its tables and its root stand.
+    pub(crate) fn tables(&self) -> &[Home] {
+        &self.tables
+    }
+
     /// From where on the metadata log is needed for a replay. Segments before it hold commits and pages only.
     pub(crate) const fn from(&self) -> Mark {
         self.from

@@ -117,7 +117,8 @@ impl<Q: FlashQueue> Store<Q> {
             (live * 100).div_ceil(u64::from(self.layout.segment_bytes) * filled) as u32
         };
         let needed = segments(meta, META_FILLED) + segments(bodies, BODY_FILLED) + HEADS;
-        (self.layout.segments - ANCHOR_SEGMENTS).saturating_sub(needed)
+        let usable = self.layout.segments - ANCHOR_SEGMENTS - self.segments.retired_count();
+        usable.saturating_sub(needed)
     }
 
     const fn gain(&self, candidate: &Candidate) -> u32 {
@@ -141,7 +142,16 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Whether housekeeping has, or may have, something to do.
     pub(crate) fn compaction_due(&self) -> bool {
-        self.is_short() || self.log.next_seq >= self.compaction.worn_at
+        self.is_short() || self.log.next_seq >= self.compaction.worn_at || self.retired_victim().is_some()
+    }
+
+    /// A segment that is retired, and what lives in it: that moves while it can be read.
+    fn retired_victim(&self) -> Option<(u32, Head)> {
+        if self.segments.retired_count() == 0 {
+            return None;
+        }
+        let mut retired = self.candidates().filter(|candidate| self.segments.is_retired(candidate.segment));
+        retired.next().map(|candidate| (candidate.segment, candidate.head))
     }
 
     /// Whether housekeeping will gain space; has it go on.
@@ -165,9 +175,13 @@ impl<Q: FlashQueue> Store<Q> {
         later * 1_024 / (later + u64::from(self.layout.segments / RIPE_DIVISOR).max(1))
     }
 
-    /// The segment to be emptied next: where space is short, the one from which most is gained for what has to be
-    /// moved, new ones last, because what is in them may die without being moved; otherwise one that is worn too little.
+    /// The segment to be emptied next: one that is retired; where space is short, the one from which most is gained for
+    /// what has to be moved, new ones last, because what is in them may die without being moved; otherwise one that is
+    /// worn too little.
     pub(super) fn choose_victim(&mut self) -> Option<(u32, Head)> {
+        if let Some(retired) = self.retired_victim() {
+            return Some(retired);
+        }
         if !self.is_short() {
             return self.choose_unworn();
         }

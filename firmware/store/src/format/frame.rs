@@ -21,6 +21,7 @@ pub(crate) mod kind {
     pub(crate) const PAGE: u8 = 4;
     pub(crate) const TABLE: u8 = 5;
     pub(crate) const ROOT: u8 = 6;
+    pub(crate) const RETIRED: u8 = 7;
     pub(crate) const EXTENT: u8 = 8;
     pub(crate) const COMMIT: u8 = 16;
     pub(crate) const COPY: u8 = 17;
@@ -46,7 +47,7 @@ pub(crate) mod kind {
 
     /// Whether frames of this kind stand in the metadata log.
     pub(crate) const fn is_metadata(kind: u8) -> bool {
-        matches!(kind, GROUP..=ROOT | COMMIT..=RESTORE | MAILBOX_CREATE..=KEYWORD | ACCOUNT_PUT..=SETTING_REMOVE)
+        matches!(kind, GROUP..=RETIRED | COMMIT..=RESTORE | MAILBOX_CREATE..=KEYWORD | ACCOUNT_PUT..=SETTING_REMOVE)
     }
 }
 

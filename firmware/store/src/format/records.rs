@@ -54,6 +54,13 @@ pub(crate) struct Heal {
     pub(crate) mailboxes: Option<Vec<u32>>,
 }
 
+/// A segment is never opened again: something in it takes no writes, or was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Retired {
+    /// Its index.
+    pub(crate) segment: u32,
+}
+
 /// A letter becomes visible. Then follow: deliveries ([`Delivery`]), extents ([`ExtentRef`]), and a sequence kept
 /// for queue entries, empty in this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -41,6 +41,12 @@ pub(crate) enum Row<'a> {
         first: u32,
         counts: Vec<u32>,
     },
+    /// Number 10, which this version does not write.
+    Ten,
+    /// Segments that are never opened again.
+    Retired {
+        segments: Vec<u32>,
+    },
 }
 
 /// An account.

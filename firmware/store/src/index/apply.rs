@@ -11,7 +11,9 @@ use super::{Account, Secret, State};
 use crate::format::Place;
 use crate::format::code::take;
 use crate::format::frame::kind;
-use crate::format::records::{AccountPut, AccountRemove, AliasPut, Heal, Keyword, SettingPut, Subscribe};
+use crate::format::records::{
+    AccountPut, AccountRemove, AliasPut, Heal, Keyword, Retired, SettingPut, Subscribe,
+};
 use crate::segments::Segments;
 
 /// How a record ended: what its asker is told. The same at replay, where nobody asks.
@@ -51,6 +53,7 @@ impl State {
             kind::SETTING_PUT => self.apply_setting(payload),
             kind::SETTING_REMOVE => self.apply_setting_remove(payload),
             kind::HEAL => self.apply_heal(payload),
+            kind::RETIRED => apply_retired(segments, payload),
             _ => Ok(Receipt::default()),
         }
     }
@@ -181,4 +184,10 @@ impl State {
         self.next.uid_validity = self.next.uid_validity.max(uid_validity);
         Ok(Receipt::default())
     }
+}
+
+fn apply_retired(segments: &mut Segments, mut payload: &[u8]) -> Applied {
+    let Some(record) = take::<Retired>(&mut payload) else { return UNREADABLE };
+    segments.retire(record.segment);
+    Ok(Receipt::default())
 }

@@ -261,6 +261,11 @@ impl Letters {
         self.pages.push(page);
     }
 
+    /// How many slots there are, in use or not.
+    pub(crate) const fn slots(&self) -> usize {
+        self.pages.len() * PAGE_SLOTS
+    }
+
     /// The first slot of the page that is added next.
     pub(crate) fn next_page_slot(&self) -> u32 {
         (self.pages.len() * PAGE_SLOTS) as u32

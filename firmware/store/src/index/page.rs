@@ -5,6 +5,8 @@
 
 use alloc::rc::Rc;
 
+use crate::format::Place;
+
 /// Where a page stands in the metadata log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Home {
@@ -13,6 +15,13 @@ pub(crate) struct Home {
     pub(crate) offset: u32,
     /// Its frame and payload up to where the next frame may begin.
     pub(crate) span: u32,
+}
+
+impl Home {
+    /// Where its frame begins.
+    pub(crate) const fn place(self) -> Place {
+        Place { segment: self.segment, offset: self.offset }
+    }
 }
 
 /// A page.

@@ -201,7 +201,11 @@ impl State {
             Row::Setting(row) => {
                 self.settings.insert(row.key.into(), Secret::new(row.value.0));
             }
-            Row::Entries { .. } | Row::Letters { .. } | Row::Erases { .. } => {}
+            Row::Entries { .. }
+            | Row::Letters { .. }
+            | Row::Erases { .. }
+            | Row::Ten
+            | Row::Retired { .. } => {}
         }
     }
 

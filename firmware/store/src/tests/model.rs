@@ -42,9 +42,14 @@ enum Op {
     Rename { who: usize, folder: usize, name: usize },
     Checkpoint,
     Compact(usize),
+    Retire(usize),
+    Scrub(usize),
     Remount,
     Crash(u64),
 }
+
+/// So many segments are retired at most: the others have to hold all that is delivered.
+const RETIRED: u32 = 6;
 
 const NAMES: [&str; 7] = ["A", "A/B", "A/B/C", "B", "INBOX/X", "Trash", "C/D"];
 
@@ -69,6 +74,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (who, folder, 0..NAMES.len()).prop_map(|(who, folder, name)| Op::Rename { who, folder, name }),
         2 => Just(Op::Checkpoint),
         2 => any::<usize>().prop_map(Op::Compact),
+        1 => any::<usize>().prop_map(Op::Retire),
+        2 => (1..8_usize).prop_map(Op::Scrub),
         1 => Just(Op::Remount),
         1 => any::<u64>().prop_map(Op::Crash),
     ]
@@ -162,16 +169,26 @@ fn run(store: &mut SimStore, model: &mut Model, op: &Op) {
         Op::Copy { who, from, to, range } => transfer(store, model, (*who, *from, *to, *range), true),
         Op::Move { who, from, to, range } => transfer(store, model, (*who, *from, *to, *range), false),
         Op::Create { .. } | Op::Delete { .. } | Op::Rename { .. } => rename(store, model, op),
-        Op::Checkpoint => {
-            store.checkpoints.wanted = true;
-            pump(store);
-        }
-        Op::Compact(which) => {
-            store.empty_some(*which);
-            pump(store);
-        }
+        Op::Checkpoint | Op::Compact(_) | Op::Retire(_) | Op::Scrub(_) => look_after(store, op),
         Op::Remount | Op::Crash(_) => {}
     }
+}
+
+/// Housekeeping: nobody sees any of it.
+fn look_after(store: &mut SimStore, op: &Op) {
+    match op {
+        Op::Checkpoint => store.checkpoints.wanted = true,
+        Op::Compact(which) => store.empty_some(*which),
+        Op::Retire(which) if store.segments.retired_count() < RETIRED => store.retire_some(*which),
+        Op::Scrub(steps) => {
+            for _ in 0..*steps {
+                store.scrub().expect("nothing is cold");
+            }
+            assert_eq!(store.statistics().damage, 0);
+        }
+        _ => {}
+    }
+    pump(store);
 }
 
 fn transfer(

@@ -23,6 +23,7 @@ enum Step {
     Setting { size: usize },
     Checkpoint,
     Compact { which: usize },
+    Retire { which: usize },
     Sync,
     Remount,
     Crash,
@@ -42,6 +43,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..25_000_usize).prop_map(|size| Step::Setting { size }),
         2 => Just(Step::Checkpoint),
         2 => any::<usize>().prop_map(|which| Step::Compact { which }),
+        1 => any::<usize>().prop_map(|which| Step::Retire { which }),
         4 => Just(Step::Sync),
         1 => Just(Step::Remount),
         1 => Just(Step::Crash),
@@ -87,6 +89,10 @@ fn run(world: &mut World, steps: &[Step]) -> Result<(), Stopped> {
             Step::Compact { which } => {
                 world.sync()?;
                 world.compact(which);
+            }
+            Step::Retire { which } => {
+                world.sync()?;
+                world.retire(which);
             }
             Step::Sync => world.sync()?,
             Step::Remount => world.remount()?,

@@ -211,6 +211,22 @@ pub(crate) fn deliver<Q: FlashQueue>(
     wait(store, Ok(ticket))
 }
 
+/// Does something until it is durable: on a device with blocks that take no writes it may fail some times.
+pub(crate) fn insist(
+    store: &mut SimStore,
+    mut change: impl FnMut(&mut SimStore) -> Result<Ticket, Stop>,
+) -> Result<Receipt, Refusal> {
+    loop {
+        let ticket = change(store);
+        let result = wait(store, ticket);
+        let device = store.queue().device();
+        let again = device.is_powered() && device.is_worn_out() && !store.is_read_only();
+        if result != Err(Refusal::NotDurable) || !again {
+            return result;
+        }
+    }
+}
+
 /// Appends a letter to a mailbox and waits.
 pub(crate) fn append<Q: FlashQueue>(
     store: &mut Store<Q>,

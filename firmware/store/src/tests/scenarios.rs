@@ -46,6 +46,17 @@ fn five() -> Simulator {
     furnished(5)
 }
 
+/// The segments that are opened next have blocks that take no writes, or not all of them.
+fn worn_out() -> Simulator {
+    let mut device = furnished(5);
+    let segment = u64::from(crate::limits::SEGMENT_BYTES_MIN);
+    device.wear_out(4 * segment..5 * segment, true);
+    device.wear_out(5 * segment + 20_480..5 * segment + 24_576, false);
+    device.wear_out(7 * segment + 4_096..7 * segment + 8_192, false);
+    device.wear_out(9 * segment..9 * segment + 4_096, false);
+    device
+}
+
 /// A store whose body segments are all used and all dead: the next letters go where old ones stood.
 fn worn() -> Simulator {
     static WORN: std::sync::OnceLock<Simulator> = std::sync::OnceLock::new();
@@ -359,6 +370,46 @@ scenarios! {
         world.expunge(&[1, 7])?;
         world.sync()?;
         world.deliver(&[ALICE_TO], 60_000)?;
+        world.rest()
+    };
+    retire_while_metadata_is_written, worn_out, false, |world| {
+        world.mount()?;
+        for round in 0..5 {
+            world.insist(|store| store.put_setting("big", &[round; 16_000]))?;
+            world.insist(|store| store.put_setting("small", b"x"))?;
+        }
+        world.checkpoint();
+        world.insist(|store| store.put_setting("small", b"y"))?;
+        world.rest()?;
+        world.crash()?;
+        world.insist(|store| store.put_setting("small", b"z"))
+    };
+    retire_while_delivering, worn_out, false, |world| {
+        world.mount()?;
+        for size in [60_000, 30_000, 500, 60_000] {
+            world.insist_letter(&[ALICE_TO], size)?;
+        }
+        world.checkpoint();
+        world.insist_letter(&[BOB_TO], 40_000)?;
+        world.rest()?;
+        world.remount()?;
+        world.insist_letter(&[ALICE_TO, BOB_TO], 40_000)
+    };
+    // What lives in a segment that is retired moves, while others come and go.
+    retire_what_is_in_use, five, false, |world| {
+        world.mount()?;
+        for size in [50_000, 9000] {
+            world.deliver(&[ALICE_TO], size)?;
+        }
+        world.checkpoint();
+        world.sync()?;
+        for which in [0, 1, 0] {
+            world.retire(which);
+            world.deliver(&[BOB_TO], 2000)?;
+            world.sync()?;
+        }
+        world.expunge(&[1, 6])?;
+        world.checkpoint();
         world.rest()
     };
     // The segments that a checkpoint frees are the next ones to be used: a root must be named before they are.

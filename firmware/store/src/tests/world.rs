@@ -14,7 +14,7 @@ use flash::simulator::Simulator;
 use mail::{AccountId, Flags, Mail, MailboxId, Refusal, Stop, Ticket, Uid};
 
 use super::rig::{
-    ALICE, LETTER, SimStore, account, address, close, folder, geometry, inbox, mount, name, pump, read,
+    ALICE, LETTER, SimStore, account, address, close, folder, geometry, inbox, mount, name, pump, read, send,
     settle, text, uid_set,
 };
 use crate::{AccountDetails, FormatOptions, Store};
@@ -209,6 +209,13 @@ impl World {
         self.store().empty_some(which);
     }
 
+    /// Retires a segment in use while what comes next is made durable; a few at most, so that there is room for it.
+    pub(crate) fn retire(&mut self, which: usize) {
+        if self.store().segments.retired_count() < 4 {
+            self.store().retire_some(which);
+        }
+    }
+
     pub(crate) fn deliver(&mut self, to: &[&str], size: usize) -> Result<(), Stopped> {
         self.number += 1;
         let bytes = text(self.number, size);
@@ -297,6 +304,31 @@ impl World {
     ) -> Result<(), Stopped> {
         let ticket = change(self.store()).map(Some);
         self.issue(ticket)
+    }
+
+    /// A change that is asked for until it is durable, on a device with blocks that take no writes.
+    pub(crate) fn insist(
+        &mut self,
+        change: impl FnMut(&mut SimStore) -> Result<Ticket, Stop>,
+    ) -> Result<(), Stopped> {
+        self.sync()?;
+        self.issued += 1;
+        match super::rig::insist(self.store(), change) {
+            Ok(_) => {
+                self.acknowledged += 1;
+                self.note();
+                Ok(())
+            }
+            Err(Refusal::ReadOnly | Refusal::NotDurable) => Err(Stopped),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    /// Delivers as [`insist`](Self::insist) does.
+    pub(crate) fn insist_letter(&mut self, to: &[&str], size: usize) -> Result<(), Stopped> {
+        self.number += 1;
+        let bytes = text(self.number, size);
+        self.insist(|store| send(store, to, &bytes).map_err(Stop::from))
     }
 
     pub(crate) fn create(&mut self, text: &str) -> Result<(), Stopped> {

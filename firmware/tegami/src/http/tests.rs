@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::reply::Reply;
 use super::*;
 use crate::certs::{AuthorityView, Certificates, Moment, Names};
+use crate::health::Health;
 use crate::memory::Memory;
 use crate::passwords::{Authenticator, Hasher};
 use crate::provision::fake::Box_;
@@ -209,7 +210,12 @@ fn the_first_page_says_what_is_wrong() {
         let house = House::claimed();
         {
             let mut state = house.office.state.borrow_mut();
-            state.flash = FlashView { capacity: 100, used: 95, is_read_only: true, damaged: 3, messages: 0 };
+            state.flash = FlashView {
+                capacity: 100,
+                used: 95,
+                messages: 0,
+                health: Health { is_read_only: true, damaged: 3, retired: 2, ..Health::default() },
+            };
             state.network = NetworkView::Waiting;
             state.clock.is_known = false;
             let error = crate::provision::read(b"version = 1\nhostnam = 'x'").unwrap_err();
@@ -219,6 +225,7 @@ fn the_first_page_says_what_is_wrong() {
         for text in [
             "The flash takes no more writes",
             "could not be read: 3",
+            "not used any more: 2",
             "nearly full",
             "no address on the network",
             "does not know the time yet",

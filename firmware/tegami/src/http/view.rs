@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::certs::is_private;
+use crate::health::Health;
 use crate::memory::Memory;
 use crate::provision::{FileError, Note};
 use crate::service::Service;
@@ -70,10 +71,8 @@ pub(crate) struct FlashView {
     pub(crate) used: u64,
     /// Messages in all mailboxes.
     pub(crate) messages: u64,
-    /// It takes no more writes.
-    pub(crate) is_read_only: bool,
-    /// Places that could not be read.
-    pub(crate) damaged: u64,
+    /// What is wrong with it.
+    pub(crate) health: Health,
 }
 
 /// The clock.

@@ -51,6 +51,7 @@ texts! {
     FileSize: "a size is a whole number with KiB, MiB or GiB, such as 50MiB",
         "サイズは 50MiB のように、整数に KiB、MiB、GiB を付けて書きます";
     FileSizeRange: "the size must be between {0} and {1}", "サイズは {0} から {1} までです";
+    FileNumberRange: "a whole number from {0} to {1} is needed", "{0} から {1} までの整数を書いてください";
     FileLanguage: "write \"en\" or \"ja\"", "\"en\" か \"ja\" と書いてください";
     FileTimeZone: "there is no such time zone; write a name such as Asia/Tokyo",
         "このような時間帯はありません。Asia/Tokyo のような名前を書いてください";
@@ -138,6 +139,16 @@ texts! {
         "フラッシュに書き込めなくなりました。メールは読めますが、受け取れません。メールを写してから、カードを交換してください。";
     StateDamaged: "Places on the flash that could not be read: {0}. Everything else is fine; think about another card.",
         "フラッシュに読み取れない箇所が {0} か所あります。ほかは無事です。カードの交換を考えてください。";
+    StateDamagedLetters: "Places on the flash that could not be read: {0}. Letters that are damaged: {1}; the box's log \
+        names them. Everything else is fine; copy the mail and think about another card.",
+        "フラッシュに読み取れない箇所が {0} か所あり、メール {1} 通が壊れています（ログに一覧があります）。ほかは無事です。\
+        メールを写し、カードの交換を考えてください。";
+    StateRetired: "Parts of the flash that failed and are not used any more: {0}. The mail in them was moved as far as it \
+        could be read. Cards that begin to fail often fail soon: copy the mail and think about another card.",
+        "フラッシュのうち {0} か所が故障し、使うのをやめました。そこにあったメールは、読めるかぎり別の場所へ移しました。\
+        故障し始めたカードは長く持たないことがあります。メールを写し、カードの交換を考えてください。";
+    StateWorn: "About {0} % of the life of the flash is used up. Copy the mail and exchange the card in the next months.",
+        "フラッシュの寿命のおよそ {0} % を使いました。数か月のうちにメールを写し、カードを交換してください。";
     StateFilling: "The flash is nearly full. When it is full, new mail is refused until some is deleted.",
         "フラッシュの空きが少なくなりました。いっぱいになると、メールを消すまで新しいメールを受け取れません。";
     StateNoAddress: "The box has no address on the network: is the cable plugged in, and does the router give addresses?",
@@ -192,6 +203,18 @@ texts! {
     StateFingerprint: "Fingerprint (SHA-256)", "フィンガープリント（SHA-256）";
     StateDownloadCrt: "Certificate (.crt)", "証明書（.crt）";
     StateDownloadPem: "Certificate (.pem)", "証明書（.pem）";
+
+    // ---- The letter about the flash ----------------------------------------------------------------------------
+    HealthSubject: "The flash of your mail server {0} needs attention", "メールサーバー {0} のフラッシュを確認してください";
+    HealthIntro: "This is your mail server {0}. There is something to be known about the flash that keeps the mail:",
+        "メールサーバー {0} からのお知らせです。メールを保管しているフラッシュについて、次のことが分かりました。";
+    HealthLetter: "damaged: {0}, mailbox {1}, UID {2}", "壊れたメール：{0}、メールボックス {1}、UID {2}";
+    HealthNext: "The first page of the box, http://{0}/, shows how it is now. To be safe, copy the mail with a mail program, or \
+        with `tegami export` when the card is in a computer.",
+        "現在の状態は、この機器の最初のページ http://{0}/ で確かめられます。念のため、メールソフトでメールを写しておくか、カードを\
+        パソコンに入れて tegami export で取り出してください。";
+    HealthOnce: "You get one such letter for each kind of trouble, not one a day.",
+        "このお知らせは、同じことについては一度だけ送ります。";
 
     // ---- A flash that cannot be used ---------------------------------------------------------------------------
     AilingTitle: "No mail is served: the flash cannot be used", "フラッシュを使えないため、メールは止まっています";

@@ -66,6 +66,7 @@ pub(super) struct Limits {
 #[serde(deny_unknown_fields)]
 pub(super) struct Storage {
     pub(super) compact: At<bool>,
+    pub(super) scrub_days: At<i64>,
 }
 
 #[derive(Deserialize)]
@@ -211,7 +212,7 @@ fn line_of(text: &str, at: usize) -> usize {
 }
 
 /// Names of keys, for files that are not even TOML.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 24] = [
     "address",
     "admin_password",
     "admin_password_hash",
@@ -230,6 +231,7 @@ const KEYS: [&str; 23] = [
     "password_hash",
     "port",
     "quota",
+    "scrub_days",
     "servers",
     "timezone",
     "tls",

@@ -34,5 +34,12 @@ pub(super) const MESSAGE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Longest key of a setting in bytes. The store takes 128 (its `SETTING_KEY_BYTES_MAX`).
 pub(super) const SETTING_KEY_BYTES_MAX: usize = 128;
 
+/// Most days for a scrub: a year. What lies unread longer may as well not be read at all.
+pub(super) const SCRUB_DAYS_MAX: u16 = 365;
+
+/// Days within which everything on the flash is read once, where nothing else is said: cards lose bits over months, and
+/// 64 GB in 30 days are 25 KB/s.
+pub(crate) const SCRUB_DAYS_DEFAULT: u16 = 30;
+
 /// Smallest quota in bytes: a typing error otherwise.
 pub(super) const QUOTA_BYTES_MIN: u64 = 1024 * 1024;

@@ -21,6 +21,7 @@ pub(crate) use carry::{carry_out, forget_administrator, hashed_text, set_passwor
 #[cfg(test)]
 pub(crate) use changes::fake;
 pub(crate) use changes::{Change, Keeper, Records};
+pub(crate) use limits::SCRUB_DAYS_DEFAULT;
 pub(crate) use plan::{Note, PasswordTask, plan};
 pub(crate) use problem::FileError;
 pub(crate) use read::read;

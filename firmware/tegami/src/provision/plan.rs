@@ -104,6 +104,7 @@ impl Plan {
         changes.push(settings::dns(&wanted.dns));
         changes.extend(wanted.message_bytes_max.map(|bytes| settings::number(key::MESSAGE_BYTES_MAX, bytes)));
         changes.extend(wanted.compact.map(|on| settings::flag(key::COMPACT, on)));
+        changes.extend(wanted.scrub_days.map(|days| settings::number(key::SCRUB_DAYS, days.into())));
         changes.extend(wanted.relay.iter().map(|hop| settings::next_hop(None, hop)));
         changes.extend(wanted.routes.iter().map(|route| settings::next_hop(Some(&route.domain), &route.hop)));
         changes.extend(wanted.devices.iter().map(settings::device));

@@ -59,6 +59,8 @@ pub(crate) enum Problem {
     Size,
     /// A size outside its limits.
     SizeRange(&'static str, &'static str),
+    /// A number outside its limits.
+    NumberRange(u64, u64),
     /// Not `en` or `ja`.
     Language,
     /// No such time zone.
@@ -120,6 +122,9 @@ impl Problem {
             Self::Duplicate(line) => say(Text::FileDuplicate, &[&line.to_string()]),
             Self::NoSuchTarget(target) => say(Text::FileNoSuchTarget, &[target]),
             Self::SizeRange(least, most) => say(Text::FileSizeRange, &[least, most]),
+            Self::NumberRange(least, most) => {
+                say(Text::FileNumberRange, &[&least.to_string(), &most.to_string()])
+            }
             _ => self.plain_text().say(language).to_owned(),
         }
     }
@@ -162,6 +167,7 @@ impl Problem {
             Self::Duplicate(_) => Text::FileDuplicate,
             Self::NoSuchTarget(_) => Text::FileNoSuchTarget,
             Self::SizeRange(..) => Text::FileSizeRange,
+            Self::NumberRange(..) => Text::FileNumberRange,
         }
     }
 }

@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::document::{self, At, Document, File};
 use super::limits::{
     ACCOUNTS_MAX, ENTRIES_MAX, FILE_BYTES_MAX, MESSAGE_BYTES_MAX, MESSAGE_BYTES_MIN, QUOTA_BYTES_MIN,
-    RELAY_TEXT_BYTES_MAX, SERVERS_MAX, TARGETS_MAX,
+    RELAY_TEXT_BYTES_MAX, SCRUB_DAYS_MAX, SERVERS_MAX, TARGETS_MAX,
 };
 use super::problem::{FileError, Place, Problem};
 use super::values::{self, Cidr, DNS_PORT, NTP_PORT};
@@ -51,6 +51,7 @@ type Read<T> = Result<T, FileError>;
 impl Reader<'_> {
     fn wanted(&self, file: File, outline: [u8; 32]) -> Read<Wanted> {
         self.version(file.version)?;
+        let storage = file.storage.as_ref().map(Spanned::get_ref);
         Ok(Wanted {
             hostname: self.maybe(file.hostname, values::domain_name)?,
             language: self.maybe(file.language, |code| Language::from_code(code).ok_or(Problem::Language))?,
@@ -70,7 +71,8 @@ impl Reader<'_> {
                 Some(limits) => self.maybe(limits.into_inner().message_size, message_size)?,
                 None => None,
             },
-            compact: file.storage.and_then(|storage| storage.into_inner().compact).map(Spanned::into_inner),
+            compact: storage.and_then(|storage| storage.compact.as_ref()).map(|on| *on.get_ref()),
+            scrub_days: self.scrub_days(storage.and_then(|storage| storage.scrub_days.as_ref()))?,
             relay: file.relay.map(|table| self.relay(table)).transpose()?,
             routes: self.tables(file.route, ENTRIES_MAX, Self::route)?,
             devices: self.tables(file.device, ENTRIES_MAX, Self::device)?,
@@ -84,6 +86,12 @@ impl Reader<'_> {
             problem: Problem::Missing,
         })?;
         if *version.get_ref() == 1 { Ok(()) } else { Err(self.error(&version.span(), Problem::Version)) }
+    }
+
+    fn scrub_days(&self, days: Option<&Spanned<i64>>) -> Read<Option<u16>> {
+        let Some(days) = days else { return Ok(None) };
+        let fits = u16::try_from(*days.get_ref()).ok().filter(|days| *days <= SCRUB_DAYS_MAX);
+        fits.map(Some).ok_or_else(|| self.error(&days.span(), Problem::NumberRange(0, SCRUB_DAYS_MAX.into())))
     }
 
     fn network(&self, table: Spanned<document::Network>) -> Read<Network> {

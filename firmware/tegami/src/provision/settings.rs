@@ -22,6 +22,11 @@ pub(crate) mod key {
     pub(crate) const DNS: &str = "dns";
     pub(crate) const MESSAGE_BYTES_MAX: &str = "message-bytes-max";
     pub(crate) const COMPACT: &str = "compact";
+    pub(crate) const SCRUB_DAYS: &str = "scrub-days";
+    /// What the owner has been told of the flash; see [`crate::health`].
+    pub(crate) const HEALTH_TOLD: &str = "health-told";
+    /// Where the round of the scrub stands; see [`store::ScrubPlace`].
+    pub(crate) const SCRUB_PLACE: &str = "scrub-place";
     pub(crate) const RELAY: &str = "relay";
     /// The administrator's secret, in the form of [`crate::passwords::PasswordSecret`].
     pub(crate) const ADMINISTRATOR: &str = "administrator";
@@ -76,13 +81,18 @@ pub(crate) struct Settings {
     pub(crate) message_bytes_max: Option<u64>,
     /// Whether letters are stored in less space where that is possible; they are unless this says otherwise.
     pub(crate) compact: Option<bool>,
+    /// Days within which everything on the flash is read once; 0 for never.
+    pub(crate) scrub_days: Option<u64>,
 }
 
 /// What a file asks for, on a box whose store cannot be asked.
 impl From<Wanted> for Settings {
     fn from(wanted: Wanted) -> Self {
-        let Wanted { hostname, language, timezone, network, dns, message_bytes_max, compact, .. } = wanted;
-        Self { hostname, language, timezone, network, dns, message_bytes_max, compact }
+        let Wanted {
+            hostname, language, timezone, network, dns, message_bytes_max, compact, scrub_days, ..
+        } = wanted;
+        let scrub_days = scrub_days.map(u64::from);
+        Self { hostname, language, timezone, network, dns, message_bytes_max, compact, scrub_days }
     }
 }
 
@@ -102,6 +112,7 @@ impl Settings {
             dns: records.setting(key::DNS).and_then(|value| decode(&value)).map(servers).unwrap_or_default(),
             message_bytes_max: records.setting(key::MESSAGE_BYTES_MAX).and_then(|value| decode(&value)),
             compact: records.setting(key::COMPACT).and_then(|value| decode(&value)),
+            scrub_days: records.setting(key::SCRUB_DAYS).and_then(|value| decode(&value)),
         }
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Wanted {
     pub(crate) message_bytes_max: Option<u64>,
     /// Whether letters are stored in less space where that is possible.
     pub(crate) compact: Option<bool>,
+    /// Days within which everything on the flash is read and verified once; 0 for never.
+    pub(crate) scrub_days: Option<u16>,
     /// Smarthost.
     pub(crate) relay: Option<NextHop>,
     /// Fixed next hops.

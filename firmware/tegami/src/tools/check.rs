@@ -60,6 +60,11 @@ fn say_mount(store: &Looked) {
     if report.damage > 0 {
         say(format_args!("its log has {}", count(report.damage, "damaged place", "damaged places")));
     }
+    let retired = store.statistics().wear.retired;
+    if retired > 0 {
+        let segments = count(retired.into(), "segment is", "segments are");
+        say(format_args!("{segments} not used any more, because something in there failed"));
+    }
 }
 
 impl Checking {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How often a block of a card can be erased when nothing else is said: what makers give for the TLC flash in most of
 /// them. Industrial cards (pSLC) reach ten times that, the cheapest ones (QLC) a third.
-pub(super) const ENDURANCE_DEFAULT: u32 = 3_000;
+pub(crate) const ENDURANCE_DEFAULT: u32 = 3_000;
 
 /// Mail that an office of ten people gets in a day, in bytes: what a lifetime is shown for.
 pub(super) const DAY_BYTES: u64 = 100 << 20;

@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use output::say;
 
 pub(crate) use arguments::{Tool, is_tool, parse};
+pub(crate) use limits::ENDURANCE_DEFAULT;
 
 /// A sentence for the person who started the tool.
 type Problem = String;

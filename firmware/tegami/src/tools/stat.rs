@@ -91,6 +91,9 @@ fn say_wear(figures: &Statistics, endurance: u32) {
         &format!("{} least, {mean:.1} mean, {} most", number(wear.least.into()), number(wear.most.into())),
     );
     line("segments", &format!("{} of {}", number(wear.segments.into()), size(wear.segment_bytes.into())));
+    if wear.retired > 0 {
+        line("not used any more", &count(wear.retired.into(), "segment: it failed", "segments: they failed"));
+    }
     let used = f64::from(wear.most) * 100.0 / f64::from(endurance);
     line(
         "life used, about",
@@ -127,7 +130,7 @@ mod tests {
 
     #[test]
     fn what_is_left_follows_from_erases_and_amplification() {
-        let wear = Wear { segments: 100, segment_bytes: 1_000, least: 0, most: 20, total: 1_000 };
+        let wear = Wear { segments: 100, segment_bytes: 1_000, least: 0, most: 20, total: 1_000, retired: 0 };
         let figures = Statistics { mail: 50, programmed: 100, wear, ..Statistics::default() };
         assert_eq!(amplification(&figures), Some(2.0));
         assert_eq!(mail_left(&figures, 110), 100.0 * 100.0 * 1_000.0 / 2.0);

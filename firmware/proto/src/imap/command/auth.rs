@@ -76,6 +76,11 @@ impl Run for Check {
         match answer.unwrap_or(Err(LoginRefusal::Unavailable)) {
             Ok(account) => {
                 turn.state.account = Some(account);
+                if let Some(alert) = turn.state.config.alert {
+                    let mut line = Vec::new();
+                    Reply::ok(alert).with(Code::Plain(Cow::Borrowed("ALERT"))).write("*", &mut line);
+                    turn.output.push(&line);
+                }
                 let mut code = Vec::from(b"CAPABILITY ");
                 capability::write(turn.state, &mut code);
                 let code = alloc::string::String::from_utf8(code).unwrap_or_default();

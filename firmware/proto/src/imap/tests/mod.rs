@@ -22,10 +22,14 @@ use crate::{
 const ALICE: &str = "alice@example.test";
 
 fn session(peer: Peer) -> ImapSession {
-    ImapSession::new(Rc::new(Config { hostname: "mail.example.test".to_owned() }), peer, NOW)
+    session_with(peer, None)
 }
 
-/// What the words behind `-- with` mean: `tls`, `trusted path`; `login`: alice is logged in; `letters`: there are
+fn session_with(peer: Peer, alert: Option<&'static str>) -> ImapSession {
+    ImapSession::new(Rc::new(Config { hostname: "mail.example.test".to_owned(), alert }), peer, NOW)
+}
+
+/// What the words behind `-- with` mean: `tls`, `trusted path`; `alert`: there is something to tell everybody; `login`: alice is logged in; `letters`: there are
 /// letters in her INBOX; `inbox`: all of that, and it is selected.
 fn open(settings: &Settings) -> (ImapSession, FakeMail) {
     open_with(|word| settings.has(word))
@@ -45,7 +49,7 @@ fn open_with(has: impl Fn(&str) -> bool) -> (ImapSession, FakeMail) {
         let driver = logged_in(mail);
         return (driver.session, driver.mail);
     }
-    (session(peer), mail)
+    (session_with(peer, has("alert").then_some("The flash takes no more writes")), mail)
 }
 
 /// A session of alice.

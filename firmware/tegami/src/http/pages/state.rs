@@ -68,12 +68,10 @@ fn next_step(reader: &Reader, state: &StateView, missing: Missing, found: &Found
 fn remarks(reader: &Reader, state: &StateView) -> Vec<(Weight, String)> {
     let mut remarks = Vec::new();
     let flash = &state.flash;
-    if flash.is_read_only {
-        remarks.push((Weight::Alarm, reader.say(Text::StateReadOnly).to_owned()));
-    }
-    if flash.damaged > 0 {
-        remarks.push((Weight::Alarm, reader.fill(Text::StateDamaged, &[&flash.damaged.to_string()])));
-    }
+    let complaints = flash.health.complaints().into_iter();
+    remarks.extend(
+        complaints.map(|complaint| (Weight::Alarm, flash.health.sentence(complaint, reader.language))),
+    );
     if percent(flash) >= FILLING_PERCENT {
         remarks.push((Weight::Alarm, reader.say(Text::StateFilling).to_owned()));
     }

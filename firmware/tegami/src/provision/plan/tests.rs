@@ -29,6 +29,7 @@ fn an_empty_box_gets_everything() {
     assert_eq!(settings.network, read(EXAMPLE.as_bytes()).unwrap().network);
     assert_eq!(settings.dns.len(), 1);
     assert_eq!((settings.message_bytes_max, settings.compact), (Some(50 << 20), Some(false)));
+    assert_eq!(settings.scrub_days, Some(60));
     for key in ["relay", "route/peer.test", "device/192.168.1.40"] {
         assert!(it.setting(key).is_some(), "{key}");
     }

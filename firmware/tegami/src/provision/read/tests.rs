@@ -33,6 +33,7 @@ to = ["alice@example.test", "carol@elsewhere.test"]
 message_size = "50MiB"
 [storage]
 compact = false
+scrub_days = 60
 [relay]                               # smarthost for everything that has no route
 host = "smtp.provider.test"
 port = 587
@@ -66,6 +67,7 @@ fn the_example_is_read_whole() {
     assert!(matches!(&wanted.accounts[1].password, Some(Password::Hash(phc)) if phc.ends_with("Gi/4")));
     assert_eq!(wanted.aliases[0].to.len(), 2);
     assert_eq!((wanted.message_bytes_max, wanted.compact), (Some(50 << 20), Some(false)));
+    assert_eq!(wanted.scrub_days, Some(60));
     let relay = wanted.relay.unwrap();
     assert_eq!((relay.host.as_str(), relay.port, relay.tls), ("smtp.provider.test", 587, Tls::Required));
     assert_eq!(relay.login.unwrap().0, "office");
@@ -175,6 +177,8 @@ const WRONG: &[(&str, usize, &str, &str)] = &[
         "this address is an account",
     ),
     ("\n[limits]\nmessage_size = '1KiB'", 3, "limits.message_size", "the size must be"),
+    ("\n[storage]\nscrub_days = 366", 3, "storage.scrub_days", "a whole number from 0 to 365"),
+    ("\n[storage]\nscrub_days = -1", 3, "storage.scrub_days", "a whole number from 0 to 365"),
     ("\n[relay]\nport = 25", 2, "relay.host", "this key must be there"),
     ("\n[relay]\nhost = 'a b'", 3, "relay.host", "a host name or"),
     ("\n[relay]\nhost='r.test'\nport = 70000", 4, "relay.port", "a port is"),

@@ -1,0 +1,167 @@
+//! Who is told what, once: figures as they come, a letter through the store, and what the second start makes of it.
+
+use std::time::Duration;
+
+use mail::{Mail as _, Uid};
+use store::{LetterFault, Statistics};
+
+use super::{letter::Facts, *};
+use crate::testing::{Flash, Rig, block_on};
+
+const AILING: Health =
+    Health { is_read_only: false, damaged: 3, damaged_letters: 1, retired: 2, life_used_percent: 95 };
+
+#[test]
+fn figures_become_complaints() {
+    assert_eq!(Health::default().complaints(), []);
+    let all = Health { is_read_only: true, ..AILING };
+    assert_eq!(
+        all.complaints(),
+        [Complaint::ReadOnly, Complaint::Damage, Complaint::Retired, Complaint::Worn]
+    );
+    let mut figures = Statistics::default();
+    figures.wear.most = ENDURANCE_DEFAULT / 10 * 9;
+    assert_eq!(Health::of(&figures).complaints(), []);
+    figures.wear.most += ENDURANCE_DEFAULT / 100;
+    assert_eq!(Health::of(&figures).complaints(), [Complaint::Worn]);
+    let mut bits = all.complaints().into_iter().map(Complaint::bit);
+    assert!(bits.try_fold(0_u8, |all, bit| (all & bit == 0).then_some(all | bit)).is_some());
+}
+
+#[test]
+fn the_letter_says_it_in_both_languages() {
+    let damaged = store::DamagedLetter {
+        account: "alice@example.test".to_owned(),
+        mailbox: "INBOX".to_owned(),
+        uid: Uid(7),
+        fault: LetterFault::Commit,
+    };
+    let facts = Facts {
+        hostname: "mail.example.test",
+        to: "alice@example.test",
+        language: Language::Japanese,
+        health: &AILING,
+        complaints: &AILING.complaints(),
+        letters: &[damaged],
+        time: (1_795_000_000, 9 * 3_600),
+        unique: "abc",
+    };
+    let text = letter::write(&facts);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.is_ascii() && head.lines().all(|line| line.len() <= 78), "{head}");
+    for field in [
+        "From: Tegami <MAILER-DAEMON@mail.example.test>",
+        "To: <alice@example.test>",
+        "Subject: =?UTF-8?B?",
+        "Date: Wed, 18 Nov 2026 20:06:40 +0900",
+        "Message-ID: <health.abc@mail.example.test>",
+        "Auto-Submitted: auto-generated",
+    ] {
+        assert!(head.contains(field), "{field} in {head}");
+    }
+    assert!(body.find("フラッシュ").unwrap() < body.find("flash").unwrap(), "the owner's language first");
+    for words in ["INBOX", "UID 7", "95 %"] {
+        assert!(body.matches(words).count() >= 2, "{words} in {body}");
+    }
+    assert!(text.lines().all(|line| line.len() < 990) && !text.contains('{'));
+    assert!(!text.replace("\r\n", "").contains(['\r', '\n']));
+    let english = letter::write(&Facts { language: Language::English, ..facts });
+    assert!(english.is_ascii(), "{english}");
+}
+
+/// Whether the first message of a mailbox can be read as it came.
+async fn is_whole(office: &Office, mailbox: mail::MailboxId) -> bool {
+    loop {
+        let checked = office.store_mut().check_letter(mailbox, Uid(1));
+        match checked {
+            Err(store::CheckError::Unready(mail::Unready::Cold(cold))) => office.warm(cold).await,
+            other => return other.is_ok(),
+        }
+    }
+}
+
+#[test]
+fn the_owner_gets_one_letter_for_each_kind_whatever_restarts() {
+    let mut flash = Flash::new("health", Duration::ZERO);
+    for start in 0..2 {
+        flash = block_on(async {
+            let rig = Rig::start(flash).await;
+            let house = &rig.serving.house;
+            let office = &house.office;
+            let inbox = office.store().inbox(mail::AccountId(1)).unwrap();
+            let complaints = [Complaint::Damage, Complaint::Retired];
+            let told = told(office);
+            assert_eq!(told, if start == 0 { 0 } else { 6 });
+            if start == 0 {
+                assert!(tell(house, &AILING, &complaints, told).await);
+            }
+            let count = office.store().status(inbox).unwrap().messages;
+            assert_eq!(count, 1, "start {start}");
+            let message = office.store().message(inbox, Uid(1)).unwrap();
+            assert!(message.flags.contains(mail::Flags::FLAGGED));
+            assert!(is_whole(office, inbox).await);
+            rig.serving.close().await;
+            rig.flash
+        });
+    }
+}
+
+#[test]
+fn the_postmaster_is_the_owner_if_there_is_one() {
+    let with_alias = [
+        crate::testing::PROVISION,
+        b"[[account]]\naddress = 'bob@example.test'\npassword = 'pencil pencil'\n\
+          [[alias]]\naddress = 'postmaster@example.test'\nto = ['bob@example.test']\n",
+    ]
+    .concat();
+    for (name, provision, owner) in [
+        ("owner-first", crate::testing::PROVISION.to_vec(), "alice@example.test"),
+        ("owner-postmaster", with_alias, "bob@example.test"),
+    ] {
+        block_on(async {
+            let rig = Rig::start_with(Flash::new(name, Duration::ZERO), &provision).await;
+            let store = rig.serving.house.office.store();
+            assert_eq!(letter::owner(&store).unwrap().1, owner);
+        });
+    }
+}
+
+/// A card that takes no more writes in the middle of its work: the next change is refused, whoever logs in from then on is
+/// told, and mail is read as before.
+#[test]
+fn a_card_that_turns_read_only_is_told_of_and_read() {
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+    use std::os::fd::AsRawFd as _;
+    let memory = memfd_create("card", MemfdFlags::ALLOW_SEALING).unwrap();
+    let flash = block_on(async {
+        let rig = Rig::start(Flash::new("turns", Duration::ZERO)).await;
+        let house = &rig.serving.house;
+        assert!(tell(house, &AILING, &[Complaint::Damage], 0).await);
+        rig.serving.close().await;
+        rig.flash
+    });
+    std::io::copy(
+        &mut std::fs::File::open(flash.path()).unwrap(),
+        &mut std::fs::File::from(memory.try_clone().unwrap()),
+    )
+    .unwrap();
+    block_on(async {
+        let path = format!("/proc/self/fd/{}", memory.as_raw_fd());
+        let rig = Rig::start(Flash::at(path.into())).await;
+        let house = &rig.serving.house;
+        let office = house.office.as_ref();
+        assert!(office.carry_out(vec![Change::set("before", vec![1])]).await.is_ok());
+        assert!(house.configs().imap.alert.is_none());
+        fcntl_add_seals(&memory, SealFlags::WRITE).unwrap();
+        assert!(office.carry_out(vec![Change::set("after", vec![1])]).await.is_err());
+        assert!(office.store().is_read_only());
+        assert_eq!(house.configs().imap.alert, Some(READ_ONLY_ALERT));
+        let health = Health::of(&office.store().statistics());
+        assert_eq!(health.complaints(), [Complaint::ReadOnly]);
+        tell(house, &health, &health.complaints(), 2).await;
+        let inbox = office.store().inbox(mail::AccountId(1)).unwrap();
+        assert_eq!(office.store().status(inbox).unwrap().messages, 1, "nothing can be written");
+        assert!(is_whole(office, inbox).await);
+        rig.serving.close().await;
+    });
+}
