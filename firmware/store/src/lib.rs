@@ -23,6 +23,7 @@ mod compaction;
 mod damage;
 mod deposit;
 mod drafts;
+mod forget;
 mod format;
 mod gather;
 mod head;
@@ -39,6 +40,7 @@ mod rescue;
 mod scan;
 mod segments;
 mod tend;
+mod undelete;
 
 #[cfg(test)]
 mod tests;
@@ -48,6 +50,7 @@ pub use check::{CheckError, Fingerprint, LetterFault, StoredLetter};
 pub use damage::Damage;
 pub use life::Settled;
 pub use mount::{FormatOptions, MountError, MountOptions, MountReport};
+pub use undelete::{Deleted, Deletion, Deletions};
 
 /// A mounted store.
 ///
@@ -65,6 +68,7 @@ pub struct Store<Q> {
     reader: reader::Reader,
     checkpoints: checkpoint::Checkpoints,
     compaction: compaction::Compaction,
+    forgetting: forget::Forgetting,
     /// `None` when bodies are stored as they are.
     coder: Option<alloc::boxed::Box<coding::Coder>>,
     damage: damage::DamageList,

@@ -121,6 +121,30 @@ pub const INDEX_MESSAGE_BYTES: u64 = 17;
 /// Memory for a letter, in bytes: 20, its part of the page, and the few that lie in several segments.
 pub const INDEX_LETTER_BYTES: u64 = 22;
 
+/// Memory for a deletion, in bytes: 24, and its part of the page.
+pub const INDEX_DELETION_BYTES: u64 = 25;
+
+/// How long deletions are kept if there is space, in seconds: 14 days (rule 14). Who deletes something by mistake on a
+/// Friday before a week off still finds it.
+pub const DELETIONS_KEPT_S: u64 = 14 * 24 * 3600;
+
+/// How often it is looked whether some have been kept so long, in seconds: each time writes a group where there is
+/// nothing else to write.
+pub const FORGET_EVERY_S: u64 = 6 * 3600;
+
+/// Deletions are kept for as long as one segment in this many, beyond the reserve, is free or could be: 15 %. With less
+/// than that, compaction moves more for the mail that stays than what is kept for a mistake is worth.
+pub const DELETIONS_FREE_DIVISOR: u32 = 7;
+
+/// Deletions that one step forgets at most: a millisecond.
+pub const FORGET_MAX: usize = if cfg!(test) { 8 } else { 1_024 };
+
+/// Deletions that one change brings back, or deletes for good, at most: what a record has room for.
+pub const DELETIONS_PER_CHANGE_MAX: usize = 4_096;
+
+/// Deletions, of all accounts, that one call looks through for those of one: half a millisecond.
+pub const DELETIONS_LOOKED_MAX: usize = 65_536;
+
 /// Records of compaction and of checkpoints that one group takes, in bytes: a delivery that shares the group waits for
 /// them, some milliseconds on a slow card.
 pub const CHORE_BYTES: usize = if cfg!(test) { 3 << 10 } else { 64 << 10 };

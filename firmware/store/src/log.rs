@@ -129,7 +129,7 @@ impl<Q: FlashQueue> Store<Q> {
             self.life.mark_wanted = true;
             return Stop::Busy;
         }
-        if self.will_gain() {
+        if self.will_gain() || self.will_forget() {
             return Stop::Busy;
         }
         Refusal::StoreFull.into()

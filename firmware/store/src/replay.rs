@@ -330,7 +330,10 @@ impl<Q: FlashQueue> Replay<'_, Q> {
 
 /// Whether losing a record of this kind may take something from a mailbox that clients have seen.
 const fn concerns_mailboxes(kind: u8) -> bool {
-    matches!(kind, kind::COMMIT..=kind::EXPUNGE | kind::MAILBOX_CREATE..=kind::MAILBOX_RENAME | kind::ACCOUNT_REMOVE)
+    matches!(kind, kind::COMMIT..=kind::EXPUNGE
+            | kind::RESTORE
+            | kind::MAILBOX_CREATE..=kind::MAILBOX_RENAME
+            | kind::ACCOUNT_REMOVE)
 }
 
 fn group_at(offset: u32, found: &Framed<'_>) -> Option<GroupAt> {

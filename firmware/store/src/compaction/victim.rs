@@ -101,7 +101,7 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Segments that could be free if compaction did all it can. What it has written is not worth being moved again,
     /// so this is reached, and not more: trying would move the same things for ever.
-    fn attainable(&self) -> u32 {
+    pub(crate) fn attainable(&self) -> u32 {
         let (mut meta, mut bodies) = (0_u64, 0_u64);
         for (_, index) in self.segments.in_use() {
             let live = u64::from(self.segments.live(*index).min(self.layout.segment_bytes));
