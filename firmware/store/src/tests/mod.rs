@@ -16,4 +16,5 @@ mod recount;
 mod rig;
 mod scenarios;
 mod streams;
+mod undelete;
 mod world;

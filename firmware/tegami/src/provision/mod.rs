@@ -24,6 +24,6 @@ pub(crate) use changes::{Change, Keeper, Records};
 pub(crate) use plan::{Note, PasswordTask, plan};
 pub(crate) use problem::FileError;
 pub(crate) use read::read;
-pub(crate) use settings::{Settings, key};
+pub(crate) use settings::{Settings, key, timezone};
 pub(crate) use values::{domain_name, parse_size};
 pub(crate) use wanted::AliasName;
