@@ -72,7 +72,7 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Segments that should be free, or could be, as long as deletions are kept: where less is, compaction moves much
     /// for little.
-    fn free_wanted(&self) -> u32 {
+    pub(crate) fn free_wanted(&self) -> u32 {
         self.layout.reserve() + self.layout.segments / DELETIONS_FREE_DIVISOR
     }
 

@@ -60,6 +60,8 @@ pub struct Deleted {
     pub count: u64,
     /// Bytes of flash that letters take which nothing else keeps, about.
     pub bytes: u64,
+    /// When the oldest one was deleted, if that is known.
+    pub oldest: Option<UnixTime>,
 }
 
 impl<Q: FlashQueue> Store<Q> {
@@ -194,6 +196,8 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// What deletions hold.
     pub fn deleted(&self) -> Deleted {
-        Deleted { count: self.state.deletions.len(), bytes: self.state.letters.deleted().bytes }
+        let oldest = self.state.deletions.iter().next().and_then(|(_, deletion)| deletion.time);
+        let (count, bytes) = (self.state.deletions.len(), self.state.letters.deleted().bytes);
+        Deleted { count, bytes, oldest }
     }
 }

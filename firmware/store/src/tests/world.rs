@@ -315,10 +315,18 @@ impl World {
     /// Any change that gives a ticket.
     pub(crate) fn change(
         &mut self,
-        change: impl FnOnce(&mut SimStore) -> Result<Ticket, Stop>,
+        mut change: impl FnMut(&mut SimStore) -> Result<Ticket, Stop>,
     ) -> Result<(), Stopped> {
-        let ticket = change(self.store()).map(Some);
-        self.issue(ticket)
+        for _ in 0..100 {
+            match change(self.store()) {
+                Err(Stop::Busy) => {
+                    self.store().flush();
+                    self.store().settle();
+                }
+                other => return self.issue(other.map(Some)),
+            }
+        }
+        panic!("always busy");
     }
 
     pub(crate) fn create(&mut self, text: &str) -> Result<(), Stopped> {
