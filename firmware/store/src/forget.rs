@@ -99,11 +99,14 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Mail waits for space, or memory: has deletions forgotten. Says whether there are any, and room to say so.
     pub(crate) fn will_forget(&mut self) -> bool {
-        let writable = self.meta_room() >= GROUP_BYTES || self.spare_segments(Class::Care) > 0;
-        let gains = self.state.deletions.len() > 0 && writable;
+        let gains = self.state.deletions.len() > 0 && self.has_room_to_forget();
         self.forgetting.wanted |= gains;
         self.forgetting.urgent |= gains;
         gains
+    }
+
+    fn has_room_to_forget(&self) -> bool {
+        self.meta_room() >= GROUP_BYTES || self.spare_segments(Class::Care) > 0
     }
 
     /// Puts a record among the chores that forgets what has to go, at most as much as one group should.
@@ -112,7 +115,7 @@ impl<Q: FlashQueue> Store<Q> {
             return;
         }
         self.forgetting.looked_at = (self.log.next_seq, self.state.deletions.end());
-        let below = self.forgotten_below(self.lacking());
+        let below = self.forgotten_below(self.lacking()).filter(|_| self.has_room_to_forget());
         self.forgetting.urgent = false;
         self.forgetting.wanted = below.is_some();
         let Some(below) = below else {

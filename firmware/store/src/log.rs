@@ -129,7 +129,10 @@ impl<Q: FlashQueue> Store<Q> {
             self.life.mark_wanted = true;
             return Stop::Busy;
         }
-        if self.will_gain() || self.will_forget() {
+        self.look_whether_to_forget();
+        // Without a segment to move things to, compaction gains nothing.
+        let gains = self.will_gain();
+        if gains && self.spare_segments(Class::Chore) > 0 || self.will_forget() || gains {
             return Stop::Busy;
         }
         Refusal::StoreFull.into()

@@ -164,7 +164,7 @@ pub(super) fn go_on(mut store: SimStore, shown: &Shown, misuses: u64) {
     let before = shown.uids.get(&(mailbox.0, status.uid_validity.0)).copied().unwrap_or(0);
     assert!(uid.0 > before, "UIDs go up");
     assert!(store.message(mailbox, uid).unwrap().modseq.0 > shown.modseq, "MODSEQs go up");
-    let ticket = store.create_mailbox(ALICE, &name("After/The/Cut"), None);
+    let ticket = rig::ask(&mut store, |store| store.create_mailbox(ALICE, &name("After/The/Cut"), None));
     rig::wait(&mut store, ticket).unwrap();
     let new = folder(&store, ALICE, "After");
     assert!(new.0 > shown.mailbox, "mailboxes get new numbers");

@@ -83,6 +83,23 @@ pub(crate) fn settle<Q: FlashQueue>(store: &mut Store<Q>, tickets: &[Ticket]) {
     panic!("the tickets are never settled");
 }
 
+/// Asks for a change until the store is not busy any more.
+pub(crate) fn ask<Q: FlashQueue>(
+    store: &mut Store<Q>,
+    mut change: impl FnMut(&mut Store<Q>) -> Result<Ticket, Stop>,
+) -> Result<Ticket, Stop> {
+    for _ in 0..1000 {
+        match change(store) {
+            Err(Stop::Busy) => {
+                store.flush();
+                store.settle();
+            }
+            other => return other,
+        }
+    }
+    panic!("always busy");
+}
+
 /// How a ticket ended.
 pub(crate) fn wait<Q: FlashQueue>(
     store: &mut Store<Q>,

@@ -473,6 +473,7 @@ scenarios! {
     forgetting_where_space_is_short, full, false, |world| {
         world.mount()?;
         world.expunge(&(1..=60).collect::<Vec<_>>())?;
+        world.sync()?;
         world.deliver(&[ALICE_TO], 60_000)?;
         world.sync()?;
         for _ in 0..4 {

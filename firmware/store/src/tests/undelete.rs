@@ -465,3 +465,15 @@ fn odd_numbers_do_no_harm() {
     assert_eq!((store.uids(mailbox).len(), store.statistics().letters), (0, 3));
     recount(&store);
 }
+
+#[test]
+fn what_is_deleted_is_looked_over_as_well() {
+    let (mut store, mailbox) = with_letters(40, 2);
+    expunge(&mut store, mailbox, &[2]);
+    let number = numbers(&store, ALICE)[0];
+    let found = store.check_deletion(ALICE, number).unwrap();
+    assert_eq!((found.size, found.crc), (500, crc32c::crc32c(&text(1, 500))));
+    assert!(store.deleted_letter(ALICE, number).is_some());
+    assert_ne!(store.deleted_letter(ALICE, number), store.stored_letter(mailbox, Uid(1)));
+    assert!(store.deleted_letter(BOB, number).is_none() && store.check_deletion(BOB, number).is_err());
+}
