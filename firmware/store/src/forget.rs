@@ -29,8 +29,9 @@ pub(crate) struct Forgetting {
     clock_known: bool,
     /// When it was last looked whether some have been kept long enough.
     looked: Option<UnixTime>,
-    /// How far segments and deletions were when it was last looked whether space is short.
-    looked_at: (u32, u64),
+    /// How many segments had been opened when it was last looked whether space is short: it does not get short without
+    /// one more.
+    looked_at: u32,
 }
 
 /// What has to be gained, or what would be: bytes of flash, and of memory.
@@ -65,8 +66,8 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// A group is durable: whether space or memory may have become short by it.
     pub(crate) fn look_whether_to_forget(&mut self) {
-        let now = (self.log.next_seq, self.state.deletions.end());
-        let moved = self.forgetting.looked_at != now && self.segments.free() < self.free_wanted();
+        let opened = self.forgetting.looked_at != self.log.next_seq;
+        let moved = opened && self.segments.free() < self.free_wanted();
         self.forgetting.wanted |= moved || self.index_bytes() > self.index_bytes_max;
     }
 
@@ -114,7 +115,7 @@ impl<Q: FlashQueue> Store<Q> {
         if !self.may_have_to_forget() {
             return;
         }
-        self.forgetting.looked_at = (self.log.next_seq, self.state.deletions.end());
+        self.forgetting.looked_at = self.log.next_seq;
         let below = self.forgotten_below(self.lacking()).filter(|_| self.has_room_to_forget());
         self.forgetting.urgent = false;
         self.forgetting.wanted = below.is_some();
