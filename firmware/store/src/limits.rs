@@ -132,9 +132,10 @@ pub const DELETIONS_KEPT_S: u64 = 14 * 24 * 3600;
 /// nothing else to write.
 pub const FORGET_EVERY_S: u64 = 6 * 3600;
 
-/// Deletions are kept for as long as one segment in this many, beyond the reserve, is free or could be: 15 %. With less
-/// than that, compaction moves more for the mail that stays than what is kept for a mistake is worth.
-pub const DELETIONS_FREE_DIVISOR: u32 = 7;
+/// Deletions are kept for as long as one segment in this many, beyond the reserve, is free or could be by compaction, which
+/// leaves an eighth of each body segment empty: 4 %. In an office's third year on a flash that is 93 % full this keeps
+/// them for 13 days and costs 2 % more writing; 15 % would keep none there.
+pub const DELETIONS_FREE_DIVISOR: u32 = 25;
 
 /// Deletions that one step forgets at most: a millisecond.
 pub const FORGET_MAX: usize = if cfg!(test) { 8 } else { 1_024 };

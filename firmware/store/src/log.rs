@@ -130,9 +130,10 @@ impl<Q: FlashQueue> Store<Q> {
             return Stop::Busy;
         }
         self.look_whether_to_forget();
-        // Without a segment to move things to, compaction gains nothing.
         let gains = self.will_gain();
-        if gains && self.spare_segments(Class::Chore) > 0 || self.will_forget() || gains {
+        // Without a segment to move things to, compaction gains nothing: only what is forgotten helps then.
+        let moves = gains && self.spare_segments(Class::Chore) > 0;
+        if moves || self.will_forget() || gains {
             return Stop::Busy;
         }
         Refusal::StoreFull.into()

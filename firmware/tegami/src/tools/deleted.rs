@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use flash::FlashQueue;
 use jiff::{Timestamp, tz::TimeZone};
 use mail::{AccountId, UnixTime};
 use proto::mime::{header, words};
-use store::{Deletion, Store};
+use store::Deletion;
 
 use super::{
     Outcome, Problem, accounts,
@@ -25,7 +24,7 @@ pub(super) fn run(flash: &Path, account: &str) -> Result<Outcome, Problem> {
     let mut store = look(flash)?;
     let known = store.accounts().map(|account| (account.id, account.address));
     let (account, address) = accounts::find(known, account)?;
-    let zone = zone(&store);
+    let zone = zone(store.setting(key::TIMEZONE));
     let (mut found, mut bytes, mut below) = (0, 0, None);
     loop {
         let listed = store.deletions(account, below, DELETIONS_LISTED);
@@ -43,9 +42,9 @@ pub(super) fn run(flash: &Path, account: &str) -> Result<Outcome, Problem> {
     Ok(Outcome::Good)
 }
 
-/// The time zone of the box that a flash belongs to.
-pub(super) fn zone<Q: FlashQueue>(store: &Store<Q>) -> TimeZone {
-    let name = store.setting(key::TIMEZONE).and_then(timezone);
+/// The time zone of the box that a flash belongs to, from its setting.
+pub(super) fn zone(setting: Option<&[u8]>) -> TimeZone {
+    let name = setting.and_then(timezone);
     name.and_then(|name| TimeZone::get(&name).ok()).unwrap_or(TimeZone::UTC)
 }
 

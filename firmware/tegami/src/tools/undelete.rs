@@ -15,7 +15,7 @@ use super::{
     output::{say, warn},
     wording::{count, reason},
 };
-use crate::office::MailStore;
+use crate::{office::MailStore, provision::key};
 
 /// Deletions by the mailbox into which they come back; those whose mailbox nobody knows under INBOX.
 type Homes = BTreeMap<MailboxName, Vec<u64>>;
@@ -67,7 +67,7 @@ fn choose(store: &MailStore, account: AccountId, which: &Which) -> Result<(Vec<D
             Ok((chosen, 0))
         }
         Which::Since(time) => {
-            let since = zone(store).to_ambiguous_zoned(*time).compatible();
+            let since = zone(store.setting(key::TIMEZONE)).to_ambiguous_zoned(*time).compatible();
             let since = since.map_err(|_| format!("{time} is not a time that this program knows"))?;
             Ok(deleted_since(all(store, account), since.timestamp()))
         }
