@@ -577,7 +577,10 @@ fn deleted_mail_is_listed_and_comes_back() {
     let lines: Vec<&str> = listed.lines().collect();
     // The three, what stood in the mailbox, and a letter that was made with the flag.
     let deleted = lines.len() - 1;
-    assert!(deleted >= 5 && lines[deleted].starts_with(&format!("{deleted} deleted messages of alice")), "{listed}");
+    assert!(
+        deleted >= 5 && lines[deleted].starts_with(&format!("{deleted} deleted messages of alice")),
+        "{listed}"
+    );
     assert!(lines[0].contains("a.b/.hidden (gone)") && lines[0].ends_with("in 1"), "{listed}");
     assert!(lines.iter().any(|line| line.contains("INBOX") && line.ends_with("Letter 0")), "{listed}");
     let none = flash.tool("deleted", &["--account", "bob"]).success().text();
@@ -670,7 +673,9 @@ fn mistakes_get_a_sentence() {
     }
     let help = run(Command::new(program()).arg("--help"), Duration::from_secs(10)).success();
     assert!(
-        ["check", "stat", "export", "import", "deleted", "undelete"].iter().all(|tool| help.text().contains(tool)),
+        ["check", "stat", "export", "import", "deleted", "undelete"]
+            .iter()
+            .all(|tool| help.text().contains(tool)),
         "{}",
         help.all()
     );

@@ -94,8 +94,9 @@ mod tests {
     fn fields_are_shown_as_people_read_them() {
         let head = b"From: =?UTF-8?B?5omL57SZ?= <a@b.test>\r\nSubject: one\r\n two\x1b[2J\r\n\r\n";
         assert_eq!(text(head, b"from"), "手紙 <a@b.test>");
-        assert_eq!(text(head, b"subject"), "one two [2J");
+        assert_eq!(text(head, b"subject"), "one two[2J", "nothing that a terminal obeys");
         assert_eq!(text(head, b"to"), "");
+        assert_eq!(printable("a\x1bb\r"), "a b ");
         assert_eq!(printable(&"x".repeat(100)).chars().count(), TEXT_CHARACTERS_MAX + 1);
     }
 
