@@ -193,18 +193,7 @@ fn run(store: &mut SimStore, model: &mut Model, op: &Op) {
         Op::Move { who, from, to, range } => transfer(store, model, (*who, *from, *to, *range), false),
         Op::Create { .. } | Op::Delete { .. } | Op::Rename { .. } => rename(store, model, op),
         Op::Undelete { .. } | Op::ForGood { .. } => undelete(store, model, op),
-        Op::Later(days) => {
-            model.day += days;
-            pump(store);
-            tell_day(store, model);
-            // Whatever waits for a group of its own.
-            let ticket = store.put_setting("day", &model.day.to_le_bytes());
-            let taken = wait(store, ticket).is_ok();
-            pump(store);
-            let old = UnixTime((100 + model.day) * 24 * 3600 - DELETIONS_KEPT_S as i64);
-            let young = |(_, deletion): (u64, crate::index::Deletion)| deletion.time > Some(old);
-            assert!(!taken || *days == 0 || store.state.deletions.iter().all(young));
-        }
+        Op::Later(days) => wait_days(store, model, *days),
         Op::Checkpoint => {
             store.checkpoints.wanted = true;
             pump(store);
@@ -244,6 +233,20 @@ fn transfer(
         model.remove(who, &from, range);
     }
     taken.iter().for_each(|(_, known)| model.add(who, &to, *known));
+}
+
+/// Lets days pass, and what is old be forgotten.
+fn wait_days(store: &mut SimStore, model: &mut Model, days: i64) {
+    model.day += days;
+    pump(store);
+    tell_day(store, model);
+    // Whatever waits for a group of its own.
+    let ticket = store.put_setting("day", &model.day.to_le_bytes());
+    let taken = wait(store, ticket).is_ok();
+    pump(store);
+    let old = UnixTime((100 + model.day) * 24 * 3600 - DELETIONS_KEPT_S as i64);
+    let young = |(_, deletion): (u64, crate::index::Deletion)| deletion.time > Some(old);
+    assert!(!taken || days == 0 || store.state.deletions.iter().all(young));
 }
 
 fn tell_day(store: &mut SimStore, model: &Model) {
