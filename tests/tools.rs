@@ -294,6 +294,8 @@ fn a_flash_in_use_is_left_alone() {
         ("stat", &[]),
         ("export", &["--account", "alice", "--mbox", "out"]),
         ("import", &["--account", "alice", "in"]),
+        ("deleted", &["--account", "alice"]),
+        ("undelete", &["--account", "alice", "1"]),
     ] {
         let mut command = Command::new(program());
         let said = run(
@@ -546,6 +548,65 @@ fn stat_says_how_full_and_how_worn_it_is() {
     assert!(said.contains("letters stored               23"), "{said}");
 }
 
+/// What clients delete, with their mailbox or without, stands in the list and comes back as it was, under new UIDs.
+#[test]
+fn deleted_mail_is_listed_and_comes_back() {
+    let flash = Flash::copy("deleted", furnished());
+    let before = exported(&flash, "before");
+    let mut hosted = flash.host("deleted", &[ALICE, BOB]);
+    let mut imap = Imap::select(&hosted.site(), &named_account(ALICE), "INBOX");
+    imap.ok("STORE 1:3 +FLAGS (\\Deleted)");
+    imap.ok("EXPUNGE");
+    imap.ok("DELETE \"a.b/.hidden\"");
+    drop(imap);
+    flash.back(&mut hosted);
+    let listed = flash.tool("deleted", &["--account", "alice"]).success().text();
+    let lines: Vec<&str> = listed.lines().collect();
+    // The three, what stood in the mailbox, and a letter that was made with the flag.
+    let deleted = lines.len() - 1;
+    assert!(
+        deleted >= 5 && lines[deleted].starts_with(&format!("{deleted} deleted messages of alice")),
+        "{listed}"
+    );
+    assert!(lines[0].contains("a.b/.hidden (gone)") && lines[0].ends_with("in 1"), "{listed}");
+    assert!(lines.iter().any(|line| line.contains("INBOX") && line.ends_with("Letter 0")), "{listed}");
+    let none = flash.tool("deleted", &["--account", "bob"]).success().text();
+    assert!(none.starts_with("0 deleted messages of bob"), "{none}");
+    let stat = flash.tool("stat", &[]).success().text();
+    assert!(stat.contains(&format!("deleted, can be brought back {deleted} messages, ")), "{stat}");
+    let undelete = |words: &[&str]| {
+        let words: Vec<&str> = ["--account", ALICE].iter().chain(words).copied().collect();
+        flash.tool("undelete", &words)
+    };
+    let wrong = undelete(&["123456"]);
+    assert!(wrong.status == 1 && wrong.stderr.contains("no deleted message 123456"), "{}", wrong.all());
+    let numbers: Vec<String> =
+        lines[..deleted].iter().filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect();
+    undelete(&[&numbers[0]]).success();
+    assert_eq!(exported(&flash, "hidden").get(".a\\2eb.\\2ehidden"), before.get(".a\\2eb.\\2ehidden"));
+    undelete(&["--since", "2100-01-01"]).success();
+    let back = undelete(&["--since", "2026-01-01T12:00"]).success().text();
+    assert!(back.starts_with(&format!("{} messages of alice@example.test", deleted - 1)), "{back}");
+    let after = exported(&flash, "after");
+    let bytes = |mail: &BTreeMap<String, Vec<Filed>>| {
+        let mut all: Vec<Vec<u8>> = mail[""].iter().map(|filed| filed.bytes.clone()).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(bytes(&after), bytes(&before));
+    assert!(after[""].iter().filter(|filed| filed.flags.contains('T')).count() >= 3, "flags come back, too");
+    flash.is_clean();
+    let mut hosted = flash.host("undeleted", &[ALICE, BOB]);
+    let mut imap = Imap::select(&hosted.site(), &named_account(ALICE), "INBOX");
+    assert!(imap.uids().iter().all(|uid| *uid > 3), "a UID was used twice");
+    imap.ok("UID EXPUNGE 4:*");
+    drop(imap);
+    flash.back(&mut hosted);
+    let back = undelete(&["--mailbox", "INBOX"]).success().text();
+    assert!(back.ends_with("brought back\n"), "{back}");
+    assert_eq!(bytes(&exported(&flash, "last")), bytes(&before));
+}
+
 /// Mistakes get a sentence and a status, and harm nothing.
 #[test]
 fn mistakes_get_a_sentence() {
@@ -574,6 +635,10 @@ fn mistakes_get_a_sentence() {
         (vec!["import", &file, "text", "--account", "alice"], "neither a Maildir nor an mbox"),
         (vec!["import", &file, "nothing", "--account", "alice"], "nothing"),
         (vec!["stat", &file, "--endurance", "none"], "not a number"),
+        (vec!["deleted", &file, "--account", "carol"], "alice@example.test, bob@example.test"),
+        (vec!["undelete", &file, "--account", "alice"], "needs numbers"),
+        (vec!["undelete", &file, "--account", "alice", "--since", "noon"], "not a time"),
+        (vec!["undelete", "no-such.flash", "1", "--account", "alice"], "there is no no-such.flash"),
     ] {
         let mut command = Command::new(program());
         let said = run(command.current_dir(&flash.folder).args(&words), Duration::from_secs(10));
@@ -589,13 +654,15 @@ fn mistakes_get_a_sentence() {
     let words = ["-c", "\"$0\" check \"$1\" | true", &text(program()), &file];
     let said = run(Command::new("sh").args(words), Duration::from_secs(10)).success();
     assert!(!said.all().contains("panicked"), "{}", said.all());
-    for tool in ["check", "stat", "export", "import"] {
+    for tool in ["check", "stat", "export", "import", "deleted", "undelete"] {
         let help = run(Command::new(program()).args([tool, "--help"]), Duration::from_secs(10)).success();
         assert!(help.text().contains("Usage: tegami"), "{}", help.all());
     }
     let help = run(Command::new(program()).arg("--help"), Duration::from_secs(10)).success();
     assert!(
-        ["check", "stat", "export", "import"].iter().all(|tool| help.text().contains(tool)),
+        ["check", "stat", "export", "import", "deleted", "undelete"]
+            .iter()
+            .all(|tool| help.text().contains(tool)),
         "{}",
         help.all()
     );

@@ -175,7 +175,7 @@ pub trait Mail {
     /// (RFC 3501 §2.3.2). Returns the first UID that is recent for this session.
     fn claim_recent(&mut self, mailbox: MailboxId) -> Uid;
 
-    /// Removes messages for good.
+    /// Removes messages. Whoever keeps the mail may keep them for a while, to be brought back; no session sees them.
     ///
     /// # Errors
     /// Those of every change.

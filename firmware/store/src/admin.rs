@@ -17,11 +17,12 @@ use crate::format::records::{AccountPut, AccountRemove, AliasPut, SettingPut};
 use crate::index::{FIRST_MAILBOXES, Secret, lower};
 use crate::life::Phase;
 use crate::limits::{
-    ALIAS_TARGETS_MAX, DIRECTORY_ENTRIES_MAX, DISPLAY_NAME_BYTES_MAX, INDEX_LETTER_BYTES,
-    INDEX_MESSAGE_BYTES, MESSAGE_BYTES_MAX, SECRET_BYTES_MAX, SETTING_BYTES_MAX, SETTING_KEY_BYTES_MAX,
-    SETTINGS_BYTES_MAX,
+    ALIAS_TARGETS_MAX, DIRECTORY_ENTRIES_MAX, DISPLAY_NAME_BYTES_MAX, INDEX_DELETION_BYTES,
+    INDEX_LETTER_BYTES, INDEX_MESSAGE_BYTES, MESSAGE_BYTES_MAX, SECRET_BYTES_MAX, SETTING_BYTES_MAX,
+    SETTING_KEY_BYTES_MAX, SETTINGS_BYTES_MAX,
 };
 use crate::log::Class;
+use crate::undelete::Deleted;
 
 /// An account as the program gives it.
 #[derive(Clone, Copy)]
@@ -75,8 +76,10 @@ pub struct Statistics {
     pub mail: u64,
     /// Programmed in the store's whole life, as far as groups recorded it.
     pub programmed: u64,
-    /// Letters stored.
+    /// Letters stored, deleted ones that can be brought back included.
     pub letters: usize,
+    /// What deletions that can be undone hold.
+    pub deleted: Deleted,
     /// Letters being streamed in.
     pub drafts: usize,
     /// Damaged places found since the mount.
@@ -314,16 +317,18 @@ impl<Q: FlashQueue> Store<Q> {
         self.index_bytes_max = bytes;
     }
 
-    /// Memory that the index of messages takes, about.
+    /// Memory that the index of messages takes, about, deletions included.
     pub fn index_bytes(&self) -> u64 {
         let messages = self.state.messages * INDEX_MESSAGE_BYTES;
-        messages + self.state.letters.len() as u64 * INDEX_LETTER_BYTES
+        let deletions = self.state.deletions.len() * INDEX_DELETION_BYTES;
+        messages + deletions + self.state.letters.len() as u64 * INDEX_LETTER_BYTES
     }
 
-    /// Whether the index has room for `messages` more, one letter among them.
+    /// Whether the index has room for `messages` more, one letter among them: deletions make room.
     pub(crate) fn room_in_index(&self, messages: u64) -> Result<(), Refusal> {
         let more = messages * INDEX_MESSAGE_BYTES + INDEX_LETTER_BYTES;
-        if self.index_bytes() + more > self.index_bytes_max { Err(Refusal::TooManyMessages) } else { Ok(()) }
+        let needed = self.index_bytes().saturating_sub(self.index_releasable()) + more;
+        if needed > self.index_bytes_max { Err(Refusal::TooManyMessages) } else { Ok(()) }
     }
 
     /// Sets whether bodies are stored in less space where that is possible (rule 16), from now on. They are unless
@@ -352,6 +357,7 @@ impl<Q: FlashQueue> Store<Q> {
             mail: self.log.mail,
             programmed: self.log.programmed_before + self.outbox.programmed(),
             letters: self.state.letters.len(),
+            deleted: self.deleted(),
             drafts: self.drafts.len(),
             damage: self.damage.count(),
             damaged_letters: self.damaged_letter_count(),

@@ -120,7 +120,12 @@ impl<Q: FlashQueue> Store<Q> {
         }
         let mailbox = self.find(account, name).ok_or(Refusal::NoSuchMailbox)?;
         self.room_for(Class::Care, RECORD_NUMBERS)?;
-        let record = MailboxDelete { mailbox, modseq: self.state.take_modseq(), time: self.now.0 };
+        // Messages that are on their way there may come before.
+        let most = self.state.mailboxes.get(&mailbox).map_or(0, |known| {
+            u64::from(known.entries.len()) + u64::from(known.uid_pending.saturating_sub(known.uid_next))
+        });
+        let (modseq, first) = (self.state.take_modseq(), self.state.take_deletions(most));
+        let record = MailboxDelete { mailbox, modseq, time: self.deletion_time(), first };
         let touched = [mailbox];
         let change = Change::of(kind::MAILBOX_DELETE, &touched);
         self.change(&change, |out| put(out, &record))
@@ -214,12 +219,13 @@ impl<Q: FlashQueue> Store<Q> {
     }
 
     pub(crate) fn remove(&mut self, mailbox: MailboxId, uids: &UidSet) -> Result<Ticket, Stop> {
-        let (uids, _) = self.present(mailbox.0, uids);
+        let (uids, count) = self.present(mailbox.0, uids);
         if uids.is_empty() {
             return Ok(Ticket::durable());
         }
         self.room_for(Class::Care, RECORD_NUMBERS + ranges_bytes(&uids)?)?;
-        let record = Expunge { mailbox: mailbox.0, modseq: self.state.take_modseq(), time: self.now.0 };
+        let (modseq, first) = (self.state.take_modseq(), self.state.take_deletions(count.into()));
+        let record = Expunge { mailbox: mailbox.0, modseq, time: self.deletion_time(), first };
         let touched = [mailbox.0];
         let change = Change::of(kind::EXPUNGE, &touched);
         self.change(&change, |out| {

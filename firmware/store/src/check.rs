@@ -3,9 +3,10 @@
 use alloc::vec::Vec;
 
 use flash::FlashQueue;
-use mail::{MailboxId, Uid, Unready};
+use mail::{AccountId, MailboxId, Uid, Unready};
 
 use crate::Store;
+use crate::index::Letter;
 use crate::limits::EXTENT_BYTES_MAX;
 
 /// A stored letter, which several messages may show. The same for as long as the store is not changed.
@@ -66,13 +67,23 @@ impl<Q: FlashQueue> Store<Q> {
         Some(StoredLetter(self.state.mailboxes.get(&mailbox.0)?.entries.get(uid)?.letter))
     }
 
+    /// The stored letter of a deletion.
+    pub fn deleted_letter(&self, account: AccountId, number: u64) -> Option<StoredLetter> {
+        let deletion = self.state.deletions.get(number).filter(|found| found.account == account.0)?;
+        Some(StoredLetter(deletion.letter))
+    }
+
     /// What a letter's commit says of its bytes.
     ///
     /// # Errors
     /// [`Unready`].
     pub fn fingerprint(&mut self, mailbox: MailboxId, uid: Uid) -> Result<Fingerprint, Unready> {
         let letter = self.letter(mailbox, uid)?;
-        let commit = self.read_commit(self.commit_mark(&letter))?.commit;
+        self.fingerprint_of(&letter)
+    }
+
+    fn fingerprint_of(&mut self, letter: &Letter) -> Result<Fingerprint, Unready> {
+        let commit = self.read_commit(self.commit_mark(letter))?.commit;
         Ok(Fingerprint { size: commit.size, crc: commit.crc })
     }
 
@@ -82,13 +93,27 @@ impl<Q: FlashQueue> Store<Q> {
     /// # Errors
     /// [`CheckError`]. Damaged places are noted as at every other read.
     pub fn check_letter(&mut self, mailbox: MailboxId, uid: Uid) -> Result<Fingerprint, CheckError> {
+        let letter = self.letter(mailbox, uid).map_err(CheckError::Unready)?;
+        self.check_stored(&letter)
+    }
+
+    /// The same for the letter of a deletion.
+    ///
+    /// # Errors
+    /// [`CheckError`].
+    pub fn check_deletion(&mut self, account: AccountId, number: u64) -> Result<Fingerprint, CheckError> {
+        let stored = self.deleted_letter(account, number);
+        let letter = stored.and_then(|stored| self.state.letters.get(stored.0));
+        self.check_stored(&letter.ok_or(CheckError::Unready(Unready::Gone))?)
+    }
+
+    fn check_stored(&mut self, letter: &Letter) -> Result<Fingerprint, CheckError> {
         let commit_fault = |unready| match unready {
             Unready::Damaged => CheckError::Damaged(LetterFault::Commit),
             other => CheckError::Unready(other),
         };
-        let indexed = self.letter(mailbox, uid).map_err(CheckError::Unready)?.size;
-        let committed = self.fingerprint(mailbox, uid).map_err(commit_fault)?;
-        let content = self.open_letter(mailbox, uid).map_err(commit_fault)?;
+        let committed = self.fingerprint_of(letter).map_err(commit_fault)?;
+        let content = self.open_commit(self.commit_mark(letter)).map_err(commit_fault)?;
         let mut found = Fingerprint { size: 0, crc: 0 };
         let mut piece = Vec::new();
         while found.size < content.size() {
@@ -103,7 +128,7 @@ impl<Q: FlashQueue> Store<Q> {
             found.crc = crc32c::crc32c_append(found.crc, &piece);
             found.size += piece.len() as u64;
         }
-        if found != committed || u64::from(indexed) != committed.size {
+        if found != committed || u64::from(letter.size) != committed.size {
             return Err(CheckError::Damaged(LetterFault::Other { committed, found }));
         }
         Ok(found)

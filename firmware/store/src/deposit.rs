@@ -44,7 +44,7 @@ impl<Q: FlashQueue> Store<Q> {
             u64::from(self.segments.free()) + if all { self.dead_soon().count() as u64 } else { 0 };
         let free = segments * u64::from(self.layout.segment_bytes);
         let kept = u64::from(self.layout.reserve()) * u64::from(self.layout.segment_bytes);
-        head + (free + if all { self.reclaimable() } else { 0 }).saturating_sub(kept)
+        head + (free + if all { self.reclaimable() + self.forgettable() } else { 0 }).saturating_sub(kept)
     }
 
     /// Ends the letters whose owners have dropped them: what they have on flash is dead space.

@@ -23,6 +23,7 @@ mod compaction;
 mod damage;
 mod deposit;
 mod drafts;
+mod forget;
 mod format;
 mod gather;
 mod head;
@@ -41,6 +42,7 @@ mod scan;
 mod scrub;
 mod segments;
 mod tend;
+mod undelete;
 
 #[cfg(test)]
 mod tests;
@@ -51,6 +53,7 @@ pub use damage::Damage;
 pub use life::Settled;
 pub use mount::{FormatOptions, MountError, MountOptions, MountReport};
 pub use scrub::{DamagedLetter, ScrubPlace, Scrubbed};
+pub use undelete::{Deleted, Deletion, Deletions};
 
 /// A mounted store.
 ///
@@ -68,6 +71,7 @@ pub struct Store<Q> {
     reader: reader::Reader,
     checkpoints: checkpoint::Checkpoints,
     compaction: compaction::Compaction,
+    forgetting: forget::Forgetting,
     /// `None` when bodies are stored as they are.
     coder: Option<alloc::boxed::Box<coding::Coder>>,
     damage: damage::DamageList,

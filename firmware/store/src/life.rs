@@ -291,6 +291,7 @@ impl<Q: FlashQueue> Store<Q> {
         self.root_in_force(flight.root);
         self.checkpoints.wanted |= self.is_checkpoint_due();
         self.compaction.wanted |= self.compaction_due();
+        self.look_whether_to_forget();
         self.log.give_back(flight.bytes, flight.secret);
         if flight.clean {
             self.life.phase = Phase::Unmounted;

@@ -123,15 +123,33 @@ impl<Q: FlashQueue> Store<Q> {
         all.filter(|index| !self.reader.is_pinned(&self.segments, *index))
     }
 
-    /// What to say when there is no segment left: [`Stop::Busy`] when a group written now, or compaction, will let
-    /// some be reused.
+    /// Whether a group written now will let segments be reused; has it written.
+    fn mark_gains(&mut self) -> bool {
+        let gains = self.dead_soon().count() > self.dead_bodies().count();
+        self.life.mark_wanted |= gains;
+        gains
+    }
+
+    /// What to say when `class` may not have another segment. Compaction, if it is who asks, must not wait for itself.
+    fn no_segment(&mut self, class: Class) -> Stop {
+        match class {
+            Class::Chore if self.mark_gains() => Stop::Busy,
+            Class::Chore => Refusal::StoreFull.into(),
+            Class::Mail | Class::Care => self.full(),
+        }
+    }
+
+    /// What to say when there is no segment left: [`Stop::Busy`] when a group written now, compaction, or deletions that
+    /// are forgotten will let some be reused.
     pub(crate) fn full(&mut self) -> Stop {
-        let reusable = self.dead_bodies().count();
-        if self.dead_soon().count() > reusable {
-            self.life.mark_wanted = true;
+        if self.mark_gains() {
             return Stop::Busy;
         }
-        if self.will_gain() {
+        self.look_whether_to_forget();
+        let gains = self.will_gain();
+        // Without a segment to move things to, compaction gains nothing: only what is forgotten helps then.
+        let moves = gains && self.spare_segments(Class::Chore) > 0;
+        if moves || self.will_forget() || gains {
             return Stop::Busy;
         }
         Refusal::StoreFull.into()
@@ -246,7 +264,7 @@ impl<Q: FlashQueue> Store<Q> {
         }
         let room = self.log.bodies.of(stream).as_ref().map_or(0, |body| body.room(&self.layout));
         if room < least {
-            self.open_body(stream, class).ok_or(()).map_err(|()| self.full())?;
+            self.open_body(stream, class).ok_or(()).map_err(|()| self.no_segment(class))?;
         }
         let body = self.log.bodies.of(stream).as_ref().ok_or(Refusal::StoreFull)?;
         Ok(len.min(body.room(&self.layout)))

@@ -14,6 +14,7 @@ use crate::coding::Coder;
 use crate::compaction::Compaction;
 use crate::damage::DamageList;
 use crate::drafts::Drafts;
+use crate::forget::Forgetting;
 use crate::format::anchor::{ANCHOR_BYTES, Anchor, Found};
 use crate::format::code::put;
 use crate::format::frame::{ALIGN, kind};
@@ -224,6 +225,7 @@ impl<Q: FlashQueue> Store<Q> {
             state: State::new(first_uid_validity(&layout.uuid)),
             checkpoints: Checkpoints::default(),
             compaction: Compaction::default(),
+            forgetting: Forgetting::default(),
             coder: Some(Box::new(Coder::new())),
             log: Log::default(),
             drafts: Drafts::default(),
@@ -283,6 +285,7 @@ impl<Q: FlashQueue> Store<Q> {
         let done = replay.done;
         self.state.rescue = None;
         self.checkpoints.tail = done.bytes;
+        self.checkpoints.take_copies(&done.roots, &mut self.segments);
         let unnamed = commits.iter().filter(|index| !done.named.contains(index));
         unnamed.for_each(|index| self.segments.release(*index));
         let bodies = [Stream::Fresh, Stream::Cold].map(|stream| Use::Log(Head::Body(stream)));
@@ -451,7 +454,9 @@ impl<Q: FlashQueue> Store<Q> {
         }
         if !done.unhealed.is_empty() {
             self.adopt_inboxes();
-            self.rescue_letters();
+            // Where no page of a mailbox is lost, what nothing lists was deleted.
+            let concerns_none = |mailboxes: &Option<Vec<u32>>| mailboxes.as_ref().is_some_and(Vec::is_empty);
+            self.rescue_letters(done.unhealed.values().all(concerns_none));
         }
     }
 }

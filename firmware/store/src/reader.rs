@@ -224,6 +224,11 @@ impl<Q: FlashQueue> Store<Q> {
 
     pub(crate) fn open_letter(&mut self, mailbox: MailboxId, uid: Uid) -> Result<Content, Unready> {
         let at = self.commit_mark(&self.letter(mailbox, uid)?);
+        self.open_commit(at)
+    }
+
+    /// Opens the letter whose commit stands at `at`.
+    pub(crate) fn open_commit(&mut self, at: Mark) -> Result<Content, Unready> {
         let view = self.read_commit(at)?;
         let (size, head) = (view.commit.size, view.commit.head.0.len() as u64);
         let mut start = head;

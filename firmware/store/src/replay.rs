@@ -12,8 +12,9 @@ use crate::format::code::take;
 use crate::format::frame::{ALIGN, FRAME_BYTES, Frame, kind, verifies};
 use crate::format::header::{Head, Header, PerStream};
 use crate::format::records::{Clean, CommitView, Extent, Group, Heal, Moved, MovedView};
+use crate::format::table::Root;
 use crate::format::{Mark, Place, Seal};
-use crate::index::{Rescue, State};
+use crate::index::{Home, Rescue, State};
 use crate::layout::Layout;
 use crate::limits::DAMAGE_MAX;
 use crate::scan::{Framed, Scan, frame_at};
@@ -90,6 +91,8 @@ pub(crate) struct Replayed {
     pub(crate) clean: Option<Clean>,
     /// Segments of commits that the replay has named.
     pub(crate) named: BTreeSet<u32>,
+    /// Roots that it passed, with the numbers of their checkpoints.
+    pub(crate) roots: Vec<(u64, Home)>,
     /// Damage that no record answers yet: where, and which mailboxes it may concern (`None`: any).
     pub(crate) unhealed: BTreeMap<Mark, Option<Vec<u32>>>,
 }
@@ -267,6 +270,10 @@ impl<Q: FlashQueue> Replay<'_, Q> {
                     self.done.unhealed.remove(&heal.at);
                 }
             }
+            kind::ROOT => {
+                let home = Home { segment: chapter.segment, offset: at, span: found.frame.span() as u32 };
+                self.done.roots.extend(take::<Root>(&mut payload).map(|root| (root.number, home)));
+            }
             kind::MOVED => {
                 let view = MovedView::parse(payload);
                 self.done.named.extend(view.and_then(|view| self.segments.find(view.moved.to.seq)));
@@ -353,7 +360,10 @@ impl<Q: FlashQueue> Replay<'_, Q> {
 
 /// Whether losing a record of this kind may take something from a mailbox that clients have seen.
 const fn concerns_mailboxes(kind: u8) -> bool {
-    matches!(kind, kind::COMMIT..=kind::EXPUNGE | kind::MAILBOX_CREATE..=kind::MAILBOX_RENAME | kind::ACCOUNT_REMOVE)
+    matches!(kind, kind::COMMIT..=kind::EXPUNGE
+            | kind::RESTORE
+            | kind::MAILBOX_CREATE..=kind::MAILBOX_RENAME
+            | kind::ACCOUNT_REMOVE)
 }
 
 fn group_at(offset: u32, found: &Framed<'_>) -> Option<GroupAt> {

@@ -5,11 +5,12 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use flash::FlashQueue;
+use mail::{Uid, UidSet};
 
 use crate::Store;
 use crate::format::code::{put, put_seq};
 use crate::format::frame::kind;
-use crate::format::records::{CommitView, Delivery, Restore, Restored};
+use crate::format::records::{CommitView, Delivery, Expunge, Restore, Restored, put_numbers, put_uids};
 use crate::index::State;
 use crate::scan::frame_at;
 
@@ -19,7 +20,8 @@ const LETTERS_PER_RECORD: usize = 1_000;
 impl<Q: FlashQueue> Store<Q> {
     /// Lists letters anew that nothing lists any more, each in the mailbox to which it was delivered, with the flags
     /// that it had then; where that mailbox is gone, in the INBOX of the same account. They get new UIDs.
-    pub(crate) fn rescue_letters(&mut self) {
+    /// Those that were `deleted` are deleted again at once: what was lost is the list of deletions.
+    pub(crate) fn rescue_letters(&mut self, deleted: bool) {
         let slots: Vec<u32> = self.state.letters.unreferred().collect();
         let mut found: BTreeMap<u32, Vec<Restored>> = BTreeMap::new();
         for slot in slots {
@@ -33,14 +35,14 @@ impl<Q: FlashQueue> Store<Q> {
         }
         for (mailbox, letters) in found {
             for letters in letters.chunks(LETTERS_PER_RECORD) {
-                self.restore(mailbox, letters);
+                self.restore(mailbox, letters, deleted);
             }
         }
         // Until the next checkpoint every mount finds the same damage.
         self.checkpoints.wanted = true;
     }
 
-    fn restore(&mut self, mailbox: u32, letters: &[Restored]) {
+    fn restore(&mut self, mailbox: u32, letters: &[Restored], deleted: bool) {
         let modseq = self.state.take_modseq();
         let first = self.state.mailboxes.get_mut(&mailbox).and_then(|to| to.take_uids(letters.len() as u32));
         let Some(first_uid) = first else { return };
@@ -48,7 +50,22 @@ impl<Q: FlashQueue> Store<Q> {
         // Encoding into memory cannot fail.
         let _ = put(&mut payload, &Restore { mailbox, first_uid, modseq });
         let _ = put_seq(&mut payload, letters.iter().copied());
+        let _ = put_numbers(&mut payload, &[]);
         self.repair(kind::RESTORE, &payload);
+        if deleted {
+            self.delete_again(
+                mailbox,
+                UidSet::range(Uid(first_uid), Uid(first_uid + letters.len() as u32 - 1)),
+            );
+        }
+    }
+
+    fn delete_again(&mut self, mailbox: u32, uids: UidSet) {
+        let (modseq, first) = (self.state.take_modseq(), self.state.take_deletions(uids.len().into()));
+        let mut payload = Vec::new();
+        let _ = put(&mut payload, &Expunge { mailbox, modseq, time: 0, first });
+        let _ = put_uids(&mut payload, &uids);
+        self.repair(kind::EXPUNGE, &payload);
     }
 }
 

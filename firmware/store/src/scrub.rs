@@ -215,8 +215,11 @@ impl<Q: FlashQueue> Store<Q> {
         self.scrub.known.iter().filter(|known| self.is_there(**known)).count() as u64
     }
 
+    /// Whether some mailbox shows it: what is listed as deleted alone is nobody's worry.
     fn is_there(&self, (slot, commit): Known) -> bool {
-        self.state.letters.get(slot).is_some_and(|letter| self.commit_mark(&letter) == commit)
+        let letter =
+            self.state.letters.get(slot).filter(|_| self.state.letters.references(slot).messages > 0);
+        letter.is_some_and(|letter| self.commit_mark(&letter) == commit)
     }
 
     // ---- One thing after the other -----------------------------------------------------------------------------

@@ -9,7 +9,10 @@ use crate::life::Phase;
 impl<Q: FlashQueue> Store<Q> {
     /// Whether housekeeping has something for the next group.
     pub(crate) fn has_chores(&self) -> bool {
-        let begun = self.log.chores.records > 0 || self.is_checkpointing() || self.compaction.is_busy();
+        let begun = self.log.chores.records > 0
+            || self.is_checkpointing()
+            || self.compaction.is_busy()
+            || self.may_have_to_forget();
         self.life.phase == Phase::Open && !self.life.closing && (begun || self.checkpoints.wanted)
     }
 
@@ -22,6 +25,8 @@ impl<Q: FlashQueue> Store<Q> {
             self.begin_checkpoint();
         }
         self.advance_checkpoint();
+        // Before compaction moves it.
+        self.forget_some();
         // One after the other: a checkpoint that is under way frees what compaction would look for.
         if self.log.chores.records == 0 && !self.is_checkpointing() {
             self.compact();

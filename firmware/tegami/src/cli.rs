@@ -51,6 +51,8 @@ Usage:
   tegami stat FLASH                               show how full and how worn it is
   tegami export FLASH --account A --maildir OUT   copy mail out: a Maildir, or with --mbox a file per mailbox
   tegami import FLASH --account A IN              copy mail in: from mbox files or a Maildir
+  tegami deleted FLASH --account A                list deleted mail that can be brought back
+  tegami undelete FLASH --account A NUMBER...     bring it back; or with --since TIME, --mailbox NAME
   tegami --help | --version                       of every command as well: tegami check --help
 
 Options of host:

@@ -25,11 +25,16 @@ impl Clock {
 
     /// Seconds since 1970, and seconds east of UTC at that time.
     pub(crate) fn read(&self) -> (UnixTime, i32) {
-        let unix = self.knowledge.borrow().date(system_time().as_secs());
-        let unix = i64::try_from(unix).unwrap_or(i64::MAX);
+        let unix = self.unix();
         let offset =
-            Timestamp::from_second(unix).map_or(0, |time| self.zone.borrow().to_offset(time).seconds());
-        (UnixTime(unix), offset)
+            Timestamp::from_second(unix.0).map_or(0, |time| self.zone.borrow().to_offset(time).seconds());
+        (unix, offset)
+    }
+
+    /// Seconds since 1970.
+    pub(crate) fn unix(&self) -> UnixTime {
+        let unix = self.knowledge.borrow().date(system_time().as_secs());
+        UnixTime(i64::try_from(unix).unwrap_or(i64::MAX))
     }
 
     /// Whether decisions that need the time may be made.

@@ -93,7 +93,14 @@ impl Office {
 
     /// The store, for the length of one call. Never hold it across a wait.
     pub(crate) fn store_mut(&self) -> RefMut<'_, MailStore> {
-        self.store.borrow_mut()
+        let mut store = self.store.borrow_mut();
+        self.tell_time(&mut store);
+        store
+    }
+
+    fn tell_time(&self, store: &mut MailStore) {
+        store.set_now(self.clock.unix());
+        store.trust_clock(self.clock.is_known());
     }
 
     /// The clock.
@@ -205,7 +212,7 @@ impl Office {
 
     fn flush(&self) -> usize {
         let mut store = self.store.borrow_mut();
-        store.set_now(self.clock.read().0);
+        self.tell_time(&mut store);
         store.flush()
     }
 

@@ -85,6 +85,7 @@ pub(crate) fn name(kind: u8) -> &'static str {
         20 => "expunges",
         21 => "recent",
         MOVED => "compaction: records",
+        24 => "deletions forgotten",
         _ => "other changes",
     }
 }

@@ -133,6 +133,11 @@ impl Player {
         self.store.as_ref().map(Store::statistics).unwrap_or_default()
     }
 
+    /// Whole days since a moment.
+    pub(crate) const fn days_since(&self, then: UnixTime) -> i64 {
+        (EPOCH + (self.now / 1000) as i64 - then.0) / (24 * 3600)
+    }
+
     // ---- Time --------------------------------------------------------------------------------------------------
 
     /// Something is to be written by `time` at the latest, or when the barrier that is under way has ended.
@@ -154,6 +159,7 @@ impl Player {
         }
         self.now = time;
         self.store().set_now(UnixTime(EPOCH + (time / 1000) as i64));
+        self.store().trust_clock(true);
     }
 
     fn timed<T>(&mut self, call: impl FnOnce(&mut Bench) -> T) -> (T, u64) {

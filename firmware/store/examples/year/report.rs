@@ -44,6 +44,12 @@ pub(crate) fn print(title: &str, before: &Before, player: &mut Player, anchors: 
         all as f64 / mail as f64,
         profile.opened
     );
+    println!(
+        "  {} deletions kept, {:.2} % of the flash, the oldest one for {} days",
+        statistics.deleted.count,
+        percent(statistics.deleted.bytes, statistics.capacity),
+        statistics.deleted.oldest.map_or(0, |oldest| player.days_since(oldest))
+    );
     bodies(&profile, mail);
     metadata(&profile, mail);
     println!(

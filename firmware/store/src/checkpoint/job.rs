@@ -11,7 +11,7 @@ use crate::format::frame::kind;
 use crate::format::pages::{PageHead, PageKind};
 use crate::format::table::{HomeRow, Root, Row};
 use crate::gather::Gather;
-use crate::index::{EntryPage, Home, LetterPage, State};
+use crate::index::{DeletionPage, EntryPage, Home, LetterPage, State};
 use crate::limits::{CHORE_BYTES, TABLE_BYTES};
 use crate::segments::Segments;
 
@@ -28,6 +28,7 @@ enum Taken {
     Entries(u32, Rc<EntryPage>),
     /// Number of the page, from 0.
     Letters(usize, Rc<LetterPage>),
+    Deletions(Rc<DeletionPage>),
 }
 
 /// Where a page stands, or will.
@@ -53,6 +54,9 @@ pub(crate) struct Job {
     /// All pages by mailbox, and those of letters.
     entries: Vec<(u32, Vec<Stand>)>,
     letters: Vec<Stand>,
+    deletions: Vec<Stand>,
+    /// Deletions have numbers below this.
+    next_deletion: u64,
     /// The tables, those that say where pages stand included as soon as they are [`listed`](Self::listed).
     rows: Vec<Vec<u8>>,
     listed: bool,
@@ -109,6 +113,8 @@ impl Job {
             landed: 0,
             entries: Vec::new(),
             letters: Vec::new(),
+            deletions: Vec::new(),
+            next_deletion: 0,
             rows: Vec::new(),
             listed: false,
             tables_gathered: 0,
@@ -142,6 +148,18 @@ impl Job {
                 }
             };
             self.letters.push(stand);
+        }
+        self.next_deletion = state.deletions.end();
+        for page in state.deletions.pages_mut() {
+            let stand = match page.home().filter(|_| !page.is_dirty()) {
+                Some(home) => Stand::Home(home),
+                None => {
+                    let (content, home) = page.take();
+                    left.extend(home);
+                    self.take(Taken::Deletions(content))
+                }
+            };
+            self.deletions.push(stand);
         }
         for (id, mailbox) in &mut state.mailboxes {
             let mut stands = Vec::with_capacity(mailbox.entries.pages().len());
@@ -230,6 +248,12 @@ impl Job {
         for stands in self.letters.chunks(HOMES_PER_ROW) {
             tables.give(&Row::Letters { homes: homes(stands) });
         }
+        // One row at least: it says how far the numbers are.
+        for stands in self.deletions.chunks(HOMES_PER_ROW).chain(self.deletions.is_empty().then_some(&[][..]))
+        {
+            let (next, gone) = (self.next_deletion, Vec::new());
+            tables.give(&Row::Deletions { next, homes: homes(stands), gone });
+        }
         for (mailbox, stands) in &self.entries {
             for stands in stands.chunks(HOMES_PER_ROW) {
                 tables.give(&Row::Entries { mailbox: *mailbox, homes: homes(stands) });
@@ -272,6 +296,10 @@ fn encode(taken: Option<&Taken>, (checkpoint, number): (u64, u32), segments: &Se
             head(PageKind::Entries, page.iter().len() as u32).put(out);
             page.encode(out);
         }
+        Some(Taken::Deletions(page)) => {
+            head(PageKind::Deletions, page.rows().len() as u32).put(out);
+            page.encode(out);
+        }
         Some(Taken::Letters(_, page)) => {
             head(PageKind::Letters, page.rows()).put(out);
             page.encode(segments, out);
@@ -286,6 +314,10 @@ fn settle(state: &mut State, taken: &Taken, home: Home) -> bool {
         Taken::Entries(mailbox, content) => {
             let page =
                 content.first().and_then(|first| state.mailboxes.get_mut(mailbox)?.entries.page_of(first));
+            page.is_some_and(|page| page.settle(content, home))
+        }
+        Taken::Deletions(content) => {
+            let page = state.deletions.page_of(content.number());
             page.is_some_and(|page| page.settle(content, home))
         }
         Taken::Letters(number, content) => {

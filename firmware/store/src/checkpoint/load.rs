@@ -14,7 +14,7 @@ use crate::format::pages::{PageHead, PageKind};
 use crate::format::records::CommitView;
 use crate::format::table::{HomeRow, Root, Row};
 use crate::format::{Mark, Place};
-use crate::index::{EntryPage, Home, LetterPage, State};
+use crate::index::{DeletionPage, EntryPage, Home, LetterPage, State};
 use crate::layout::Layout;
 use crate::limits::SCAN_BYTES;
 use crate::scan::frame_at;
@@ -34,9 +34,17 @@ pub(crate) struct Loader<'a, Q> {
     pub(crate) unhealed: BTreeMap<Mark, Option<Vec<u32>>>,
 }
 
-/// Pages of one mailbox, or of the letters (`None`).
+/// What pages hold. Letters come first: messages are counted by them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Of {
+    Letters,
+    Mailbox(u32),
+    Deletions,
+}
+
+/// Pages of one kind.
 struct List {
-    mailbox: Option<u32>,
+    of: Of,
     homes: Vec<HomeRow>,
 }
 
@@ -63,9 +71,9 @@ impl<Q: FlashQueue> Loader<'_, Q> {
         for (table, _) in &tables {
             self.table(table.get(FRAME_BYTES..).unwrap_or_default(), &mut lists);
         }
-        // Letters first: messages are counted by them.
-        lists.sort_by_key(|list| list.mailbox.is_some());
+        lists.sort_by_key(|list| list.of);
         self.pages(&lists);
+        self.state.deletions.drop_unnamed();
         let homes = tables.iter().flat_map(|(_, homes)| *homes).flatten().chain([root_home]);
         let homes: Vec<Home> = homes.collect();
         homes.iter().for_each(|home| self.segments.keep(home.segment, home.span));
@@ -123,8 +131,8 @@ impl<Q: FlashQueue> Loader<'_, Q> {
         while !rows.is_empty() {
             let Some(row) = take::<Row<'_>>(&mut rows) else { return };
             match row {
-                Row::Entries { mailbox, homes } => lists.push(List { mailbox: Some(mailbox), homes }),
-                Row::Letters { homes } => lists.push(List { mailbox: None, homes }),
+                Row::Entries { mailbox, homes } => lists.push(List { of: Of::Mailbox(mailbox), homes }),
+                Row::Letters { homes } => lists.push(List { of: Of::Letters, homes }),
                 Row::Erases { first, counts } => {
                     for (index, erases) in (first..).zip(counts) {
                         self.segments.saw_erases(index, erases);
@@ -133,6 +141,10 @@ impl<Q: FlashQueue> Loader<'_, Q> {
                 Row::Retired { segments } => segments.into_iter().for_each(|index| {
                     self.segments.retire(index);
                 }),
+                Row::Deletions { next, homes, gone } => {
+                    self.state.take_row(&Row::Deletions { next, homes: Vec::new(), gone });
+                    lists.push(List { of: Of::Deletions, homes });
+                }
                 row => self.state.take_row(&row),
             }
         }
@@ -148,7 +160,7 @@ impl<Q: FlashQueue> Loader<'_, Q> {
                     let run = run_of(list.homes.get(at..).unwrap_or_default());
                     window = (home.at, self.bytes(home.at, run).unwrap_or_default());
                 }
-                self.page(list.mailbox, home, &window, &mut asked);
+                self.page(list.of, home, &window, &mut asked);
             }
         }
         for (slot, place) in asked {
@@ -157,13 +169,7 @@ impl<Q: FlashQueue> Loader<'_, Q> {
     }
 
     /// Takes up one page, which stands in the window.
-    fn page(
-        &mut self,
-        mailbox: Option<u32>,
-        row: &HomeRow,
-        window: &(Mark, Vec<u8>),
-        asked: &mut Vec<(u32, Place)>,
-    ) {
+    fn page(&mut self, of: Of, row: &HomeRow, window: &(Mark, Vec<u8>), asked: &mut Vec<(u32, Place)>) {
         let start = row.at.offset.wrapping_sub(window.0.offset) as usize;
         let bytes = window.1.get(start..start.saturating_add(row.span as usize)).unwrap_or_default();
         let fits = |frame: &Frame| frame.kind == kind::PAGE && frame.span() == row.span as usize;
@@ -171,28 +177,38 @@ impl<Q: FlashQueue> Loader<'_, Q> {
         let payload = whole.as_ref().and_then(|whole| whole.get(FRAME_BYTES..));
         let read = payload.and_then(|mut payload| Some((PageHead::take(&mut payload)?, payload)));
         let (Some((head, rows)), Some(home)) = (read, self.home(row)) else {
-            return self.lost_page(mailbox, row.at);
+            return self.lost_page(of, row.at);
         };
-        match (mailbox, head.kind) {
-            (Some(mailbox), PageKind::Entries) => {
+        match (of, head.kind) {
+            (Of::Mailbox(mailbox), PageKind::Entries) => {
                 let page = EntryPage::decode(rows, head.rows);
                 self.state.take_entries(self.segments, mailbox, page, home);
             }
-            (None, PageKind::Letters) => {
+            (Of::Deletions, PageKind::Deletions) => match DeletionPage::decode(rows, head.rows) {
+                Some(page) => self.state.take_deletion_page(self.segments, page, home),
+                None => self.lost_page(of, row.at),
+            },
+            (Of::Letters, PageKind::Letters) => {
                 let first = self.state.letters.next_page_slot();
                 let ask = |slot, place| asked.push((first + u32::from(slot), place));
                 let page = LetterPage::decode(rows, head.rows, self.segments, ask);
                 self.state.take_letters(self.segments, page, home);
             }
-            _ => self.lost_page(mailbox, row.at),
+            _ => self.lost_page(of, row.at),
         }
     }
 
     /// A page cannot be read.
-    fn lost_page(&mut self, mailbox: Option<u32>, at: Mark) {
+    fn lost_page(&mut self, of: Of, at: Mark) {
         self.damage.note(at);
-        self.unhealed.insert(at, mailbox.map(|mailbox| alloc::vec![mailbox]));
-        if mailbox.is_none() {
+        let concerned = match of {
+            Of::Letters => None,
+            Of::Mailbox(mailbox) => Some(alloc::vec![mailbox]),
+            // Nobody has been shown a UID of what is deleted.
+            Of::Deletions => Some(Vec::new()),
+        };
+        self.unhealed.insert(at, concerned);
+        if of == Of::Letters {
             self.state.letters.push_lost_page();
         }
     }

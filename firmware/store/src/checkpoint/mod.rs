@@ -25,6 +25,7 @@ use crate::index::Home;
 use crate::limits::{
     CHECKPOINT_SHARE, CHECKPOINT_TAIL_MAX, CHECKPOINT_TAIL_MIN, CHECKPOINT_TAIL_PART, CHECKPOINT_TAIL_SPREAD,
 };
+use crate::segments::Segments;
 
 /// What is known of checkpoints.
 #[derive(Debug, Default)]
@@ -58,6 +59,16 @@ impl Checkpoints {
     /// Where its tables and its root stand.
     pub(crate) fn tables(&self) -> &[Home] {
         &self.tables
+    }
+
+    /// Notes the copies of the root among those that a replay has passed.
+    pub(crate) fn take_copies(&mut self, roots: &[(u64, Home)], segments: &mut Segments) {
+        for (_, home) in roots.iter().filter(|(number, _)| *number == self.number) {
+            if !self.tables.contains(home) {
+                segments.keep(home.segment, home.span);
+                self.tables.push(*home);
+            }
+        }
     }
 
     /// From where on the metadata log is needed for a replay. Segments before it hold commits and pages only.

@@ -105,6 +105,11 @@ impl<Q: FlashQueue> Store<Q> {
     /// Segments that could be free if compaction did all it can. What it has written is not worth being moved again,
     /// so this is reached, and not more: trying would move the same things for ever.
     fn attainable(&self) -> u32 {
+        self.attainable_with(BODY_FILLED)
+    }
+
+    /// Segments that could be free if those with bodies were filled so far, in per cent.
+    pub(crate) fn attainable_with(&self, body_filled: u64) -> u32 {
         let (mut meta, mut bodies) = (0_u64, 0_u64);
         for (_, index) in self.segments.in_use() {
             let live = u64::from(self.segments.live(*index).min(self.layout.segment_bytes));
@@ -116,7 +121,7 @@ impl<Q: FlashQueue> Store<Q> {
         let segments = |live: u64, filled: u64| {
             (live * 100).div_ceil(u64::from(self.layout.segment_bytes) * filled) as u32
         };
-        let needed = segments(meta, META_FILLED) + segments(bodies, BODY_FILLED) + HEADS;
+        let needed = segments(meta, META_FILLED) + segments(bodies, body_filled) + HEADS;
         let usable = self.layout.segments - ANCHOR_SEGMENTS - self.segments.retired_count();
         usable.saturating_sub(needed)
     }

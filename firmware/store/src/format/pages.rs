@@ -20,6 +20,7 @@ pub(crate) struct PageHead {
 pub(crate) enum PageKind {
     Entries,
     Letters,
+    Deletions,
 }
 
 /// A message in its mailbox.
@@ -43,6 +44,24 @@ pub(crate) struct LetterRow {
     /// The segments of its body: sequence number, and bytes. More than [`PARTS_MAX`] are not written: the commit has
     /// them.
     pub(crate) parts: Parts,
+}
+
+/// A deletion in the place of its number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct DeletionRow {
+    pub(crate) account: u32,
+    pub(crate) mailbox: u32,
+    pub(crate) letter: u32,
+    pub(crate) flags: u64,
+    pub(crate) time: u32,
+}
+
+/// What the row of a deletion begins with; 0 is a number that is not listed.
+mod origin {
+    /// Account and mailbox are those of the row before.
+    pub(super) const SAME: u64 = 1;
+    /// They follow.
+    pub(super) const OTHER: u64 = 2;
 }
 
 /// See [`LetterRow::parts`].
@@ -85,7 +104,11 @@ impl Parts {
 
 impl PageHead {
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
-        let kind = if self.kind == PageKind::Entries { 1 } else { 2 };
+        let kind = match self.kind {
+            PageKind::Entries => 1,
+            PageKind::Letters => 2,
+            PageKind::Deletions => 3,
+        };
         for number in [self.checkpoint, self.number.into(), kind, self.rows.into()] {
             put_number(out, number);
         }
@@ -97,6 +120,7 @@ impl PageHead {
         let kind = match take_number(bytes)? {
             1 => PageKind::Entries,
             2 => PageKind::Letters,
+            3 => PageKind::Deletions,
             _ => return None,
         };
         let rows = take_number(bytes)?.try_into().ok()?;
@@ -119,6 +143,45 @@ impl EntryRow {
             flags: take_number(bytes)?,
             modseq: take_difference(bytes, before.modseq)?,
         })
+    }
+}
+
+impl DeletionRow {
+    /// Appends the row; `before` is the last one that is listed.
+    pub(crate) fn put(&self, out: &mut Vec<u8>, before: &Self) {
+        if (self.account, self.mailbox) == (before.account, before.mailbox) {
+            put_number(out, origin::SAME);
+        } else {
+            put_number(out, origin::OTHER);
+            put_difference(out, self.account.into(), before.account.into());
+            put_difference(out, self.mailbox.into(), before.mailbox.into());
+        }
+        put_difference(out, self.letter.into(), before.letter.into());
+        put_number(out, self.flags);
+        put_difference(out, self.time.into(), before.time.into());
+    }
+
+    /// Appends what stands for a number that is not listed.
+    pub(crate) fn put_vacant(out: &mut Vec<u8>) {
+        put_number(out, 0);
+    }
+
+    /// Reads a row: `Some(None)` for a number that is not listed, `None` when there is no row.
+    pub(crate) fn take(bytes: &mut &[u8], before: &Self) -> Option<Option<Self>> {
+        let mut row = *before;
+        match take_number(bytes)? {
+            0 => return Some(None),
+            origin::SAME => {}
+            origin::OTHER => {
+                row.account = take_difference(bytes, before.account.into())?.try_into().ok()?;
+                row.mailbox = take_difference(bytes, before.mailbox.into())?.try_into().ok()?;
+            }
+            _ => return None,
+        }
+        row.letter = take_difference(bytes, before.letter.into())?.try_into().ok()?;
+        row.flags = take_number(bytes)?;
+        row.time = take_difference(bytes, before.time.into())?.try_into().ok()?;
+        Some(Some(row))
     }
 }
 

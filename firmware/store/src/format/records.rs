@@ -263,8 +263,8 @@ pub(crate) fn put_commit_again(
     put_commit(out, &commit.commit, deliveries.into_iter(), extents)
 }
 
-/// Letters are listed anew. Then follow the letters ([`Restored`]); those that are there get UIDs in the mailbox from
-/// `first_uid`.
+/// Letters are listed anew. Then follow letters that nothing lists ([`Restored`]), and the numbers of deletions
+/// ([`NumberRange`]), which are listed no more; those that are there get UIDs in the mailbox from `first_uid`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Restore {
     pub(crate) mailbox: u32,
@@ -299,12 +299,55 @@ pub(crate) struct Flagging {
     pub(crate) modseq: u64,
 }
 
-/// Messages are removed. Then follow the UIDs ([`UidRange`]).
+/// Messages are removed, and listed as deletions. Then follow the UIDs ([`UidRange`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Expunge {
     pub(crate) mailbox: u32,
     pub(crate) modseq: u64,
+    /// Seconds since 1970; 0 when the time was not known.
     pub(crate) time: i64,
+    /// Number of the first deletion.
+    pub(crate) first: u64,
+}
+
+/// Deletions are listed no more: those with numbers below this, and those whose numbers follow ([`NumberRange`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Forget {
+    pub(crate) below: u64,
+}
+
+/// A run of numbers of deletions: `gap` numbers are left out before it, and it has `more + 1` members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NumberRange {
+    gap: u64,
+    more: u64,
+}
+
+/// Appends numbers of deletions: ascending, none twice.
+///
+/// # Errors
+/// See [`put`].
+pub(crate) fn put_numbers(out: &mut Vec<u8>, numbers: &[u64]) -> postcard::Result<()> {
+    let mut runs: Vec<NumberRange> = Vec::new();
+    let mut next = 0;
+    for number in numbers {
+        match runs.last_mut() {
+            Some(run) if *number == next => run.more += 1,
+            _ => runs.push(NumberRange { gap: number.saturating_sub(next), more: 0 }),
+        }
+        next = number.saturating_add(1);
+    }
+    put_seq(out, runs.into_iter())
+}
+
+/// The runs of numbers of deletions: the first one, and the one behind the last.
+pub(crate) fn number_ranges(bytes: &[u8]) -> impl Iterator<Item = (u64, u64)> + Clone {
+    let items = Items::<NumberRange>::new(bytes);
+    items.into_iter().flatten().scan(0_u64, |next, range| {
+        let first = next.checked_add(range.gap)?;
+        *next = first.checked_add(range.more)?.checked_add(1)?;
+        Some((first, *next))
+    })
 }
 
 /// A run of UIDs: `gap` numbers are left out before it, and it has `more + 1` members.
@@ -363,12 +406,14 @@ pub(crate) struct MailboxCreate<'a> {
     pub(crate) name: &'a str,
 }
 
-/// A mailbox is deleted with what is in it.
+/// A mailbox is deleted; what is in it is listed as deletions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct MailboxDelete {
     pub(crate) mailbox: u32,
     pub(crate) modseq: u64,
+    /// As in [`Expunge`].
     pub(crate) time: i64,
+    pub(crate) first: u64,
 }
 
 /// A mailbox and what lies below it get other names; INBOX gives its messages to a new mailbox instead.

@@ -41,8 +41,13 @@ pub(crate) enum Row<'a> {
         first: u32,
         counts: Vec<u32>,
     },
-    /// Number 10, which this version does not write.
-    Ten,
+    /// Deletions: numbers that were given out lie below `next`; further pages, in order; mailboxes that are gone.
+    Deletions {
+        next: u64,
+        homes: Vec<HomeRow>,
+        #[serde(borrow)]
+        gone: Vec<GoneRow<'a>>,
+    },
     /// Segments that are never opened again.
     Retired {
         segments: Vec<u32>,
@@ -71,6 +76,14 @@ pub(crate) struct MailboxRow<'a> {
     pub(crate) recent_from: u32,
     pub(crate) highest_modseq: u64,
     pub(crate) removed_modseq: u64,
+    pub(crate) name: &'a str,
+}
+
+/// A mailbox that is gone, and in which listed deletions were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GoneRow<'a> {
+    pub(crate) mailbox: u32,
+    pub(crate) account: u32,
     pub(crate) name: &'a str,
 }
 

@@ -39,6 +39,7 @@ impl State {
             kind::EXPUNGE => self.apply_expunge(segments, payload),
             kind::RECENT => self.apply_recent(payload),
             kind::RESTORE => self.apply_restore(segments, payload),
+            kind::FORGET => self.apply_forget(segments, payload),
             kind::MOVED => self.apply_moved(segments, payload),
             kind::MAILBOX_CREATE => self.apply_create(payload),
             kind::MAILBOX_DELETE => self.apply_delete(segments, payload),
@@ -124,8 +125,10 @@ impl State {
             account.mailboxes.values().copied().collect()
         };
         for mailbox in mailboxes {
-            self.drop_mailbox(segments, mailbox);
+            self.drop_mailbox(segments, mailbox, None);
         }
+        // It is not to be brought back, and neither is its mail.
+        self.forget(segments, (0, u64::MAX), |deletion| deletion.account == record.account);
         if let Some(Account { address, .. }) = self.accounts.remove(&record.account) {
             self.directory.addresses.remove(lower(&address).as_str());
         }

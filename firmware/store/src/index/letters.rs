@@ -28,6 +28,13 @@ pub(crate) struct Letter {
     pub(crate) zone_minutes: i16,
 }
 
+impl Letter {
+    /// What it takes on flash, about.
+    pub(crate) fn flash_bytes(&self) -> u64 {
+        u64::from(self.meta_bytes) + self.body.parts().map(|(_, bytes)| u64::from(bytes)).sum::<u64>()
+    }
+}
+
 /// Where a letter's body lies, and how much of each segment it keeps alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Body {
@@ -78,7 +85,8 @@ const fn share_bytes(size: u32, share: u8) -> u32 {
 }
 
 /// Bits, from the lowest. 0: place (40, of which 20 for the offset in steps of 8); 1: size, date; 2: segment of the
-/// body (20), zone in quarters of an hour (7), share of the body (8), length of the commit (8), references (9).
+/// body (20), zone in quarters of an hour (7), share of the body (8), length of the commit (8), references by deletions
+/// (3) and by messages (6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Packed([u32; 5]);
 
@@ -93,12 +101,46 @@ const MANY: u32 = NO_BODY - 1;
 const ZONE_STEP: i32 = 15;
 /// What is added to a zone to make it positive.
 const ZONE_BIAS: i32 = 64 * ZONE_STEP;
-/// So many references, or more: they stand with what is odd.
-const REFERENCES_ODD: u32 = (1 << 9) - 1;
+/// Where the references by deletions begin, and all references end.
+const DELETIONS_SHIFT: u32 = 6;
+const META_SHIFT: u32 = 9;
+/// So many references by messages, or by deletions, or more: both stand with what is odd.
+const MESSAGES_ODD: u32 = (1 << DELETIONS_SHIFT) - 1;
+const DELETIONS_ODD: u32 = (1 << (META_SHIFT - DELETIONS_SHIFT)) - 1;
 
 const _: () = assert!(SEGMENTS_MAX < MANY);
 
 const VACANT: Packed = Packed([u32::MAX; 5]);
+
+/// How often a letter is referred to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct References {
+    pub(crate) messages: u32,
+    pub(crate) deletions: u32,
+}
+
+impl References {
+    const fn is_odd(self) -> bool {
+        self.messages >= MESSAGES_ODD || self.deletions >= DELETIONS_ODD
+    }
+
+    /// Whether nothing but deletions keeps the letter.
+    const fn is_deleted(self) -> bool {
+        self.messages == 0 && self.deletions > 0
+    }
+
+    const fn is_none(self) -> bool {
+        self.messages == 0 && self.deletions == 0
+    }
+}
+
+/// Letters that nothing but deletions keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Deleted {
+    pub(crate) letters: u64,
+    /// What they take on flash.
+    pub(crate) bytes: u64,
+}
 
 /// What does not fit a packed letter.
 #[derive(Clone, Debug, Default)]
@@ -107,7 +149,7 @@ struct Odd {
     /// Date before 1970 or after 2106, or zone not in quarters of an hour.
     date: Option<(i64, i16)>,
     parts: Option<Rc<[(u32, u32)]>>,
-    references: Option<u32>,
+    references: Option<References>,
 }
 
 impl Odd {
@@ -171,7 +213,7 @@ impl LetterPage {
     }
 
     /// Puts a letter into a slot, with `references` to it.
-    pub(crate) fn put(&mut self, slot: u8, letter: &Letter, references: u32) {
+    pub(crate) fn put(&mut self, slot: u8, letter: &Letter, references: References) {
         let at = usize::from(slot);
         if self.slots.len() <= at {
             // A page that has begun to fill up will be full: no memory is moved then.
@@ -188,24 +230,24 @@ impl LetterPage {
         self.set_odd(slot, |odd| {
             odd.date = (!even).then_some((letter.received.0, letter.zone_minutes));
             odd.parts = if let Body::Many(parts) = &letter.body { Some(Rc::clone(parts)) } else { None };
-            odd.references = (references >= REFERENCES_ODD).then_some(references);
+            odd.references = references.is_odd().then_some(references);
         });
     }
 
-    fn references(&self, slot: u8) -> u32 {
+    fn references(&self, slot: u8) -> References {
         match self.slots.get(usize::from(slot)) {
-            None | Some(&VACANT) => 0,
-            Some(packed) if packed.references() < REFERENCES_ODD => packed.references(),
-            Some(_) => self.odd(slot).and_then(|odd| odd.references).unwrap_or(REFERENCES_ODD),
+            None | Some(&VACANT) => References::default(),
+            Some(packed) if !packed.references().is_odd() => packed.references(),
+            Some(packed) => self.odd(slot).and_then(|odd| odd.references).unwrap_or(packed.references()),
         }
     }
 
-    fn set_references(&mut self, slot: u8, references: u32) {
+    fn set_references(&mut self, slot: u8, references: References) {
         let Some(packed) = self.slots.get_mut(usize::from(slot)) else { return };
-        let was_odd = packed.references() == REFERENCES_ODD;
+        let was_odd = packed.references().is_odd();
         packed.set_references(references);
-        if was_odd || references >= REFERENCES_ODD {
-            self.set_odd(slot, |odd| odd.references = (references >= REFERENCES_ODD).then_some(references));
+        if was_odd || references.is_odd() {
+            self.set_odd(slot, |odd| odd.references = references.is_odd().then_some(references));
         }
     }
 
@@ -233,6 +275,7 @@ pub(crate) struct Letters {
     count: usize,
     /// No page before this one has a free slot.
     hint: usize,
+    deleted: Deleted,
 }
 
 /// Page and slot in it.
@@ -287,7 +330,7 @@ impl Letters {
         self.count += 1;
         let Some(page) = self.pages.get_mut(self.hint) else { return u32::MAX };
         let slot = page.get().vacancy().unwrap_or(u8::MAX);
-        page.change().put(slot, letter, 0);
+        page.change().put(slot, letter, References::default());
         self.hint as u32 * PAGE_SLOTS as u32 + u32::from(slot)
     }
 
@@ -316,63 +359,135 @@ impl Letters {
 
     /// Puts a letter that was moved into the place of what it was.
     pub(crate) fn replace(&mut self, slot: u32, letter: &Letter) {
-        let (page, slot) = split(slot);
-        if let Some(page) = self.pages.get_mut(page).filter(|page| page.get().holds(slot)) {
-            let references = page.get().references(slot);
-            page.change().put(slot, letter, references);
+        let (at, in_page) = split(slot);
+        let references = self.references(slot);
+        let old = self.get(slot).filter(|_| references.is_deleted());
+        if let Some(page) = self.pages.get_mut(at).filter(|page| page.get().holds(in_page)) {
+            page.change().put(in_page, letter, references);
+        }
+        if let Some(old) = old {
+            let new = self.get(slot).map_or(0, |new| new.flash_bytes());
+            self.deleted.bytes = self.deleted.bytes.saturating_sub(old.flash_bytes()).saturating_add(new);
         }
     }
 
-    /// Counts a reference. Says whether the letter is there and there was room for one more. References follow from
-    /// the entries, so they are not a change of the page.
-    pub(crate) fn refer(&mut self, slot: u32) -> bool {
+    /// Letters that nothing but deletions keeps.
+    pub(crate) const fn deleted(&self) -> Deleted {
+        self.deleted
+    }
+
+    /// How often a letter is referred to.
+    pub(crate) fn references(&self, slot: u32) -> References {
         let (page, slot) = split(slot);
-        let Some(page) = self.pages.get_mut(page).filter(|page| page.get().holds(slot)) else {
+        self.pages.get(page).map_or_else(References::default, |page| page.get().references(slot))
+    }
+
+    /// Counts a reference by a message. Says whether the letter is there and there was room for one more. References
+    /// follow from the entries, so they are not a change of the page.
+    pub(crate) fn refer(&mut self, slot: u32) -> bool {
+        self.refer_more(slot, |references| {
+            references.messages = references.messages.checked_add(1)?;
+            Some(())
+        })
+    }
+
+    /// Counts a reference by a deletion; see [`refer`](Self::refer).
+    pub(crate) fn refer_deletion(&mut self, slot: u32) -> bool {
+        self.refer_more(slot, |references| {
+            references.deletions = references.deletions.checked_add(1)?;
+            Some(())
+        })
+    }
+
+    fn refer_more(&mut self, slot: u32, change: impl FnOnce(&mut References) -> Option<()>) -> bool {
+        let (at, in_page) = split(slot);
+        let Some(page) = self.pages.get_mut(at).filter(|page| page.get().holds(in_page)) else {
             return false;
         };
-        let references = page.get().references(slot);
-        let Some(more) = references.checked_add(1) else { return false };
-        page.change_quietly().set_references(slot, more);
+        let before = page.get().references(in_page);
+        let mut after = before;
+        if change(&mut after).is_none() {
+            return false;
+        }
+        page.change_quietly().set_references(in_page, after);
+        self.count_deleted(slot, before, after);
         true
     }
 
-    /// Drops a letter that nothing refers to, or one reference; returns the letter when none is left.
+    /// Drops a letter that nothing refers to, or one reference by a message; returns the letter when none is left.
     pub(crate) fn release(&mut self, slot: u32) -> Option<Letter> {
-        let (at, slot) = split(slot);
-        let page = self.pages.get_mut(at)?;
-        let references = page.get().references(slot);
-        if references > 1 {
-            page.change_quietly().set_references(slot, references - 1);
+        self.release_one(slot, |references| references.messages = references.messages.saturating_sub(1))
+    }
+
+    /// The same for a reference by a deletion.
+    pub(crate) fn release_deletion(&mut self, slot: u32) -> Option<Letter> {
+        self.release_one(slot, |references| references.deletions = references.deletions.saturating_sub(1))
+    }
+
+    fn release_one(&mut self, slot: u32, change: impl FnOnce(&mut References)) -> Option<Letter> {
+        let (at, in_page) = split(slot);
+        let page = self.pages.get_mut(at).filter(|page| page.get().holds(in_page))?;
+        let before = page.get().references(in_page);
+        let mut after = before;
+        change(&mut after);
+        if !after.is_none() {
+            page.change_quietly().set_references(in_page, after);
+            self.count_deleted(slot, before, after);
             return None;
         }
-        let letter = page.get().get(slot)?;
-        page.change().clear(slot);
+        let letter = page.get().get(in_page)?;
+        page.change().clear(in_page);
+        if before.is_deleted() {
+            self.deleted.letters = self.deleted.letters.saturating_sub(1);
+            self.deleted.bytes = self.deleted.bytes.saturating_sub(letter.flash_bytes());
+        }
         self.count -= 1;
         self.hint = self.hint.min(at);
         Some(letter)
+    }
+
+    /// Keeps count of the letters that nothing but deletions keeps.
+    fn count_deleted(&mut self, slot: u32, before: References, after: References) {
+        if before.is_deleted() == after.is_deleted() {
+            return;
+        }
+        let bytes = self.get(slot).map_or(0, |letter| letter.flash_bytes());
+        let deleted = &mut self.deleted;
+        if after.is_deleted() {
+            (deleted.letters, deleted.bytes) = (deleted.letters + 1, deleted.bytes.saturating_add(bytes));
+        } else {
+            deleted.letters = deleted.letters.saturating_sub(1);
+            deleted.bytes = deleted.bytes.saturating_sub(bytes);
+        }
     }
 
     /// Letters that nothing refers to, by slot: what damage to the pages of mailboxes leaves behind.
     pub(crate) fn unreferred(&self) -> impl Iterator<Item = u32> + '_ {
         (0_u32..).zip(&self.pages).flat_map(|(at, page)| {
             let page = page.get();
-            let slots = page.iter().map(|(slot, _)| slot).filter(move |slot| page.references(*slot) == 0);
+            let slots =
+                page.iter().map(|(slot, _)| slot).filter(move |slot| page.references(*slot).is_none());
             slots.map(move |slot| at * PAGE_SLOTS as u32 + u32::from(slot))
         })
     }
 }
 
 impl Packed {
-    const fn references(self) -> u32 {
-        self.0[4] & REFERENCES_ODD
+    const fn references(self) -> References {
+        let bits = self.0[4];
+        References { messages: bits & MESSAGES_ODD, deletions: bits >> DELETIONS_SHIFT & DELETIONS_ODD }
     }
 
-    fn set_references(&mut self, references: u32) {
-        self.0[4] = (self.0[4] & !REFERENCES_ODD) | references.min(REFERENCES_ODD);
+    fn set_references(&mut self, references: References) {
+        self.0[4] = (self.0[4] >> META_SHIFT << META_SHIFT) | reference_bits(references);
     }
 }
 
-fn pack(letter: &Letter, references: u32) -> Packed {
+fn reference_bits(references: References) -> u32 {
+    (references.deletions.min(DELETIONS_ODD) << DELETIONS_SHIFT) | references.messages.min(MESSAGES_ODD)
+}
+
+fn pack(letter: &Letter, references: References) -> Packed {
     let place = (u64::from(letter.place.segment) << OFFSET_BITS) | u64::from(letter.place.offset / 8);
     let (segment, share) = match letter.body {
         Body::None => (NO_BODY, 0),
@@ -388,8 +503,8 @@ fn pack(letter: &Letter, references: u32) -> Packed {
         (place >> 32) as u32 | (segment << 8),
         (zone.cast_unsigned() << 25)
             | (u32::from(share) << 17)
-            | (meta << 9)
-            | references.min(REFERENCES_ODD),
+            | (meta << META_SHIFT)
+            | reference_bits(references),
     ])
 }
 
@@ -402,7 +517,7 @@ fn unpack(packed: &Packed) -> Letter {
             segment: (place >> OFFSET_BITS) as u32,
             offset: (place & ((1 << OFFSET_BITS) - 1)) as u32 * 8,
         },
-        meta_bytes: (rest >> 9 & 0xFF) * META_STEP,
+        meta_bytes: (rest >> META_SHIFT & 0xFF) * META_STEP,
         size,
         body: if segment >= MANY { Body::None } else { Body::One(segment, share_bytes(size, share)) },
         received: UnixTime(received.into()),

@@ -8,7 +8,9 @@ use mail::{MailboxName, Modseq, Receipt, Refusal, SpecialUse};
 
 use super::account::levels;
 use super::apply::Applied;
+use super::deletions::Gone;
 use super::mailbox::{Mailbox, special_use_from};
+use super::removal::Bin;
 use super::{State, leave, release};
 use crate::format::code::take;
 use crate::format::records::{MailboxCreate, MailboxDelete, MailboxRename, NewMailboxes};
@@ -74,23 +76,34 @@ impl State {
     pub(super) fn apply_delete(&mut self, segments: &mut Segments, mut payload: &[u8]) -> Applied {
         let record: MailboxDelete = take(&mut payload).ok_or(Refusal::NotDurable)?;
         self.saw_modseq(record.modseq);
-        if self.drop_mailbox(segments, record.mailbox) {
+        if self.drop_mailbox(segments, record.mailbox, Some((record.first, record.time))) {
             Ok(Receipt::default())
         } else {
             Err(Refusal::NoSuchMailbox)
         }
     }
 
-    /// Deletes a mailbox and releases its messages. Says whether there was one.
-    pub(super) fn drop_mailbox(&mut self, segments: &mut Segments, id: u32) -> bool {
+    /// Deletes a mailbox. With `bin`, a number and a time, its messages are listed as deletions from that number on;
+    /// otherwise they are released. Says whether there was one.
+    pub(super) fn drop_mailbox(&mut self, segments: &mut Segments, id: u32, bin: Option<(u64, i64)>) -> bool {
         self.note(id);
         if let Some(rescue) = &mut self.rescue {
             rescue.deleted.insert(id);
         }
         let Some(mailbox) = self.mailboxes.remove(&id) else { return false };
-        for entry in mailbox.entries.iter() {
-            release(&mut self.letters, segments, entry.letter);
+        if let Some(bin) = bin {
+            let mut bin = Bin::new(bin, &mut self.letters, &mut self.deletions);
+            for entry in mailbox.entries.iter() {
+                bin.put(segments, (mailbox.account, id), &entry);
+            }
+        } else {
+            for entry in mailbox.entries.iter() {
+                release(&mut self.letters, segments, entry.letter);
+            }
         }
+        self.next.deletion = self.next.deletion.max(self.deletions.end());
+        let gone = Gone { account: mailbox.account, name: mailbox.name.clone() };
+        self.deletions.mailbox_gone(id, gone);
         leave(segments, mailbox.entries.homes());
         if let Some(account) = self.accounts.get_mut(&mailbox.account) {
             account.mailboxes.remove(&mailbox.name);

@@ -7,6 +7,7 @@ use mail::{Flags, Modseq, Receipt, Refusal, Uid, UidSet, UidValidity, UnixTime};
 use super::apply::Applied;
 use super::entries::Entry;
 use super::letters::{Body, Letter, body_bytes, meta_bytes};
+use super::removal::Bin;
 use super::{State, keep, leave, let_go, release};
 use crate::format::code::{Items, take};
 use crate::format::frame::{self, FRAME_BYTES};
@@ -62,10 +63,9 @@ impl State {
         let record: Restore = take(&mut payload).ok_or(Refusal::NotDurable)?;
         let modseq = self.saw_modseq(record.modseq);
         let letters = Items::<Restored>::new(payload).ok_or(Refusal::NotDurable)?;
-        if !self.mailboxes.contains_key(&record.mailbox) {
-            return Err(Refusal::NoSuchMailbox);
-        }
-        let mut taken = Vec::new();
+        let numbers = letters.skip_all().ok_or(Refusal::NotDurable)?;
+        let account = self.mailboxes.get(&record.mailbox).ok_or(Refusal::NoSuchMailbox)?.account;
+        let mut taken = self.undelete(segments, account, numbers);
         for letter in letters {
             let place = segments.find(letter.from.seq).map(|segment| (segment, letter.from.offset));
             let stands = |found: Letter| place == Some((found.place.segment, found.place.offset));
@@ -211,10 +211,11 @@ impl State {
         let modseq = self.saw_modseq(record.modseq);
         let mailbox = self.mailboxes.get_mut(&record.mailbox).ok_or(Refusal::NoSuchMailbox)?;
         let (account, before, count) = (mailbox.account, mailbox.bytes, mailbox.entries.len());
-        let letters = &mut self.letters;
+        let mut bin = Bin::new((record.first, record.time), &mut self.letters, &mut self.deletions);
         for (first, last) in uid_ranges(payload) {
-            mailbox.remove(first, last, |entry| release(letters, segments, entry.letter));
+            mailbox.remove(first, last, |entry| bin.put(segments, (account, record.mailbox), &entry));
         }
+        self.next.deletion = self.next.deletion.max(self.deletions.end());
         mailbox.entries.tidy();
         leave(segments, mailbox.entries.take_left());
         mailbox.touch_removed(modseq);

@@ -5,6 +5,7 @@
 
 mod account;
 mod apply;
+mod deletions;
 mod directory;
 mod entries;
 mod letters;
@@ -12,6 +13,7 @@ mod mailbox;
 mod mailboxes;
 mod messages;
 mod page;
+mod removal;
 mod rows;
 mod secret;
 
@@ -25,6 +27,7 @@ use alloc::vec::Vec;
 use mail::{MailboxId, Modseq};
 
 pub(crate) use account::{Account, FIRST_MAILBOXES};
+pub(crate) use deletions::{Deletion, DeletionPage, Deletions};
 pub(crate) use directory::{Directory, lower};
 pub(crate) use entries::{Entry, EntryPage};
 pub(crate) use letters::{Letter, LetterPage, Letters, PAGE_SLOTS};
@@ -44,6 +47,7 @@ pub(crate) struct Counters {
     pub(crate) mailbox: u32,
     pub(crate) account: u32,
     pub(crate) uid_validity: u32,
+    pub(crate) deletion: u64,
 }
 
 /// The state.
@@ -52,6 +56,7 @@ pub(crate) struct State {
     pub(crate) accounts: BTreeMap<u32, Account>,
     pub(crate) mailboxes: BTreeMap<u32, Mailbox>,
     pub(crate) letters: Letters,
+    pub(crate) deletions: Deletions,
     pub(crate) directory: Directory,
     pub(crate) settings: BTreeMap<Box<str>, Secret>,
     pub(crate) next: Counters,
@@ -81,9 +86,10 @@ impl State {
             accounts: BTreeMap::new(),
             mailboxes: BTreeMap::new(),
             letters: Letters::default(),
+            deletions: Deletions::default(),
             directory: Directory::default(),
             settings: BTreeMap::new(),
-            next: Counters { modseq: 1, letter: 1, mailbox: 1, account: 1, uid_validity },
+            next: Counters { modseq: 1, letter: 1, mailbox: 1, account: 1, uid_validity, deletion: 0 },
             messages: 0,
             changed: Vec::new(),
             rescue: None,
@@ -135,6 +141,13 @@ impl State {
         Some(account)
     }
 
+    /// Numbers for `count` deletions of a record in the making: the first one.
+    pub(crate) const fn take_deletions(&mut self, count: u64) -> u64 {
+        let first = self.next.deletion;
+        self.next.deletion = first.saturating_add(count);
+        first
+    }
+
     /// Keeps the counters above what a record says.
     fn saw_modseq(&mut self, modseq: u64) -> Modseq {
         let modseq = modseq.min(MODSEQ_MAX);
@@ -175,6 +188,13 @@ fn release(letters: &mut Letters, segments: &mut Segments, slot: u32) -> u64 {
         let_go(segments, &letter);
     }
     size
+}
+
+/// Drops the reference of a deletion to a letter; see [`release`].
+fn release_deletion(letters: &mut Letters, segments: &mut Segments, slot: u32) {
+    if let Some(letter) = letters.release_deletion(slot) {
+        let_go(segments, &letter);
+    }
 }
 
 /// Counts a letter in the segments that it keeps alive.

@@ -5,17 +5,18 @@ use alloc::vec::Vec;
 
 use mail::{Flags, Modseq, Uid, UnixTime};
 
+use super::deletions::{DeletionPage, Gone};
 use super::directory::{Alias, lower};
 use super::entries::{Entry, EntryPage};
-use super::letters::{Body, Letter, LetterPage, PAGE_SLOTS};
+use super::letters::{Body, Letter, LetterPage, PAGE_SLOTS, References};
 use super::mailbox::special_use_from;
 use super::messages::body_of;
 use super::page::{Home, Page};
 use super::{Mailbox, Secret, State, keep, let_go, special_use_code};
-use crate::format::code::Bytes;
-use crate::format::pages::{EntryRow, LetterRow, Parts};
+use crate::format::code::{Bytes, put_number, take_number};
+use crate::format::pages::{DeletionRow, EntryRow, LetterRow, Parts};
 use crate::format::records::{AliasPut, CommitView, Keyword, SettingPut};
-use crate::format::table::{AccountRow, MailboxRow, Row};
+use crate::format::table::{AccountRow, GoneRow, MailboxRow, Row};
 use crate::format::{Mark, Place};
 use crate::segments::Segments;
 
@@ -92,7 +93,7 @@ impl LetterPage {
             match LetterRow::take(&mut bytes, &before) {
                 Some(Some(row)) => {
                     if let Some(letter) = letter_of(&row, segments) {
-                        page.put(slot, &letter, 0);
+                        page.put(slot, &letter, References::default());
                         if row.parts == Parts::AskCommit {
                             ask(slot, letter.place);
                         }
@@ -104,6 +105,35 @@ impl LetterPage {
             }
         }
         page
+    }
+}
+
+impl DeletionPage {
+    /// Appends its number and its rows.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        put_number(out, self.number());
+        let mut before = DeletionRow::default();
+        for row in self.rows() {
+            match row {
+                Some(row) => {
+                    row.put(out, &before);
+                    before = *row;
+                }
+                None => DeletionRow::put_vacant(out),
+            }
+        }
+    }
+
+    /// Reads a page of `rows` rows; as many as are there. `None` when not even its number is.
+    pub(crate) fn decode(mut bytes: &[u8], rows: u32) -> Option<Self> {
+        let mut page = Self::new(take_number(&mut bytes)?);
+        let mut before = DeletionRow::default();
+        for _ in 0..rows.min(PAGE_SLOTS as u32) {
+            let Some(row) = DeletionRow::take(&mut bytes, &before) else { break };
+            page.push(row);
+            before = row.unwrap_or(before);
+        }
+        Some(page)
     }
 }
 
@@ -163,6 +193,11 @@ impl State {
             let targets = alias.targets.iter().map(|target| &**target).collect();
             give(&Row::Alias(AliasPut { address: &alias.address, targets }));
         }
+        let gone = self.deletions.all_gone();
+        for (mailbox, Gone { account, name }) in gone {
+            let gone = alloc::vec![GoneRow { mailbox, account: *account, name }];
+            give(&Row::Deletions { next: self.deletions.end(), homes: Vec::new(), gone });
+        }
         for (key, value) in &self.settings {
             give(&Row::Setting(SettingPut { key, value: Bytes(value.as_slice()) }));
         }
@@ -201,11 +236,14 @@ impl State {
             Row::Setting(row) => {
                 self.settings.insert(row.key.into(), Secret::new(row.value.0));
             }
-            Row::Entries { .. }
-            | Row::Letters { .. }
-            | Row::Erases { .. }
-            | Row::Ten
-            | Row::Retired { .. } => {}
+            Row::Deletions { next, gone, .. } => {
+                self.deletions.begin_at(*next);
+                self.next.deletion = self.next.deletion.max(*next);
+                for GoneRow { mailbox, account, name } in gone {
+                    self.deletions.take_gone(*mailbox, Gone { account: *account, name: (*name).into() });
+                }
+            }
+            Row::Entries { .. } | Row::Letters { .. } | Row::Erases { .. } | Row::Retired { .. } => {}
         }
     }
 
@@ -232,13 +270,17 @@ impl State {
             .mailboxes
             .values()
             .map(|mailbox| mailbox.entries.pages().iter().filter(|page| page.is_dirty()).count() as u64);
-        letters * LETTERS + mailboxes.sum::<u64>() * ENTRIES
+        let deletions = self.deletions.pages().iter().filter(|page| page.is_dirty()).count() as u64;
+        letters * LETTERS + (mailboxes.sum::<u64>() + deletions) * ENTRIES
     }
 
     /// Has the pages that stand in a segment written elsewhere by the next checkpoint.
     pub(crate) fn soil(&mut self, segment: u32) {
         let stands = |home: Option<Home>| home.is_some_and(|home| home.segment == segment);
         for page in self.letters.pages_mut().iter_mut().filter(|page| stands(page.home())) {
+            page.soil();
+        }
+        for page in self.deletions.pages_mut().filter(|page| stands(page.home())) {
             page.soil();
         }
         for mailbox in self.mailboxes.values_mut() {
@@ -293,5 +335,21 @@ impl State {
         let (account, count) = (mailbox.account, mailbox.entries.len() - listed);
         self.messages += u64::from(count);
         self.use_bytes(account, bytes, 0);
+    }
+
+    /// Adds a page of deletions that was read. Those without a letter are left out: only damage makes such.
+    pub(crate) fn take_deletion_page(&mut self, segments: &mut Segments, mut page: DeletionPage, home: Home) {
+        let mut whole = true;
+        page.keep(|row| {
+            let stays = self.letters.refer_deletion(row.letter);
+            whole &= stays;
+            stays
+        });
+        let page = if whole { Page::read(page, home) } else { Page::new(page) };
+        let taken = self.deletions.push_page(page);
+        if whole && taken {
+            segments.keep(home.segment, home.span);
+        }
+        self.next.deletion = self.next.deletion.max(self.deletions.end());
     }
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::account::levels;
 use super::entries::{Entries, Entry, EntryPage, PAGE_ENTRIES, Tally};
-use super::letters::{Body, Letter, LetterPage, Letters, PAGE_SLOTS, body_bytes, meta_bytes};
+use super::letters::{Body, Letter, LetterPage, Letters, PAGE_SLOTS, References, body_bytes, meta_bytes};
 use super::{Rescue, State};
 use crate::format::Place;
 use crate::format::code::take;
@@ -219,7 +219,7 @@ proptest! {
                 received: UnixTime(received),
                 zone_minutes: zone,
             };
-            page.put(slot, &letter, 0);
+            page.put(slot, &letter, References::default());
         }
         let mut bytes = Vec::new();
         page.encode(&segments, &mut bytes);

@@ -220,7 +220,7 @@ fn a_page_that_goes_while_it_is_written_is_not_taken_for_its_neighbour() {
 #[test]
 fn what_the_root_before_needs_is_free_only_when_a_group_names_the_new_one() {
     let mut store = office(60);
-    for round in 0..9 {
+    for round in 0..11 {
         let ticket = store.put_setting("big", &[round; 24_000]);
         wait(&mut store, ticket).unwrap();
         store.checkpoints.wanted |= round == 1;

@@ -19,4 +19,5 @@ mod rig;
 mod scenarios;
 mod scrub;
 mod streams;
+mod undelete;
 mod world;

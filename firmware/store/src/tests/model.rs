@@ -6,11 +6,12 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use flash::simulator::Cut;
-use mail::{AccountId, Flags, Mail, MailboxId, Modseq, Refusal, Uid, UidSet};
+use mail::{AccountId, Flags, Mail, MailboxId, Modseq, Refusal, Uid, UidSet, UnixTime};
 use proptest::prelude::*;
 
 use super::recount::recount;
 use super::rig::*;
+use crate::limits::DELETIONS_KEPT_S;
 
 /// One message of the model: number and size that its text was made from, flags.
 type Known = (u64, usize, u64);
@@ -22,9 +23,23 @@ struct Folder {
     messages: BTreeMap<u32, Known>,
 }
 
+/// A message that was expunged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Lost {
+    who: usize,
+    folder: u32,
+    /// Name of the folder, if it is gone.
+    gone: Option<String>,
+    known: Known,
+    day: i64,
+}
+
 #[derive(Clone, Debug, Default)]
 struct Model {
     folders: [BTreeMap<String, Folder>; 2],
+    /// The oldest one first.
+    lost: Vec<Lost>,
+    day: i64,
     number: u64,
     modseq: u64,
 }
@@ -40,6 +55,9 @@ enum Op {
     Create { who: usize, name: usize },
     Delete { who: usize, folder: usize },
     Rename { who: usize, folder: usize, name: usize },
+    Undelete { who: usize, first: usize, count: usize, to: usize },
+    ForGood { who: usize, first: usize, count: usize },
+    Later(i64),
     Checkpoint,
     Compact(usize),
     Retire(usize),
@@ -71,7 +89,11 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(who, from, to, range)| Op::Move { who, from, to, range }),
         2 => (who.clone(), 0..NAMES.len()).prop_map(|(who, name)| Op::Create { who, name }),
         1 => (who.clone(), folder.clone()).prop_map(|(who, folder)| Op::Delete { who, folder }),
-        1 => (who, folder, 0..NAMES.len()).prop_map(|(who, folder, name)| Op::Rename { who, folder, name }),
+        1 => (who.clone(), folder.clone(), 0..NAMES.len()).prop_map(|(who, folder, name)| Op::Rename { who, folder, name }),
+        3 => (who.clone(), 0..9_usize, 1..5_usize, folder.clone())
+            .prop_map(|(who, first, count, to)| Op::Undelete { who, first, count, to }),
+        1 => (who.clone(), 0..9_usize, 1..5_usize).prop_map(|(who, first, count)| Op::ForGood { who, first, count }),
+        1 => (0..9_i64).prop_map(Op::Later),
         2 => Just(Op::Checkpoint),
         2 => any::<usize>().prop_map(Op::Compact),
         1 => any::<usize>().prop_map(Op::Retire),
@@ -107,6 +129,13 @@ impl Model {
 
     fn in_range(&self, who: usize, folder: &str, (first, last): (u32, u32)) -> Vec<(u32, Known)> {
         self.folders[who][folder].messages.range(first..=last).map(|(uid, known)| (*uid, *known)).collect()
+    }
+
+    /// Notes what is about to be removed.
+    fn lose(&mut self, who: usize, folder: &str, range: (u32, u32)) {
+        let (id, day) = (self.folders[who][folder].id, self.day);
+        let lost = self.in_range(who, folder, range);
+        self.lost.extend(lost.into_iter().map(|(_, known)| Lost { who, folder: id, gone: None, known, day }));
     }
 
     fn remove(&mut self, who: usize, folder: &str, (first, last): (u32, u32)) {
@@ -164,12 +193,15 @@ fn run(store: &mut SimStore, model: &mut Model, op: &Op) {
             let name = model.pick(*who, *folder);
             let ticket = store.expunge(MailboxId(model.folders[*who][&name].id), &set(*range));
             wait(store, ticket).unwrap();
+            model.lose(*who, &name, *range);
             model.remove(*who, &name, *range);
         }
         Op::Copy { who, from, to, range } => transfer(store, model, (*who, *from, *to, *range), true),
         Op::Move { who, from, to, range } => transfer(store, model, (*who, *from, *to, *range), false),
         Op::Create { .. } | Op::Delete { .. } | Op::Rename { .. } => rename(store, model, op),
         Op::Checkpoint | Op::Compact(_) | Op::Retire(_) | Op::Scrub(_) => look_after(store, op),
+        Op::Undelete { .. } | Op::ForGood { .. } => undelete(store, model, op),
+        Op::Later(days) => wait_days(store, model, *days),
         Op::Remount | Op::Crash(_) => {}
     }
 }
@@ -220,6 +252,80 @@ fn transfer(
     taken.iter().for_each(|(_, known)| model.add(who, &to, *known));
 }
 
+/// Lets days pass, and what is old be forgotten.
+fn wait_days(store: &mut SimStore, model: &mut Model, days: i64) {
+    model.day += days;
+    pump(store);
+    tell_day(store, model);
+    // Whatever waits for a group of its own.
+    let ticket = store.put_setting("day", &model.day.to_le_bytes());
+    let taken = wait(store, ticket).is_ok();
+    pump(store);
+    let old = UnixTime((100 + model.day) * 24 * 3600 - DELETIONS_KEPT_S as i64);
+    let young = |(_, deletion): (u64, crate::index::Deletion)| deletion.time > Some(old);
+    assert!(!taken || days == 0 || store.state.deletions.iter().all(young));
+}
+
+fn tell_day(store: &mut SimStore, model: &Model) {
+    store.set_now(UnixTime((100 + model.day) * 24 * 3600));
+    store.trust_clock(true);
+}
+
+fn undelete(store: &mut SimStore, model: &mut Model, op: &Op) {
+    let (Op::Undelete { who, first, count, .. } | Op::ForGood { who, first, count }) = *op else { return };
+    let account = AccountId(who as u32 + 1);
+    let places: Vec<usize> = (0..model.lost.len()).filter(|at| model.lost[*at].who == who).collect();
+    let numbers: Vec<u64> =
+        store.deletions(account, None, 1000).found.iter().map(|found| found.number).collect();
+    assert_eq!(numbers.len(), places.len());
+    let chosen: Vec<u64> = numbers.iter().rev().skip(first).take(count).copied().collect();
+    let back: Vec<Lost> =
+        places.iter().skip(first).take(count).rev().map(|at| model.lost.remove(*at)).collect();
+    let Op::Undelete { to, .. } = op else {
+        let ticket = store.delete_for_good(account, &chosen);
+        wait(store, ticket).unwrap();
+        return;
+    };
+    let to = model.pick(who, *to);
+    let folder = &model.folders[who][&to];
+    let (id, next) = (MailboxId(folder.id), folder.next);
+    let ticket = store.undelete(account, &chosen, id);
+    let receipt = wait(store, ticket).unwrap();
+    assert_eq!(receipt.destination, (next..next + back.len() as u32).map(Uid).collect());
+    back.iter().rev().for_each(|lost| model.add(who, &to, lost.known));
+}
+
+/// What is listed as deleted is what the model lost last: what is old has gone, and more only where space is short.
+fn compare_lost(store: &mut SimStore, model: &mut Model) {
+    let mut found: Vec<(u64, usize, crate::Deletion)> = Vec::new();
+    for who in 0..2 {
+        let listed = store.deletions(AccountId(who as u32 + 1), None, 1000).found;
+        found.extend(listed.into_iter().map(|deletion| (deletion.number, who, deletion)));
+    }
+    found.sort_by_key(|(number, _, _)| *number);
+    let mut gone = model.lost.len() - found.len();
+    let kept = DELETIONS_KEPT_S as i64 / (24 * 3600);
+    assert!(
+        model.lost.iter().take(gone).all(|lost| lost.day + kept <= model.day)
+            || store.segments.free() < store.free_wanted()
+    );
+    while gone > 0 {
+        model.lost.remove(0);
+        gone -= 1;
+    }
+    for (lost, (number, who, deletion)) in model.lost.iter().zip(&found) {
+        let folder = model.folders[lost.who].iter().find(|(_, folder)| folder.id == lost.folder);
+        let name = folder.map(|(name, _)| name).or(lost.gone.as_ref()).unwrap();
+        let (text_number, size, flags) = lost.known;
+        assert_eq!((*who, deletion.gone), (lost.who, folder.is_none()));
+        assert_eq!(deletion.mailbox.as_ref().unwrap().as_str(), name);
+        assert_eq!((deletion.flags.0, deletion.size), (flags, text(text_number, size).len() as u64));
+        assert_eq!(deletion.time, Some(UnixTime((100 + lost.day) * 24 * 3600)));
+        let record = store.deletion_record(AccountId(*who as u32 + 1), *number).unwrap();
+        assert!(text(text_number, size).starts_with(record.head));
+    }
+}
+
 fn rename(store: &mut SimStore, model: &mut Model, op: &Op) {
     let (who, ticket) = match op {
         Op::Create { who, name: index } => {
@@ -239,6 +345,16 @@ fn rename(store: &mut SimStore, model: &mut Model, op: &Op) {
         let fits = matches!(refusal, Refusal::MailboxExists | Refusal::Cannot | Refusal::StoreFull);
         assert!(fits, "{refusal:?}");
         return;
+    }
+    if let Op::Delete { folder, .. } = op {
+        let text = model.pick(who, *folder);
+        let id = model.folders[who][&text].id;
+        model.lose(who, &text, (0, u32::MAX));
+        model
+            .lost
+            .iter_mut()
+            .filter(|lost| lost.folder == id)
+            .for_each(|lost| lost.gone = Some(text.clone()));
     }
     // The names are the store's; the messages must be those that the model knows under each id.
     let mut known: BTreeMap<u32, Folder> =
@@ -265,6 +381,7 @@ fn rename(store: &mut SimStore, model: &mut Model, op: &Op) {
 
 /// Everything that is visible is what the model says.
 fn compare(store: &mut SimStore, model: &mut Model) {
+    compare_lost(store, model);
     for who in 0..2 {
         let account = AccountId(who as u32 + 1);
         let known: Vec<String> = model.folders[who].keys().map(ToString::to_string).collect();
@@ -313,6 +430,7 @@ proptest! {
         let mut store = office(64);
         let mut model = Model::of(&store);
         for op in &ops {
+            tell_day(&mut store, &model);
             match op {
                 Op::Remount => store = mount(close(store)).unwrap(),
                 Op::Crash(seed) => {

@@ -17,6 +17,8 @@ enum Step {
     Append { size: usize },
     Flag { uid: u32, add: u64, remove: u64 },
     Expunge { uid: u32 },
+    Undelete { at: usize },
+    ForGood { at: usize },
     Copy { uid: u32 },
     Move { uid: u32 },
     Create { number: u32 },
@@ -37,6 +39,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => size.prop_map(|size| Step::Append { size }),
         3 => (uid.clone(), 1..32_u64, 0..32_u64).prop_map(|(uid, add, remove)| Step::Flag { uid, add, remove }),
         2 => uid.clone().prop_map(|uid| Step::Expunge { uid }),
+        2 => (0..6_usize).prop_map(|at| Step::Undelete { at }),
+        1 => (0..6_usize).prop_map(|at| Step::ForGood { at }),
         2 => uid.clone().prop_map(|uid| Step::Copy { uid }),
         2 => uid.prop_map(|uid| Step::Move { uid }),
         1 => (0..1000_u32).prop_map(|number| Step::Create { number }),
@@ -68,6 +72,14 @@ fn run(world: &mut World, steps: &[Step]) -> Result<(), Stopped> {
             Step::Expunge { uid } => {
                 world.sync()?;
                 world.expunge(&[uid, uid + 1])?;
+            }
+            Step::Undelete { at } => {
+                world.sync()?;
+                world.undelete(&[at, at + 1], "INBOX")?;
+            }
+            Step::ForGood { at } => {
+                world.sync()?;
+                world.delete_for_good(&[at])?;
             }
             Step::Copy { uid } => {
                 world.sync()?;
@@ -131,7 +143,7 @@ proptest! {
             device.cut();
         }
         device.power_on(mode, seed);
-        let after = Aftermath { device, acknowledged, issued, shown, formats: false };
+        let after = Aftermath { device, acknowledged, issued, shown, formats: false, forgets: false };
         if let Some(store) = check(&reference.states, &after) {
             go_on(store, &after.shown, after.device.counts().misuses);
         }

@@ -101,6 +101,10 @@ fn a_stretch_of_bad_segments_is_passed_over() {
         let ticket = store.expunge(mailbox, &UidSet::range(Uid(1), Uid(10_000)));
         // The metadata may meet one of them as well.
         let _ = wait(&mut store, ticket);
+        let deleted = store.deletions(ALICE, None, usize::MAX).found;
+        let numbers: Vec<u64> = deleted.iter().map(|deletion| deletion.number).collect();
+        let ticket = store.delete_for_good(ALICE, &numbers);
+        let _ = wait(&mut store, ticket);
     }
     assert_eq!(store.segments.retired_count(), last - first + 1);
     let free = store.statistics().free;

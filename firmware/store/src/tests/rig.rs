@@ -83,6 +83,23 @@ pub(crate) fn settle<Q: FlashQueue>(store: &mut Store<Q>, tickets: &[Ticket]) {
     panic!("the tickets are never settled");
 }
 
+/// Asks for a change until the store is not busy any more.
+pub(crate) fn ask<Q: FlashQueue>(
+    store: &mut Store<Q>,
+    mut change: impl FnMut(&mut Store<Q>) -> Result<Ticket, Stop>,
+) -> Result<Ticket, Stop> {
+    for _ in 0..1000 {
+        match change(store) {
+            Err(Stop::Busy) => {
+                store.flush();
+                store.settle();
+            }
+            other => return other,
+        }
+    }
+    panic!("always busy");
+}
+
 /// How a ticket ended.
 pub(crate) fn wait<Q: FlashQueue>(
     store: &mut Store<Q>,
@@ -217,7 +234,7 @@ pub(crate) fn insist(
     mut change: impl FnMut(&mut SimStore) -> Result<Ticket, Stop>,
 ) -> Result<Receipt, Refusal> {
     loop {
-        let ticket = change(store);
+        let ticket = ask(store, &mut change);
         let result = wait(store, ticket);
         let device = store.queue().device();
         let again = device.is_powered() && device.is_worn_out() && !store.is_read_only();

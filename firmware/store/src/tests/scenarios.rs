@@ -70,11 +70,33 @@ fn worn() -> Simulator {
         for _ in 0..6 {
             let ticket = store.expunge(mailbox, &UidSet::range(Uid(1), Uid(10_000)));
             wait(&mut store, ticket).unwrap();
+            let deleted = store.deletions(ALICE, None, usize::MAX).found;
+            let numbers: alloc::vec::Vec<u64> = deleted.iter().map(|deletion| deletion.number).collect();
+            let ticket = store.delete_for_good(ALICE, &numbers);
+            wait(&mut store, ticket).unwrap();
             deliver(&mut store, &[ALICE_TO], &text(1, 60_000)).unwrap();
         }
         close(store)
     };
     WORN.get_or_init(make).clone()
+}
+
+/// A store that has no room for another letter; then all are deleted.
+fn full_of_deletions() -> Simulator {
+    static FULL: std::sync::OnceLock<Simulator> = std::sync::OnceLock::new();
+    let make = || {
+        let mut store = office(16);
+        for number in 0.. {
+            if deliver(&mut store, &[ALICE_TO], &text(number, 20_000)).is_err() {
+                break;
+            }
+        }
+        let mailbox = inbox(&store, ALICE);
+        let ticket = store.expunge(mailbox, &UidSet::range(Uid(1), Uid(10_000)));
+        wait(&mut store, ticket).unwrap();
+        close(store)
+    };
+    FULL.get_or_init(make).clone()
 }
 
 scenarios! {
@@ -410,6 +432,106 @@ scenarios! {
         }
         world.expunge(&[1, 6])?;
         world.checkpoint();
+        world.rest()
+    };
+    undelete, five, false, |world| {
+        world.mount()?;
+        world.day(100);
+        world.flag(&[2, 4], Flags::FLAGGED, Flags::NONE)?;
+        world.expunge(&[2, 4])?;
+        world.sync()?;
+        world.undelete(&[0], "INBOX")?;
+        world.deliver(&[ALICE_TO], 700)?;
+        world.sync()?;
+        world.expunge(&[1, 5])?;
+        world.checkpoint();
+        world.sync()?;
+        world.undelete(&[2, 0], "Archive")?;
+        world.sync()?;
+        world.delete_for_good(&[0])?;
+        world.deliver(&[ALICE_TO], 300)?;
+        world.rest()
+    };
+    undelete_over_lives, five, false, |world| {
+        world.mount()?;
+        world.create("Work")?;
+        world.sync()?;
+        world.shift(&[1, 2, 3], "Work")?;
+        world.expunge(&[4])?;
+        world.change(|store| store.delete_mailbox(ALICE, &name("Work")))?;
+        world.sync()?;
+        world.crash()?;
+        world.create("Work")?;
+        world.sync()?;
+        world.undelete(&[0, 1], "Work")?;
+        world.checkpoint();
+        world.deliver(&[ALICE_TO, BOB_TO], 4000)?;
+        world.remount()?;
+        world.expunge(&[5, 6])?;
+        world.sync()?;
+        world.undelete(&[0], "INBOX")?;
+        world.crash()?;
+        world.undelete(&[0, 1, 2], "Trash")?;
+        world.rest()
+    };
+    // What is deleted is moved like everything else, and is forgotten or brought back while it is.
+    deletions_and_compaction, five, false, |world| {
+        world.mount()?;
+        for size in [60_000, 9000, 70_000] {
+            world.deliver(&[ALICE_TO], size)?;
+        }
+        world.checkpoint();
+        world.sync()?;
+        world.expunge(&[6, 7, 8])?;
+        world.sync()?;
+        world.compact(0);
+        world.undelete(&[2], "INBOX")?;
+        world.sync()?;
+        world.compact(1);
+        world.delete_for_good(&[0])?;
+        world.sync()?;
+        world.compact(0);
+        world.undelete(&[0], "Archive")?;
+        world.rest()
+    };
+    an_account_goes_with_its_deletions, five, false, |world| {
+        world.mount()?;
+        world.deliver(&[ALICE_TO, BOB_TO], 900)?;
+        world.sync()?;
+        world.expunge(&[6])?;
+        world.change(|store| store.expunge(inbox(store, BOB), &UidSet::range(Uid(1), Uid(1))))?;
+        world.deliver(&[BOB_TO], 800)?;
+        world.sync()?;
+        world.change(|store| store.remove_account(BOB))?;
+        world.change(|store| store.put_setting("small", b"x"))?;
+        world.undelete(&[0], "INBOX")?;
+        world.rest()
+    };
+    // Those of the first day are old on the last one.
+    forgetting_what_is_old, five, false, |world| {
+        world.mount()?;
+        world.day(100);
+        world.expunge(&[1, 3])?;
+        world.sync()?;
+        world.day(107);
+        world.expunge(&[5])?;
+        world.deliver(&[ALICE_TO], 300)?;
+        world.sync()?;
+        world.day(115);
+        world.deliver(&[ALICE_TO], 5000)?;
+        world.sync()?;
+        world.undelete(&[0], "INBOX")?;
+        world.checkpoint();
+        world.deliver(&[ALICE_TO], 400)?;
+        world.rest()
+    };
+    // What comes next takes the place of what was deleted.
+    forgetting_where_space_is_short, full_of_deletions, false, |world| {
+        world.mount()?;
+        for _ in 0..4 {
+            world.deliver(&[ALICE_TO, BOB_TO], 60_000)?;
+            world.sync()?;
+        }
         world.rest()
     };
     // The segments that a checkpoint frees are the next ones to be used: a root must be named before they are.

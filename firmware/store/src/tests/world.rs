@@ -285,6 +285,28 @@ impl World {
         self.issue(ticket)
     }
 
+    /// Brings those of Alice's deletions back, by their order from the newest one.
+    pub(crate) fn undelete(&mut self, which: &[usize], to: &str) -> Result<(), Stopped> {
+        let (numbers, to) = (self.deletions(which), folder(self.store(), ALICE, to));
+        self.change(|store| store.undelete(ALICE, &numbers, to))
+    }
+
+    pub(crate) fn delete_for_good(&mut self, which: &[usize]) -> Result<(), Stopped> {
+        let numbers = self.deletions(which);
+        self.change(|store| store.delete_for_good(ALICE, &numbers))
+    }
+
+    fn deletions(&mut self, which: &[usize]) -> Vec<u64> {
+        let listed = self.store().deletions(ALICE, None, usize::MAX).found;
+        which.iter().filter_map(|at| listed.get(*at)).map(|deletion| deletion.number).collect()
+    }
+
+    /// Sets the clock, to be trusted, on that day.
+    pub(crate) fn day(&mut self, day: i64) {
+        self.store().set_now(mail::UnixTime(day * 24 * 3600));
+        self.store().trust_clock(true);
+    }
+
     pub(crate) fn copy(&mut self, uids: &[u32], to: &str) -> Result<(), Stopped> {
         let (from, to) = (inbox(self.store(), ALICE), folder(self.store(), ALICE, to));
         let ticket = self.store().copy(from, &uid_set(uids), to).map(Some);
@@ -300,10 +322,18 @@ impl World {
     /// Any change that gives a ticket.
     pub(crate) fn change(
         &mut self,
-        change: impl FnOnce(&mut SimStore) -> Result<Ticket, Stop>,
+        mut change: impl FnMut(&mut SimStore) -> Result<Ticket, Stop>,
     ) -> Result<(), Stopped> {
-        let ticket = change(self.store()).map(Some);
-        self.issue(ticket)
+        for _ in 0..100 {
+            match change(self.store()) {
+                Err(Stop::Busy) => {
+                    self.store().flush();
+                    self.store().settle();
+                }
+                other => return self.issue(other.map(Some)),
+            }
+        }
+        panic!("always busy");
     }
 
     /// A change that is asked for until it is durable, on a device with blocks that take no writes.
@@ -377,8 +407,21 @@ pub(crate) fn dump(store: &mut SimStore) -> String {
             writeln!(out, "  ^ {} {:?}", mailbox.name, mailbox.special_use).unwrap();
             after = Some(mailbox.name);
         }
+        dump_deletions(store, id, &mut out);
     }
     out
+}
+
+/// Their numbers are left out: some are skipped, and which depends on what shared a group.
+fn dump_deletions(store: &mut SimStore, account: AccountId, out: &mut String) {
+    let listed = store.deletions(account, None, usize::MAX);
+    assert_eq!(listed.below, None);
+    for found in listed.found {
+        let head = store.deletion_record(account, found.number).expect("every record can be read").head;
+        let crc = crc32c::crc32c(head);
+        let crate::Deletion { mailbox, gone, flags, time, size, .. } = found;
+        writeln!(out, "  deleted {mailbox:?} {gone} {flags:?} {time:?} {size} {crc:08x}").unwrap();
+    }
 }
 
 fn dump_mailbox(store: &mut SimStore, mailbox: MailboxId, out: &mut String) {

@@ -229,6 +229,11 @@ fn decode<T: DeserializeOwned>(value: &[u8]) -> Option<T> {
     if *version == VERSION { postcard::from_bytes(body).ok() } else { None }
 }
 
+/// The time zone in the value of its setting.
+pub(crate) fn timezone(value: &[u8]) -> Option<String> {
+    decode(value)
+}
+
 fn servers(texts: Vec<String>) -> Vec<SocketAddr> {
     texts.iter().filter_map(|text| text.parse().ok()).collect()
 }

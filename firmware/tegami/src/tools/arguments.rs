@@ -2,6 +2,8 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
+use jiff::civil::DateTime;
+
 use super::limits::ENDURANCE_DEFAULT;
 
 /// A tool with its arguments.
@@ -39,6 +41,33 @@ pub(crate) enum Tool {
         /// Where it is.
         from: PathBuf,
     },
+    /// List what an account deleted and can have back.
+    Deleted {
+        /// The flash.
+        flash: PathBuf,
+        /// Whose mail.
+        account: String,
+    },
+    /// Bring deleted mail back.
+    Undelete {
+        /// The flash.
+        flash: PathBuf,
+        /// Whose mail.
+        account: String,
+        /// Which of it.
+        which: Which,
+    },
+}
+
+/// Which deleted messages are meant.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// Those deleted then or later, in the box's time zone.
+    Since(DateTime),
+    /// Those that were in the mailbox of that name.
+    Mailbox(String),
+    /// Those that `tegami deleted` lists under these numbers.
+    Numbers(Vec<u64>),
 }
 
 /// Where an export goes, and in which form.
@@ -102,6 +131,33 @@ letters that `tegami export` wrote: those become what they were.
 It may be interrupted at any time. Started again with the same IN it goes on, and no letter comes twice.
 ";
 
+const DELETED: &str = "\
+Lists an account's deleted messages that can still be brought back, the newest first; changes nothing.
+
+Usage: tegami deleted FLASH --account A
+
+FLASH is the file of `tegami host --flash`, or the flash partition of a card (the sixth).
+A is the account's address, or the part before the @ if no other account has it.
+Each line has the message's number for `tegami undelete`, when it was deleted (in the box's time zone), its size, the
+mailbox that it was in, its sender and its subject. Deleted mail is kept for 14 days, or less where space is short.
+";
+
+const UNDELETE: &str = "\
+Brings deleted messages of an account back, with their flags.
+
+Usage: tegami undelete FLASH --account A NUMBER...
+       tegami undelete FLASH --account A --since TIME
+       tegami undelete FLASH --account A --mailbox NAME
+
+FLASH is the file of `tegami host --flash`, or the flash partition of a card (the sixth); nobody may be serving it.
+A is the account's address, or the part before the @ if no other account has it.
+
+NUMBER...        those that `tegami deleted` lists under these numbers
+--since TIME     those deleted then or later: 2026-11-23 or 2026-11-23T14:30, in the box's time zone
+--mailbox NAME   those that were in that mailbox
+They come back as new messages into the mailbox that they were in; if it is gone, it is created anew.
+";
+
 /// Whether a word is the name of a tool.
 pub(crate) fn is_tool(word: &str) -> bool {
     help(word).is_some()
@@ -113,6 +169,8 @@ fn help(tool: &str) -> Option<&'static str> {
         "stat" => STAT,
         "export" => EXPORT,
         "import" => IMPORT,
+        "deleted" => DELETED,
+        "undelete" => UNDELETE,
         _ => return None,
     })
 }
@@ -125,6 +183,8 @@ struct Words {
     mbox: Option<PathBuf>,
     maildir: Option<PathBuf>,
     endurance: Option<u32>,
+    since: Option<DateTime>,
+    mailbox: Option<String>,
 }
 
 /// Reads the arguments behind the tool's name.
@@ -138,7 +198,8 @@ pub(crate) fn parse(tool: &str, words: impl Iterator<Item = OsString>) -> Result
     if let Some(missing) = places.get(words.plain.len()) {
         return Err(format!("`{tool}` needs {missing}; see `tegami {tool} --help`"));
     }
-    if let Some(more) = words.plain.get(places.len()) {
+    let more = words.plain.get(places.len()).filter(|_| tool != "undelete");
+    if let Some(more) = more {
         return Err(format!("`{tool}` does not know what to do with {}", more.display()));
     }
     let mut plain = words.plain.into_iter();
@@ -148,6 +209,10 @@ pub(crate) fn parse(tool: &str, words: impl Iterator<Item = OsString>) -> Result
         "check" => Tool::Check { flash },
         "stat" => Tool::Stat { flash, endurance: words.endurance.unwrap_or(ENDURANCE_DEFAULT) },
         "import" => Tool::Import { flash, account: account?, from: plain.next().unwrap_or_default() },
+        "deleted" => Tool::Deleted { flash, account: account? },
+        "undelete" => {
+            Tool::Undelete { flash, account: account?, which: which(plain, words.since, words.mailbox)? }
+        }
         _ => Tool::Export { flash, account: account?, to: target(words.mbox, words.maildir)? },
     })
 }
@@ -158,6 +223,25 @@ fn target(mbox: Option<PathBuf>, maildir: Option<PathBuf>) -> Result<Target, Str
         (None, Some(folder)) => Ok(Target::Maildir(folder)),
         (None, None) => Err("`export` needs --maildir OUT or --mbox OUT".into()),
         (Some(_), Some(_)) => Err("`export` takes --maildir or --mbox, not both".into()),
+    }
+}
+
+fn which(
+    numbers: impl Iterator<Item = PathBuf>,
+    since: Option<DateTime>,
+    mailbox: Option<String>,
+) -> Result<Which, String> {
+    let numbers = numbers.map(|word| {
+        let text = word.display().to_string();
+        text.parse().map_err(|_| format!("`{text}` is not a number that `tegami deleted` shows"))
+    });
+    let numbers = numbers.collect::<Result<Vec<u64>, String>>()?;
+    match (numbers.is_empty(), since, mailbox) {
+        (false, None, None) => Ok(Which::Numbers(numbers)),
+        (true, Some(since), None) => Ok(Which::Since(since)),
+        (true, None, Some(mailbox)) => Ok(Which::Mailbox(mailbox)),
+        (true, None, None) => Err("`undelete` needs numbers, --since TIME or --mailbox NAME".into()),
+        _ => Err("`undelete` takes numbers, --since or --mailbox, only one of them".into()),
     }
 }
 
@@ -174,7 +258,8 @@ fn sort(tool: &str, mut words: impl Iterator<Item = OsString>) -> Result<Option<
             continue;
         }
         let known = match option.as_str() {
-            "--account" => matches!(tool, "export" | "import"),
+            "--account" => matches!(tool, "export" | "import" | "deleted" | "undelete"),
+            "--since" | "--mailbox" => tool == "undelete",
             "--mbox" | "--maildir" => tool == "export",
             "--endurance" => tool == "stat",
             _ => false,
@@ -187,10 +272,17 @@ fn sort(tool: &str, mut words: impl Iterator<Item = OsString>) -> Result<Option<
             "--mbox" => sorted.mbox = Some(value.into()),
             "--maildir" => sorted.maildir = Some(value.into()),
             "--endurance" => sorted.endurance = Some(endurance(&value)?),
+            "--since" => sorted.since = Some(time(&value)?),
+            "--mailbox" => sorted.mailbox = Some(value.to_string_lossy().into_owned()),
             _ => sorted.account = Some(value.to_string_lossy().into_owned()),
         }
     }
     Ok(Some(sorted))
+}
+
+fn time(value: &OsString) -> Result<DateTime, String> {
+    let text = value.to_string_lossy();
+    text.parse().map_err(|_| format!("`--since {text}` is not a time such as 2026-11-23 or 2026-11-23T14:30"))
 }
 
 fn endurance(value: &OsString) -> Result<u32, String> {
@@ -221,6 +313,18 @@ mod tests {
         let import =
             Tool::Import { flash: "a.flash".into(), account: "alice".into(), from: "Maildir".into() };
         assert_eq!(parse_words("import a.flash Maildir --account alice"), Ok(import));
+        let deleted = Tool::Deleted { flash: "a.flash".into(), account: "alice".into() };
+        assert_eq!(parse_words("deleted --account alice a.flash"), Ok(deleted));
+        let day = jiff::civil::date(2026, 11, 23);
+        for (words, which) in [
+            ("17 4", Which::Numbers(vec![17, 4])),
+            ("--since 2026-11-23", Which::Since(day.at(0, 0, 0, 0))),
+            ("--since 2026-11-23T14:30", Which::Since(day.at(14, 30, 0, 0))),
+            ("--mailbox INBOX", Which::Mailbox("INBOX".into())),
+        ] {
+            let undelete = Tool::Undelete { flash: "a.flash".into(), account: "alice".into(), which };
+            assert_eq!(parse_words(&format!("undelete a.flash --account alice {words}")), Ok(undelete));
+        }
     }
 
     #[test]
@@ -239,6 +343,14 @@ mod tests {
             "import a --account alice",
             "import a in",
             "import a in more --account alice",
+            "deleted a",
+            "deleted a 17 --account alice",
+            "undelete a --account alice",
+            "undelete a 17",
+            "undelete a --account alice 17 --mailbox INBOX",
+            "undelete a --account alice --since 2026-11-23 --mailbox INBOX",
+            "undelete a --account alice --since yesterday",
+            "undelete a --account alice seventeen",
         ] {
             let problem = parse_words(words);
             assert!(problem.as_ref().is_err_and(|problem| problem.split(' ').count() > 3), "{problem:?}");
@@ -247,7 +359,7 @@ mod tests {
 
     #[test]
     fn help_is_everywhere() {
-        for tool in ["check", "stat", "export", "import"] {
+        for tool in ["check", "stat", "export", "import", "deleted", "undelete"] {
             for words in ["--help", "a -h"] {
                 let Ok(Tool::Help(text)) = parse_words(&format!("{tool} {words}")) else {
                     panic!("{tool} {words}");

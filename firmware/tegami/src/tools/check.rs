@@ -2,16 +2,17 @@
 
 use std::{collections::HashMap, path::Path};
 
-use mail::{MailboxInfo, Message};
-use store::{CheckError, LetterFault, StoredLetter};
+use mail::{AccountId, MailboxInfo, Message};
+use store::{CheckError, Deletion, Fingerprint, LetterFault, StoredLetter};
 
 use super::{
     Outcome, Problem,
     accounts::{mailboxes, next_message},
     flash::{Looked, look},
+    limits::DELETIONS_LISTED,
     output::say,
     progress::Progress,
-    wording::{count, size},
+    wording::{count, number, size},
 };
 
 /// What has been looked at, and what was found.
@@ -25,6 +26,7 @@ struct Checking {
     letters: u64,
     messages: u64,
     messages_damaged: u64,
+    deletions: u64,
     bytes: u64,
 }
 
@@ -44,6 +46,7 @@ pub(super) fn run(flash: &Path) -> Result<Outcome, Problem> {
         letters: 0,
         messages: 0,
         messages_damaged: 0,
+        deletions: 0,
         bytes: 0,
     };
     checking.all();
@@ -79,26 +82,63 @@ impl Checking {
                     self.message(&address, &mailbox, message);
                 }
             }
+            self.deletions(account, &address);
         }
     }
 
     fn message(&mut self, address: &str, mailbox: &MailboxInfo, message: Message) {
         self.messages += 1;
         let Some(letter) = self.store.stored_letter(mailbox.id, message.uid) else { return };
-        if self.mark(letter) {
-            self.letters += 1;
-            self.progress.letter(1);
-            match self.store.check_letter(mailbox.id, message.uid) {
-                Ok(found) => self.bytes += found.size,
-                Err(CheckError::Damaged(fault)) => drop(self.damaged.insert(letter, fault)),
-                // Nothing changes here and every read waits: what cannot be read now cannot be read.
-                Err(CheckError::Unready(_)) => drop(self.damaged.insert(letter, LetterFault::Commit)),
-            }
-        }
+        self.letter(letter, |store| store.check_letter(mailbox.id, message.uid));
         if let Some(fault) = self.damaged.get(&letter) {
             self.messages_damaged += 1;
             self.progress.clear();
             say(format_args!("damaged: {address}, mailbox {}, UID {}: {fault}", mailbox.name, message.uid.0));
+        }
+    }
+
+    /// What an account deleted and can have back.
+    fn deletions(&mut self, account: AccountId, address: &str) {
+        let mut below = None;
+        loop {
+            let listed = self.store.deletions(account, below, DELETIONS_LISTED);
+            for deletion in &listed.found {
+                self.deletion(account, address, deletion);
+            }
+            if listed.below.is_none() {
+                return;
+            }
+            below = listed.below;
+        }
+    }
+
+    fn deletion(&mut self, account: AccountId, address: &str, deletion: &Deletion) {
+        self.deletions += 1;
+        let Some(letter) = self.store.deleted_letter(account, deletion.number) else { return };
+        self.letter(letter, |store| store.check_deletion(account, deletion.number));
+        if let Some(fault) = self.damaged.get(&letter) {
+            self.messages_damaged += 1;
+            self.progress.clear();
+            say(format_args!("damaged: {address}, deleted message {}: {fault}", deletion.number));
+        }
+    }
+
+    /// Has a stored letter read, unless it has been.
+    fn letter(
+        &mut self,
+        letter: StoredLetter,
+        check: impl FnOnce(&mut Looked) -> Result<Fingerprint, CheckError>,
+    ) {
+        if !self.mark(letter) {
+            return;
+        }
+        self.letters += 1;
+        self.progress.letter(1);
+        match check(&mut self.store) {
+            Ok(found) => self.bytes += found.size,
+            Err(CheckError::Damaged(fault)) => drop(self.damaged.insert(letter, fault)),
+            // Nothing changes here and every read waits: what cannot be read now cannot be read.
+            Err(CheckError::Unready(_)) => drop(self.damaged.insert(letter, LetterFault::Commit)),
         }
     }
 
@@ -120,10 +160,11 @@ impl Checking {
             say(format_args!("cannot be read: {place}"));
         }
         say(format_args!(
-            "read {} ({}) of {}",
+            "read {} ({}) of {}, {} deleted ones",
             count(self.letters, "letter", "letters"),
             size(self.bytes),
-            count(self.messages, "message", "messages")
+            count(self.messages, "message", "messages"),
+            number(self.deletions)
         ));
         let places = self.store.statistics().damage;
         if places == 0 && self.damaged.is_empty() {

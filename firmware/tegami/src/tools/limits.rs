@@ -12,6 +12,12 @@ pub(super) const DAY_BYTES: u64 = 100 << 20;
 /// What is read or written at a time.
 pub(super) const PIECE_BYTES: usize = 64 << 10;
 
+/// Deletions that are taken from the store at a time.
+pub(super) const DELETIONS_LISTED: usize = 1_024;
+
+/// Longest sender or subject that is shown, in characters: both have to fit a line.
+pub(super) const TEXT_CHARACTERS_MAX: usize = 60;
+
 /// Letters that share a barrier while importing: with more of them the barrier is no longer what takes the time. This
 /// many at most have to be compared after an interruption.
 pub(super) const BATCH_LETTERS_MAX: u32 = 64;

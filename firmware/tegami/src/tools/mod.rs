@@ -1,11 +1,13 @@
 //! Care and rescue on a host: the tools that look at a flash which nobody serves, take its mail out, and put mail in.
 //!
-//! `check`, `stat` and `export` open the flash for reading alone; `import` writes to it as the box does. All of them
-//! take the lock that the box takes. They wait for flash and files: nothing here runs while the network is served.
+//! `check`, `stat`, `export` and `deleted` open the flash for reading alone; `import` and `undelete` write to it as the
+//! box does. All of them take the lock that the box takes. They wait for flash and files: nothing here runs while the
+//! network is served.
 
 mod accounts;
 mod arguments;
 mod check;
+mod deleted;
 mod export;
 mod flash;
 mod import;
@@ -16,6 +18,7 @@ mod names;
 mod output;
 mod progress;
 mod stat;
+mod undelete;
 mod wording;
 
 use std::process::ExitCode;
@@ -51,6 +54,8 @@ pub(crate) fn run(tool: &Tool) -> Result<ExitCode, Problem> {
         Tool::Stat { flash, endurance } => stat::run(flash, *endurance),
         Tool::Export { flash, account, to } => export::run(flash, account, to),
         Tool::Import { flash, account, from } => import::run(flash, account, from),
+        Tool::Deleted { flash, account } => deleted::run(flash, account),
+        Tool::Undelete { flash, account, which } => undelete::run(flash, account, which),
     }?;
     Ok(if outcome == Outcome::Good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -47,6 +47,8 @@ fn say_room(figures: &Statistics) {
     line("used", &format!("{} ({percent} %)", size(used)));
     line("free for mail, about", &size(figures.free));
     line("letters stored", &number(figures.letters as u64));
+    let deleted = count(figures.deleted.count, "message", "messages");
+    line("deleted, can be brought back", &format!("{deleted}, {}", size(figures.deleted.bytes)));
 }
 
 fn say_accounts(store: &Looked) {

@@ -1,0 +1,103 @@
+//! What becomes of messages that are removed: listed as deletions, brought back, or forgotten.
+
+use alloc::vec::Vec;
+
+use mail::{Flags, Receipt, Refusal, Uid, UnixTime};
+
+use super::apply::Applied;
+use super::deletions::{Deletion, Deletions};
+use super::entries::Entry;
+use super::letters::Letters;
+use super::{State, leave, release, release_deletion};
+use crate::format::code::take;
+use crate::format::records::{Forget, number_ranges};
+use crate::segments::Segments;
+
+/// Lists the messages that one record removes, under numbers that count up.
+pub(super) struct Bin<'a> {
+    next: u64,
+    time: Option<UnixTime>,
+    letters: &'a mut Letters,
+    deletions: &'a mut Deletions,
+}
+
+impl<'a> Bin<'a> {
+    /// Begins at the number that the record says; only a log with a gap can say one that has been used.
+    pub(super) fn new(
+        (first, time): (u64, i64),
+        letters: &'a mut Letters,
+        deletions: &'a mut Deletions,
+    ) -> Self {
+        let time = Some(UnixTime(time)).filter(|time| time.0 > 0);
+        Self { next: first.max(deletions.end()), time, letters, deletions }
+    }
+
+    /// Lists a message that is removed from a mailbox, given as (account, mailbox). Returns its size.
+    pub(super) fn put(
+        &mut self,
+        segments: &mut Segments,
+        (account, mailbox): (u32, u32),
+        entry: &Entry,
+    ) -> u64 {
+        // The greatest number stands for "no more numbers".
+        if self.next < u64::MAX && self.letters.refer_deletion(entry.letter) {
+            let (letter, flags, time) = (entry.letter, entry.flags, self.time);
+            self.deletions.push(self.next, &Deletion { account, mailbox, letter, flags, time });
+            self.next += 1;
+        }
+        release(self.letters, segments, entry.letter)
+    }
+}
+
+impl State {
+    pub(super) fn apply_forget(&mut self, segments: &mut Segments, mut payload: &[u8]) -> Applied {
+        let record: Forget = take(&mut payload).ok_or(Refusal::NotDurable)?;
+        self.forget(segments, (0, record.below), |_| true);
+        for range in number_ranges(payload) {
+            self.forget(segments, range, |_| true);
+        }
+        Ok(Receipt::default())
+    }
+
+    /// Takes the deletions off the list that have numbers in a range and that `goes` means, and lets their letters go.
+    pub(super) fn forget(
+        &mut self,
+        segments: &mut Segments,
+        range: (u64, u64),
+        goes: impl Fn(&Deletion) -> bool,
+    ) {
+        let letters = &mut self.letters;
+        self.deletions.take(range, |deletion| {
+            let goes = goes(deletion);
+            if goes {
+                release_deletion(letters, segments, deletion.letter);
+            }
+            goes
+        });
+        leave(segments, self.deletions.take_left());
+    }
+
+    /// Takes an account's deletions off the list and gives their letters, referred to once more, and their flags, to
+    /// be listed in a mailbox of the same account.
+    pub(super) fn undelete(
+        &mut self,
+        segments: &mut Segments,
+        account: u32,
+        numbers: &[u8],
+    ) -> Vec<(Uid, u32, Flags)> {
+        let mut taken = Vec::new();
+        for range in number_ranges(numbers) {
+            let letters = &mut self.letters;
+            self.deletions.take(range, |deletion| {
+                let goes = deletion.account == account && letters.refer(deletion.letter);
+                if goes {
+                    release_deletion(letters, segments, deletion.letter);
+                    taken.push((Uid(0), deletion.letter, deletion.flags));
+                }
+                goes
+            });
+        }
+        leave(segments, self.deletions.take_left());
+        taken
+    }
+}
