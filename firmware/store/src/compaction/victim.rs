@@ -187,8 +187,9 @@ impl<Q: FlashQueue> Store<Q> {
         if let Some(retired) = self.retired_victim() {
             return Some(retired);
         }
-        if !self.is_short() {
-            return self.choose_unworn();
+        let unworn = self.choose_unworn();
+        if unworn.is_some() || !self.is_short() {
+            return unworn;
         }
         let urgent = self.available() <= self.layout.reserve();
         let prices = self.prices();
