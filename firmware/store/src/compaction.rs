@@ -20,7 +20,9 @@ use crate::format::header::{Head, Stream};
 use crate::format::records::{Extent, Moved, put_commit_again, put_moved};
 use crate::head::Piece;
 use crate::index::Letter;
-use crate::limits::{ALONG_MAX, CHORE_BODY_BYTES, CHORE_BYTES, COMPACTION_SCAN_PAGES, EXTENTS_MAX};
+use crate::limits::{
+    ALONG_MAX, CHORE_BODY_BYTES, CHORE_BYTES, COMPACTION_SCAN_PAGES, EXTENTS_MAX, HASTE_MAX,
+};
 use crate::log::{Class, EXTENT_REST_MIN};
 use crate::segments::Use;
 
@@ -193,7 +195,7 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Moves letters out of a segment until that is enough for one group.
     fn empty(&mut self, victim: &mut Victim) -> End {
-        let mut budget = CHORE_BODY_BYTES;
+        let mut budget = CHORE_BODY_BYTES * (1 + self.behind().min(HASTE_MAX)) as usize;
         let mut pages = COMPACTION_SCAN_PAGES;
         loop {
             if self.log.chores.bytes.len() >= CHORE_BYTES || budget == 0 || pages == 0 {

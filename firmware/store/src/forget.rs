@@ -67,7 +67,7 @@ impl<Q: FlashQueue> Store<Q> {
     /// A group is durable: whether space or memory may have become short by it.
     pub(crate) fn look_whether_to_forget(&mut self) {
         let opened = self.forgetting.looked_at != self.log.next_seq;
-        let moved = opened && self.segments.free() < self.free_wanted();
+        let moved = opened && (self.segments.free() < self.free_wanted() || self.behind() > 0);
         self.forgetting.wanted |= moved || self.index_bytes() > self.index_bytes_max;
     }
 
@@ -80,7 +80,7 @@ impl<Q: FlashQueue> Store<Q> {
     /// What is missing for deletions to be kept.
     fn lacking(&self) -> Amount {
         let segments = self.free_wanted().saturating_sub(self.attainable_with(DELETIONS_FILLED));
-        let least = u32::from(self.forgetting.urgent);
+        let least = self.behind().max(self.forgetting.urgent.into());
         Amount {
             flash: u64::from(segments.max(least)) * u64::from(self.layout.segment_bytes),
             index: self.index_bytes().saturating_sub(self.index_bytes_max),

@@ -183,6 +183,10 @@ pub const CHORE_BYTES: usize = if cfg!(test) { 3 << 10 } else { 64 << 10 };
 /// waits for in addition.
 pub const CHORE_BODY_BYTES: usize = if cfg!(test) { 16 << 10 } else { 128 << 10 };
 
+/// Where compaction falls behind it moves up to so many times more for one group: letters that wait a little longer
+/// each wait less than those that have to wait for room.
+pub const HASTE_MAX: u32 = 1;
+
 /// Pages of letters that compaction looks through in one step: 65,536 letters, about a millisecond.
 pub const COMPACTION_SCAN_PAGES: usize = 256;
 

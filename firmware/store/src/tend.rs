@@ -28,7 +28,7 @@ impl<Q: FlashQueue> Store<Q> {
         // Before compaction moves it.
         self.forget_some();
         // One after the other: a checkpoint that is under way frees what compaction would look for.
-        if self.log.chores.records == 0 && !self.is_checkpointing() {
+        if !self.is_checkpointing() {
             self.compact();
         }
     }

@@ -41,7 +41,17 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// So many should be available, so that nobody who brings a letter waits for compaction.
     fn wanted_available(&self) -> u32 {
-        self.layout.reserve() + COMPACTION_AHEAD_MIN.max(self.layout.segments / COMPACTION_AHEAD_DIVISOR)
+        self.layout.reserve() + self.ahead()
+    }
+
+    fn ahead(&self) -> u32 {
+        COMPACTION_AHEAD_MIN.max(self.layout.segments / COMPACTION_AHEAD_DIVISOR)
+    }
+
+    /// Segments that are missing because compaction does not keep up with what comes: it moves too much for what it gains.
+    pub(crate) fn behind(&self) -> u32 {
+        let kept_up = self.layout.reserve() + self.ahead() * 3 / 4;
+        kept_up.saturating_sub(self.available())
     }
 
     /// Segments in which something lives that may be moved: all who refer to it are durable, and no replay needs it.
@@ -168,7 +178,8 @@ impl<Q: FlashQueue> Store<Q> {
         let prices = self.prices();
         let worth = self.candidates().any(|candidate| self.is_worth(&candidate, &prices));
         let checkpoint = self.checkpoint_gains();
-        self.checkpoints.wanted |= checkpoint;
+        // While something can be moved it waits until it frees several segments.
+        self.checkpoints.wanted |= checkpoint && !worth;
         worth || checkpoint || self.is_checkpointing() || self.compaction.victim.is_some()
     }
 
