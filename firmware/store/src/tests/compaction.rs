@@ -70,6 +70,35 @@ fn a_full_store_fills_up_again_and_again() {
     }
 }
 
+/// Letters come and go as fast as they can in a store that is three quarters full: what is deleted is forgotten and
+/// compaction goes on with each group, so that nobody waits for many.
+#[test]
+fn nobody_waits_for_long_while_deletions_are_forgotten() {
+    let mut store = office(256);
+    let mailbox = inbox(&store, ALICE);
+    let mut next = 0;
+    let mut send = |store: &mut SimStore| {
+        let before = store.log.next_group;
+        deliver(store, &["alice@example.test"], &text(next, 6_000)).unwrap();
+        next += 1;
+        store.log.next_group - before
+    };
+    while store.statistics().free * 4 > store.statistics().capacity {
+        send(&mut store);
+    }
+    let mut waits: Vec<u64> = Vec::new();
+    for number in 0..3_000_u32 {
+        let uids: Vec<Uid> = store.uids(mailbox).iter().collect();
+        let gone = uids[number as usize * 7_919 % uids.len()];
+        let _ = store.expunge(mailbox, &UidSet::range(gone, gone)).unwrap();
+        waits.push(send(&mut store));
+    }
+    waits.sort_unstable();
+    let (p99, most) = (waits[waits.len() * 99 / 100], waits[waits.len() - 1]);
+    std::eprintln!("groups that a letter waits for: {p99} at most for 99 of 100, {most} at most");
+    assert!(p99 <= 4 && most <= 20, "{p99}, {most}");
+}
+
 /// Letters come, stay for a while that chance decides, and go; for many times what the device holds.
 #[test]
 fn a_store_turns_over_many_times() {
