@@ -4,9 +4,13 @@
 
 #![expect(clippy::expect_used, reason = "a measurement that cannot go on says why and ends")]
 
-use std::hint::black_box;
-use std::time::{Duration, Instant};
+#[path = "rig/clock.rs"]
+mod clock;
 
+use std::hint::black_box;
+use std::time::Duration;
+
+use clock::processor_ns;
 use flash::{Direct, Fault, Flash, Geometry};
 use mail::{AccountId, Address, Flags, Letter, Mail, MailboxId, Stop, Ticket, Uid, UidSet, UnixTime};
 use store::{AccountDetails, FormatOptions, MountOptions, Store};
@@ -42,27 +46,9 @@ impl Flash for Memory {
     }
 }
 
-/// Time that this thread had a processor: the machine may be busy with other things.
-struct Clock {
-    wall: Instant,
-    cpu: Option<u64>,
-}
-
-impl Clock {
-    fn start() -> Self {
-        Self { wall: Instant::now(), cpu: Self::cpu() }
-    }
-
-    fn cpu() -> Option<u64> {
-        std::fs::read_to_string("/proc/thread-self/schedstat").ok()?.split_whitespace().next()?.parse().ok()
-    }
-
-    fn elapsed(&self) -> Duration {
-        match (self.cpu, Self::cpu()) {
-            (Some(begun), Some(now)) => Duration::from_nanos(now - begun),
-            _ => self.wall.elapsed(),
-        }
-    }
+/// Processor time since [`processor_ns`] was asked.
+fn since(begun: u64) -> Duration {
+    Duration::from_nanos(processor_ns() - begun)
 }
 
 type Bench = Store<Direct<Memory>>;
@@ -149,7 +135,7 @@ fn office(capacity: usize) -> Bench {
 fn deliveries(store: &mut Bench, count: u64, size: usize, group: u64) {
     let to = Address::parse("alice@example.test").expect("an address");
     let bytes = letter(size);
-    let begun = Clock::start();
+    let begun = processor_ns();
     for number in 1..=count {
         deliver(store, &to, &bytes).expect("delivered");
         if number % group == 0 {
@@ -158,21 +144,21 @@ fn deliveries(store: &mut Bench, count: u64, size: usize, group: u64) {
         }
     }
     pump(store);
-    report(&format!("deliver {size} bytes, groups of {group}"), count, begun.elapsed());
+    report(&format!("deliver {size} bytes, groups of {group}"), count, since(begun));
 }
 
 fn reads(store: &mut Bench, inbox: MailboxId) {
     let count = u64::from(store.uids(inbox).len());
     for round in ["first", "again"] {
-        let begun = Clock::start();
+        let begun = processor_ns();
         let mut uid = Uid(1);
         while let Some(message) = store.next_message(inbox, uid) {
             black_box(store.record(inbox, message.uid).expect("readable").head.len());
             uid = Uid(message.uid.0 + 1);
         }
-        report(&format!("next_message + record, in order, {round}"), count, begun.elapsed());
+        report(&format!("next_message + record, in order, {round}"), count, since(begun));
     }
-    let begun = Clock::start();
+    let begun = processor_ns();
     let (mut out, mut bytes) = (Vec::new(), 0_u64);
     for uid in store.uids(inbox).iter() {
         let content = store.open(inbox, uid).expect("opens");
@@ -182,60 +168,60 @@ fn reads(store: &mut Bench, inbox: MailboxId) {
         }
         bytes += out.len() as u64;
     }
-    let took = begun.elapsed();
+    let took = since(begun);
     report("open + read the whole letter", count, took);
     println!("{:<44} {:>9.0} MB/s", "", bytes as f64 / took.as_secs_f64() / 1e6);
-    let begun = Clock::start();
+    let begun = processor_ns();
     for _ in 0..100 {
         black_box(store.uids(inbox).len());
     }
-    report("uids of the mailbox", 100, begun.elapsed());
-    let since = store.status(inbox).expect("there").highest_modseq;
+    report("uids of the mailbox", 100, since(begun));
+    let known = store.status(inbox).expect("there").highest_modseq;
     let ticket = store.set_flags(inbox, &UidSet::range(Uid(500), Uid(500)), Flags::DRAFT, Flags::NONE);
     must(store, ticket);
-    let begun = Clock::start();
+    let begun = processor_ns();
     for _ in 0..100_000 {
-        let found = store.next_changed(inbox, since, Uid(0)).expect("changed");
-        black_box(store.next_changed(inbox, since, Uid(found.uid.0 + 1)));
+        let found = store.next_changed(inbox, known, Uid(0)).expect("changed");
+        black_box(store.next_changed(inbox, known, Uid(found.uid.0 + 1)));
     }
-    report("finding the one change in the mailbox", 100_000, begun.elapsed());
+    report("finding the one change in the mailbox", 100_000, since(begun));
 }
 
-/// Each change many times: the clock of processor time ticks in milliseconds.
+/// Each change many times.
 const ROUNDS: u32 = 100;
 
 fn changes(store: &mut Bench, inbox: MailboxId) {
     let all = UidSet::range(Uid(1), Uid(10_000));
-    let begun = Clock::start();
+    let begun = processor_ns();
     for _ in 0..ROUNDS {
         for (add, remove) in [(Flags::FLAGGED, Flags::NONE), (Flags::NONE, Flags::FLAGGED)] {
             let ticket = store.set_flags(inbox, &all, add, remove);
             must(store, ticket);
         }
     }
-    report("STORE 1:10000 +FLAGS, -FLAGS, a message", 20_000 * u64::from(ROUNDS), begun.elapsed());
+    report("STORE 1:10000 +FLAGS, -FLAGS, a message", 20_000 * u64::from(ROUNDS), since(begun));
     let name = mail::MailboxName::new("Archive").expect("a name");
     let archive = store.mailbox(AccountId(1), &name).expect("there");
-    let begun = Clock::start();
+    let begun = processor_ns();
     for _ in 0..ROUNDS {
         let ticket = store.copy(inbox, &all, archive);
         must(store, ticket);
     }
-    report("COPY 1:10000, a message", 10_000 * u64::from(ROUNDS), begun.elapsed());
-    let begun = Clock::start();
+    report("COPY 1:10000, a message", 10_000 * u64::from(ROUNDS), since(begun));
+    let begun = processor_ns();
     for round in 0..ROUNDS {
         let half: UidSet = (1..=5000).map(|number| Uid(round * 10_000 + number * 2)).collect();
         let ticket = store.expunge(archive, &half);
         must(store, ticket);
     }
-    report("EXPUNGE of every second of 10000, a message", 5000 * u64::from(ROUNDS), begun.elapsed());
-    let begun = Clock::start();
+    report("EXPUNGE of every second of 10000, a message", 5000 * u64::from(ROUNDS), since(begun));
+    let begun = processor_ns();
     for round in 0..ROUNDS {
         let some = UidSet::range(Uid(round * 10_000 + 1), Uid(round * 10_000 + 10_000));
         let ticket = store.move_messages(archive, &some, inbox);
         must(store, ticket);
     }
-    report("MOVE of the others, a message", 5000 * u64::from(ROUNDS), begun.elapsed());
+    report("MOVE of the others, a message", 5000 * u64::from(ROUNDS), since(begun));
 }
 
 /// Bytes of memory that are this process's own, as the kernel counts them.
@@ -266,8 +252,8 @@ fn main() {
     let ratio = statistics.programmed as f64 / statistics.mail as f64;
     println!("programmed {} for {} of mail: {ratio:.3}", statistics.programmed, statistics.mail);
     let memory = store.into_queue().into_device();
-    let begun = Clock::start();
+    let begun = processor_ns();
     let mut store = Store::mount(Direct::new(memory), MountOptions::default()).expect("mounts");
     store.settle();
-    report("mount, a record replayed", store.mount_report().records, begun.elapsed());
+    report("mount, a record replayed", store.mount_report().records, since(begun));
 }

@@ -8,36 +8,17 @@
 
 #![expect(clippy::expect_used, reason = "a measurement that cannot go on says why and ends")]
 
-use std::time::{Duration, Instant};
+#[path = "rig/clock.rs"]
+mod clock;
 
+use std::time::Duration;
+
+use clock::processor_ns;
 use store::coding::{Coder, Encoding, decode};
 use store::limits::EXTENT_BYTES_MAX;
 
-/// How long each direction is measured for each kind. The kernel counts processor time in steps of some milliseconds.
+/// How long each direction is measured for each kind.
 const MEASURED: Duration = Duration::from_millis(400);
-
-/// Time that this thread had a processor: the machine may be busy with other things.
-struct Clock {
-    wall: Instant,
-    cpu: Option<u64>,
-}
-
-impl Clock {
-    fn start() -> Self {
-        Self { wall: Instant::now(), cpu: Self::cpu() }
-    }
-
-    fn cpu() -> Option<u64> {
-        std::fs::read_to_string("/proc/thread-self/schedstat").ok()?.split_whitespace().next()?.parse().ok()
-    }
-
-    fn elapsed(&self) -> Duration {
-        match (self.cpu, Self::cpu()) {
-            (Some(begun), Some(now)) => Duration::from_nanos(now - begun),
-            _ => self.wall.elapsed(),
-        }
-    }
-}
 
 /// Numbers that look random and are the same in each run (xorshift64*).
 struct Dice(u64);
@@ -371,16 +352,21 @@ struct Outcome {
     encodings: [usize; 4],
 }
 
+/// Processor time since [`processor_ns`] was asked.
+fn since(begun: u64) -> Duration {
+    Duration::from_nanos(processor_ns() - begun)
+}
+
 /// Time of one round, from as many as [`MEASURED`] holds.
 fn per_round(mut round: impl FnMut()) -> Duration {
     round();
-    let clock = Clock::start();
+    let begun = processor_ns();
     let mut rounds = 0;
-    while clock.elapsed() < MEASURED {
+    while since(begun) < MEASURED {
         round();
         rounds += 1;
     }
-    clock.elapsed() / rounds
+    since(begun) / rounds
 }
 
 fn measure(coder: &mut Coder, kind: &Kind) -> Outcome {

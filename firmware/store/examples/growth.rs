@@ -6,7 +6,6 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a measurement that cannot go on says why and ends")]
 
 #[path = "rig/clock.rs"]
-#[expect(dead_code, reason = "nothing is timed here")]
 mod clock;
 #[path = "rig/memory.rs"]
 mod memory;

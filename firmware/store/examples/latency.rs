@@ -9,7 +9,6 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a measurement that cannot go on says why and ends")]
 
 #[path = "rig/clock.rs"]
-#[expect(dead_code, reason = "what is timed here is mostly computed")]
 mod clock;
 #[path = "office/dice.rs"]
 #[expect(dead_code, reason = "letters are only chosen")]

@@ -149,10 +149,8 @@ impl<Q: FlashQueue> Store<Q> {
         let gains = self.will_gain();
         // Without a segment to move things to, compaction gains nothing: only what is forgotten helps then.
         let moves = gains && self.spare_segments(Class::Chore) > 0;
-        if moves || self.will_forget() || gains {
-            return Stop::Busy;
-        }
-        Refusal::StoreFull.into()
+        let forgets = !moves && self.will_forget();
+        if gains || forgets { Stop::Busy } else { Refusal::StoreFull.into() }
     }
 
     /// A segment that may be erased now. When free ones are down to the reserve, body segments in which nothing lives

@@ -7,7 +7,6 @@
 #![expect(clippy::expect_used, reason = "a measurement that cannot go on says why and ends")]
 
 #[path = "../rig/clock.rs"]
-#[expect(dead_code, reason = "there are too few calls here to count percentiles")]
 mod clock;
 #[path = "../office/dice.rs"]
 #[expect(dead_code, reason = "only sizes are drawn here")]

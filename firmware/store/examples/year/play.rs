@@ -8,8 +8,9 @@ use store::{AccountDetails, FormatOptions, MountOptions, Statistics, Store};
 
 use crate::office::people::{PEOPLE, POP3_PEOPLE, PROJECTS};
 use crate::office::{Action, Folder, Letter, Mark};
-use crate::rig::clock::{Times, processor_ns};
+use crate::rig::clock::processor_ns;
 use crate::rig::memory::Memory;
+use crate::rig::times::Times;
 
 /// How long a barrier takes on a card, in milliseconds: what happens meanwhile shares the next group.
 const BARRIER_MS: u64 = 20;

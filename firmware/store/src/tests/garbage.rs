@@ -260,10 +260,8 @@ fn a_damaged_anchor_is_survived_without_programming_anything_twice() {
     }
 }
 
-/// The page of a mailbox is lost: its letters are there all the same, under a new UIDVALIDITY, and the next checkpoint
-/// ends the damage.
-#[test]
-fn letters_outlive_the_loss_of_the_page_that_lists_them() {
+/// A store with 24 letters of Alice's and a checkpoint of them, and their texts.
+fn lettered() -> (SimStore, Vec<Vec<u8>>) {
     let mut store = office(16);
     let texts: Vec<Vec<u8>> = (0..24).map(|number| text(number, 300)).collect();
     for bytes in &texts {
@@ -271,6 +269,14 @@ fn letters_outlive_the_loss_of_the_page_that_lists_them() {
     }
     store.checkpoints.wanted = true;
     pump(&mut store);
+    (store, texts)
+}
+
+/// The page of a mailbox is lost: its letters are there all the same, under a new UIDVALIDITY, and the next checkpoint
+/// ends the damage.
+#[test]
+fn letters_outlive_the_loss_of_the_page_that_lists_them() {
+    let (store, texts) = lettered();
     let mailbox = inbox(&store, ALICE);
     let home = store.state.mailboxes[&mailbox.0].entries.pages()[0].home().unwrap();
     let before = store.status(mailbox).unwrap();
@@ -291,13 +297,7 @@ fn letters_outlive_the_loss_of_the_page_that_lists_them() {
 /// A whole unit under a table, or under the root, is lost: the other copy serves, and nothing is missing.
 #[test]
 fn a_checkpoint_outlives_the_loss_of_its_root_and_of_any_table() {
-    let mut store = office(16);
-    let texts: Vec<Vec<u8>> = (0..24).map(|number| text(number, 300)).collect();
-    for bytes in &texts {
-        deliver(&mut store, &["alice@example.test"], bytes).unwrap();
-    }
-    store.checkpoints.wanted = true;
-    pump(&mut store);
+    let (store, texts) = lettered();
     let homes: Vec<_> = store.checkpoints.all_tables().collect();
     let places = homes.iter().map(|home| store.layout.base(home.segment) + u64::from(home.offset));
     let units: BTreeSet<usize> = places.map(|place| place as usize / 512 * 512).collect();

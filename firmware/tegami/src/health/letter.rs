@@ -68,7 +68,7 @@ pub(super) fn write(facts: &Facts<'_>) -> String {
          Content-Transfer-Encoding: 8bit\r\n\
          \r\n\
          {}",
-        parts.join("\r\n-- \r\n\r\n")
+        parts.join("\r\n----------\r\n\r\n")
     )
 }
 
