@@ -171,7 +171,7 @@ impl<Q: FlashQueue> Store<Q> {
                     self.compaction.stuck.insert(victim.seq);
                 }
                 if victim.has_commits() {
-                    self.state.soil(victim.segment);
+                    self.state.soil(&mut self.segments, victim.segment);
                     self.compaction.emptied.insert(victim.seq);
                 }
             }

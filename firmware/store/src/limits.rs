@@ -213,6 +213,9 @@ pub const BODY_FILLED: u64 = 95;
 /// See [`BODY_FILLED`].
 pub const META_FILLED: u64 = 62;
 
+/// Pages of letters that a checkpoint copies when compaction waits for it: what one group takes.
+pub const COPIES_WHEN_SHORT: usize = 16;
+
 /// What a page of letters takes, in bytes, about.
 pub const LETTER_PAGE_BYTES: u64 = 3_584;
 

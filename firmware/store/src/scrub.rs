@@ -15,6 +15,7 @@ use mail::{Cold, Uid};
 use crate::check::LetterFault;
 use crate::format::Mark;
 use crate::format::frame::{FRAME_BYTES, Frame, kind, verifies};
+use crate::format::header::Stream;
 use crate::format::records::CommitView;
 use crate::index::{Home, Letter};
 use crate::limits::{
@@ -29,7 +30,7 @@ pub struct ScrubPlace {
     part: Part,
     /// Slot of a letter; number of a page of letters; number of a mailbox; number of a table.
     at: u32,
-    /// Extents of the letter, or pages of the mailbox, that are done.
+    /// Extents of the letter, copies of the page, or pages of the mailbox that are done.
     done: u32,
 }
 
@@ -233,7 +234,11 @@ impl<Q: FlashQueue> Store<Q> {
             }
             Part::Letters => (None, place.next_part()),
             Part::LetterPages => match self.state.letters.pages().get(place.at as usize) {
-                Some(page) => (page.home().filter(|_| !page.is_dirty()), place.next_at()),
+                Some(page) => {
+                    let home = page.homes().nth(place.done as usize).filter(|_| !page.is_dirty());
+                    let next = ScrubPlace { done: place.done.saturating_add(1), ..place };
+                    (home, if home.is_some() { next } else { place.next_at() })
+                }
                 None => (None, place.next_part()),
             },
             Part::EntryPages => self.next_entry_page(place),
@@ -280,7 +285,7 @@ impl<Q: FlashQueue> Store<Q> {
             return Ok(());
         }
         self.found_damage(Mark { seq: self.segments.seq(home.segment), offset: home.offset });
-        self.state.soil(home.segment);
+        self.state.soil(&mut self.segments, home.segment);
         if self.refuse_changes().is_ok() {
             self.checkpoints.wanted = true;
             self.life.wanted = true;
@@ -381,9 +386,9 @@ impl<Q: FlashQueue> Store<Q> {
     fn found_damage(&mut self, at: Mark) {
         self.damage.note(at);
         let Some(segment) = self.segments.find(at.seq) else { return };
-        let heads = self.log.bodies.map(|_, body| body.as_ref().map(|body| body.segment));
-        let is_open =
-            [self.log.meta.map(|head| head.segment), heads.fresh, heads.cold].contains(&Some(segment));
+        let bodies = Stream::ALL.map(|stream| self.log.bodies.of(stream).as_ref().map(|body| body.segment));
+        let meta = self.log.meta.map(|head| head.segment);
+        let is_open = meta == Some(segment) || bodies.contains(&Some(segment));
         let few = self.segments.retired_count() < self.layout.segments / SCRUB_RETIRED_DIVISOR;
         if few && !is_open && self.refuse_changes().is_ok() {
             self.retire(segment);

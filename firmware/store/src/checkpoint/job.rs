@@ -21,6 +21,9 @@ const HOMES_PER_ROW: usize = 512;
 /// So often each table is written: without one of them a checkpoint is worth nothing.
 const COPIES: usize = 2;
 
+/// Where a page stands, or will, and its copy.
+type Twice = (Stand, Option<Stand>);
+
 /// A page taken for the checkpoint.
 #[derive(Debug)]
 enum Taken {
@@ -53,7 +56,7 @@ pub(crate) struct Job {
     landed: usize,
     /// All pages by mailbox, and those of letters.
     entries: Vec<(u32, Vec<Stand>)>,
-    letters: Vec<Stand>,
+    letters: Vec<Twice>,
     deletions: Vec<Stand>,
     /// Deletions have numbers below this.
     next_deletion: u64,
@@ -124,8 +127,9 @@ impl Job {
         }
     }
 
-    /// Takes the state as it is: pages that have changed, where the others stand, and all rows.
-    pub(crate) fn take_state(&mut self, state: &mut State, segments: &mut Segments) {
+    /// Takes the state as it is: pages that have changed, where the others stand, and all rows. At most so many pages of
+    /// letters that have not changed are copied.
+    pub(crate) fn take_state(&mut self, state: &mut State, segments: &mut Segments, mut copies: usize) {
         let mut tables = Tables::default();
         state.rows(|row| tables.give(row));
         let all: Vec<u32> = segments.all_erases().collect();
@@ -139,15 +143,22 @@ impl Job {
         self.rows = tables.finish();
         let mut left = Vec::new();
         for (number, page) in state.letters.pages_mut().iter_mut().enumerate() {
-            let stand = match page.home().filter(|_| !page.is_dirty()) {
-                Some(home) => Stand::Home(home),
-                None => {
-                    let (content, home) = page.take();
-                    left.extend(home);
-                    self.take(Taken::Letters(number, content))
+            let stands = match (page.home().filter(|_| !page.is_dirty()), page.copy()) {
+                (Some(home), Some(copy)) => (Stand::Home(home), Some(Stand::Home(copy))),
+                (Some(home), None) => {
+                    let copied = copies.checked_sub(1).map(|rest| {
+                        copies = rest;
+                        self.take(Taken::Letters(number, page.share()))
+                    });
+                    (Stand::Home(home), copied)
+                }
+                (None, _) => {
+                    let (content, homes) = page.take();
+                    left.extend(homes);
+                    (self.take(Taken::Letters(number, content)), None)
                 }
             };
-            self.letters.push(stand);
+            self.letters.push(stands);
         }
         self.next_deletion = state.deletions.end();
         for page in state.deletions.pages_mut() {
@@ -237,16 +248,19 @@ impl Job {
 
     /// The tables that say where pages stand.
     fn lists(&self, segments: &Segments) -> Vec<Vec<u8>> {
-        let homes = |stands: &[Stand]| {
-            let known = stands.iter().filter_map(|stand| match stand {
+        let home = |stand: &Stand| {
+            let home = match stand {
                 Stand::Home(home) => Some(*home),
                 Stand::Taken(number) => self.homes.get(*number).copied().flatten(),
-            });
-            known.map(|home| row_of(segments, home)).collect::<Vec<_>>()
+            };
+            home.map(|home| row_of(segments, home))
         };
+        let homes = |stands: &[Stand]| stands.iter().filter_map(home).collect::<Vec<_>>();
         let mut tables = Tables::default();
         for stands in self.letters.chunks(HOMES_PER_ROW) {
-            tables.give(&Row::Letters { homes: homes(stands) });
+            let homes = stands.iter().filter_map(|(stand, _)| home(stand)).collect();
+            let copies = stands.iter().map(|(_, copy)| copy.as_ref().and_then(home)).collect();
+            tables.give(&Row::Letters { homes, copies });
         }
         // One row at least: it says how far the numbers are.
         for stands in self.deletions.chunks(HOMES_PER_ROW).chain(self.deletions.is_empty().then_some(&[][..]))

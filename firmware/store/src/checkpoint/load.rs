@@ -46,12 +46,15 @@ enum Of {
 struct List {
     of: Of,
     homes: Vec<HomeRow>,
+    /// The same pages once more; empty for those that stand in one place.
+    copies: Vec<Option<HomeRow>>,
 }
 
 impl<Q: FlashQueue> Loader<'_, Q> {
     /// Reads the checkpoint whose root stands at `at`. `None` when the root or a table does not verify; nothing has
     /// been taken up then. A page that does not verify is damage.
     pub(crate) fn load(&mut self, at: Mark) -> Option<Checkpoints> {
+        let damage = self.damage.count();
         let (root, root_home) = self.root(at)?;
         let mut tables = Vec::new();
         for (home, copy) in root.tables.iter().zip(&root.copies) {
@@ -82,6 +85,8 @@ impl<Q: FlashQueue> Loader<'_, Q> {
             root: at,
             from: root.from,
             tables: homes,
+            // What had to come from its copy is to stand twice again.
+            wanted: self.damage.count() > damage,
             ..Checkpoints::default()
         })
     }
@@ -131,8 +136,10 @@ impl<Q: FlashQueue> Loader<'_, Q> {
         while !rows.is_empty() {
             let Some(row) = take::<Row<'_>>(&mut rows) else { return };
             match row {
-                Row::Entries { mailbox, homes } => lists.push(List { of: Of::Mailbox(mailbox), homes }),
-                Row::Letters { homes } => lists.push(List { of: Of::Letters, homes }),
+                Row::Entries { mailbox, homes } => {
+                    lists.push(List { of: Of::Mailbox(mailbox), homes, copies: Vec::new() });
+                }
+                Row::Letters { homes, copies } => lists.push(List { of: Of::Letters, homes, copies }),
                 Row::Erases { first, counts } => {
                     for (index, erases) in (first..).zip(counts) {
                         self.segments.saw_erases(index, erases);
@@ -143,7 +150,7 @@ impl<Q: FlashQueue> Loader<'_, Q> {
                 }),
                 Row::Deletions { next, homes, gone } => {
                     self.state.take_row(&Row::Deletions { next, homes: Vec::new(), gone });
-                    lists.push(List { of: Of::Deletions, homes });
+                    lists.push(List { of: Of::Deletions, homes, copies: Vec::new() });
                 }
                 row => self.state.take_row(&row),
             }
@@ -160,7 +167,7 @@ impl<Q: FlashQueue> Loader<'_, Q> {
                     let run = run_of(list.homes.get(at..).unwrap_or_default());
                     window = (home.at, self.bytes(home.at, run).unwrap_or_default());
                 }
-                self.page(list.of, home, &window, &mut asked);
+                self.page(list.of, (home, list.copies.get(at).copied().flatten()), &window, &mut asked);
             }
         }
         for (slot, place) in asked {
@@ -169,11 +176,23 @@ impl<Q: FlashQueue> Loader<'_, Q> {
     }
 
     /// Takes up one page, which stands in the window.
-    fn page(&mut self, of: Of, row: &HomeRow, window: &(Mark, Vec<u8>), asked: &mut Vec<(u32, Place)>) {
+    fn page(
+        &mut self,
+        of: Of,
+        (row, copy): (&HomeRow, Option<HomeRow>),
+        window: &(Mark, Vec<u8>),
+        asked: &mut Vec<(u32, Place)>,
+    ) {
         let start = row.at.offset.wrapping_sub(window.0.offset) as usize;
         let bytes = window.1.get(start..start.saturating_add(row.span as usize)).unwrap_or_default();
         let fits = |frame: &Frame| frame.kind == kind::PAGE && frame.span() == row.span as usize;
-        let whole = self.mended(row.at, bytes, fits);
+        let first = self.mended(row.at, bytes, fits);
+        let serves = first.is_some();
+        let whole = first.or_else(|| {
+            let copy = self.whole(&copy?, kind::PAGE)?;
+            self.damage.note(row.at);
+            Some(copy)
+        });
         let payload = whole.as_ref().and_then(|whole| whole.get(FRAME_BYTES..));
         let read = payload.and_then(|mut payload| Some((PageHead::take(&mut payload)?, payload)));
         let (Some((head, rows)), Some(home)) = (read, self.home(row)) else {
@@ -192,7 +211,8 @@ impl<Q: FlashQueue> Loader<'_, Q> {
                 let first = self.state.letters.next_page_slot();
                 let ask = |slot, place| asked.push((first + u32::from(slot), place));
                 let page = LetterPage::decode(rows, head.rows, self.segments, ask);
-                self.state.take_letters(self.segments, page, home);
+                let copy = copy.and_then(|copy| self.home(&copy));
+                self.state.take_letters(self.segments, page, (Some(home).filter(|_| serves), copy));
             }
             _ => self.lost_page(of, row.at),
         }

@@ -30,6 +30,8 @@ pub(crate) enum Row<'a> {
     /// Further pages of letters, in order.
     Letters {
         homes: Vec<HomeRow>,
+        /// Where the same pages stand once more.
+        copies: Vec<Option<HomeRow>>,
     },
     Domain(&'a str),
     #[serde(borrow)]

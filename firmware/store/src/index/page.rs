@@ -30,6 +30,8 @@ pub(crate) struct Page<T> {
     content: Rc<T>,
     /// Where it stands as it was when it was last written.
     home: Option<Home>,
+    /// Where it stands once more.
+    copy: Option<Home>,
     /// It has changed since.
     dirty: bool,
 }
@@ -37,12 +39,17 @@ pub(crate) struct Page<T> {
 impl<T: Clone> Page<T> {
     /// A page that stands nowhere yet.
     pub(crate) fn new(content: T) -> Self {
-        Self { content: Rc::new(content), home: None, dirty: true }
+        Self { content: Rc::new(content), home: None, copy: None, dirty: true }
     }
 
     /// A page as it was read.
     pub(crate) fn read(content: T, home: Home) -> Self {
-        Self { content: Rc::new(content), home: Some(home), dirty: false }
+        Self { content: Rc::new(content), home: Some(home), copy: None, dirty: false }
+    }
+
+    /// A page as it was read that may stand in two places.
+    pub(crate) fn read_twice(content: T, home: Home, copy: Option<Home>) -> Self {
+        Self { copy, ..Self::read(content, home) }
     }
 
     pub(crate) fn get(&self) -> &T {
@@ -71,23 +78,46 @@ impl<T: Clone> Page<T> {
         self.home
     }
 
+    pub(crate) const fn copy(&self) -> Option<Home> {
+        self.copy
+    }
+
+    /// Drops its copy, if that stands in a segment.
+    pub(crate) fn drop_copy(&mut self, segment: u32) -> Option<Home> {
+        self.copy.take_if(|copy| copy.segment == segment)
+    }
+
+    /// All places where it stands.
+    pub(crate) fn homes(&self) -> impl Iterator<Item = Home> + use<T> {
+        self.home.into_iter().chain(self.copy)
+    }
+
     /// Has it written again by the next checkpoint.
     pub(crate) const fn soil(&mut self) {
         self.dirty = true;
     }
 
-    /// Takes a page that has changed for a checkpoint. It keeps no home: where it stood is not needed once that
-    /// checkpoint is in force. Returns its content and that place.
-    pub(crate) fn take(&mut self) -> (Rc<T>, Option<Home>) {
-        self.dirty = false;
-        (Rc::clone(&self.content), self.home.take())
+    /// Its content, for a checkpoint that writes it once more.
+    pub(crate) fn share(&self) -> Rc<T> {
+        Rc::clone(&self.content)
     }
 
-    /// Notes that `content` now stands at `home`. Says whether that is still what the page holds.
+    /// Takes a page that has changed for a checkpoint. It keeps no home: where it stood is not needed once that
+    /// checkpoint is in force. Returns its content and those places.
+    pub(crate) fn take(&mut self) -> (Rc<T>, impl Iterator<Item = Home> + use<T>) {
+        let homes = self.homes();
+        (self.home, self.copy, self.dirty) = (None, None, false);
+        (Rc::clone(&self.content), homes)
+    }
+
+    /// Notes that `content` now stands at `home`, if it stands somewhere else already once more. Says whether that is
+    /// still what the page holds.
     pub(crate) fn settle(&mut self, content: &Rc<T>, home: Home) -> bool {
         let same = Rc::ptr_eq(&self.content, content);
-        if same {
+        if same && self.home.is_none() {
             self.home = Some(home);
+        } else if same {
+            self.copy = Some(home);
         }
         same
     }

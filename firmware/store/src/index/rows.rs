@@ -274,11 +274,15 @@ impl State {
         letters * LETTERS + (mailboxes.sum::<u64>() + deletions) * ENTRIES
     }
 
-    /// Has the pages that stand in a segment written elsewhere by the next checkpoint.
-    pub(crate) fn soil(&mut self, segment: u32) {
+    /// Has the pages that stand in a segment written elsewhere by the next checkpoint, and copies made anew.
+    pub(crate) fn soil(&mut self, segments: &mut Segments, segment: u32) {
         let stands = |home: Option<Home>| home.is_some_and(|home| home.segment == segment);
-        for page in self.letters.pages_mut().iter_mut().filter(|page| stands(page.home())) {
-            page.soil();
+        for page in self.letters.pages_mut() {
+            if stands(page.home()) {
+                page.soil();
+            } else if let Some(copy) = page.drop_copy(segment) {
+                segments.let_go(copy.segment, copy.span);
+            }
         }
         for page in self.deletions.pages_mut().filter(|page| stands(page.home())) {
             page.soil();
@@ -299,11 +303,20 @@ impl State {
         self.letters.replace(slot, &letter);
     }
 
-    /// Adds a page of letters that was read.
-    pub(crate) fn take_letters(&mut self, segments: &mut Segments, page: LetterPage, home: Home) {
+    /// Adds a page of letters that was read, with where it stands and its copy. Without the first it is written anew.
+    pub(crate) fn take_letters(
+        &mut self,
+        segments: &mut Segments,
+        page: LetterPage,
+        (home, copy): (Option<Home>, Option<Home>),
+    ) {
         page.iter().for_each(|(_, letter)| keep(segments, &letter));
-        segments.keep(home.segment, home.span);
-        self.letters.push_page(Page::read(page, home));
+        let page = match home {
+            Some(home) => Page::read_twice(page, home, copy),
+            None => Page::new(page),
+        };
+        page.homes().for_each(|home| segments.keep(home.segment, home.span));
+        self.letters.push_page(page);
     }
 
     /// Adds a page of messages that was read to a mailbox. Messages without a letter are left out: only damage makes

@@ -18,7 +18,7 @@ pub(super) fn recount(store: &SimStore) {
             keep(letter.place.segment, letter.meta_bytes);
             letter.body.parts().for_each(|(segment, bytes)| keep(segment, bytes));
         }
-        page.home().into_iter().for_each(|home| keep(home.segment, home.span));
+        page.homes().for_each(|home| keep(home.segment, home.span));
     }
     for page in store.state.deletions.pages() {
         page.home().into_iter().for_each(|home| keep(home.segment, home.span));

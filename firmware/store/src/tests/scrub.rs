@@ -85,7 +85,7 @@ fn places(store: &mut SimStore) -> Vec<(Place, u32)> {
             places.push((Place { segment, offset: extent.offset }, 16 + extent.len));
         }
     }
-    let pages = store.state.letters.pages().iter().filter_map(|page| page.home());
+    let pages = store.state.letters.pages().iter().flat_map(|page| page.homes());
     let entries = store.state.mailboxes.values().flat_map(|mailbox| mailbox.entries.homes());
     let homes = pages.chain(entries).chain(store.checkpoints.tables().iter().copied());
     // What pads a frame is not part of it.
@@ -93,12 +93,22 @@ fn places(store: &mut SimStore) -> Vec<(Place, u32)> {
     places
 }
 
+/// The second one makes copies.
+fn checkpoint_twice(store: &mut SimStore) {
+    for _ in 0..2 {
+        store.checkpoints.wanted = true;
+        let ticket = store.subscribe(ALICE, &name("Lists"), true);
+        wait(store, ticket).unwrap();
+        pump(store);
+    }
+    assert!(store.state.letters.pages().iter().all(|page| page.homes().count() == 2));
+}
+
 #[test]
 fn a_flipped_bit_in_anything_that_lives_is_found() {
     let mut store = filled();
     // Pages that have changed since are written anew by the next checkpoint: what is on flash does not live.
-    store.checkpoints.wanted = true;
-    pump(&mut store);
+    checkpoint_twice(&mut store);
     let places = places(&mut store);
     assert!(places.len() > 20, "{}", places.len());
     let device = store.into_queue().into_device();
@@ -200,9 +210,8 @@ fn what_is_left_in_a_damaged_segment_moves_and_it_is_retired() {
 #[test]
 fn a_damaged_checkpoint_is_written_anew() {
     let mut store = filled();
-    store.checkpoints.wanted = true;
-    pump(&mut store);
-    let pages = store.state.letters.pages().iter().filter_map(|page| page.home());
+    checkpoint_twice(&mut store);
+    let pages = store.state.letters.pages().iter().flat_map(|page| page.homes());
     let homes: Vec<_> = pages.chain(store.checkpoints.tables().iter().copied()).collect();
     let state = super::world::dump(&mut store);
     let device = store.into_queue().into_device();
