@@ -213,13 +213,6 @@ fn a_mailbox_on_a_card_that_turns_read_only_is_open_for_reading() {
         say(&mut idler, "f CLOSE\r\n", "f OK ").await;
         rig.serving.close().await;
     });
-    // The next start knows it from the beginning.
-    block_on(async {
-        let rig = on_card(&card).await;
-        let opened = say(&mut imap(&rig).await, "b SELECT INBOX\r\n", "b OK ").await;
-        assert!(opened.contains("* 1 EXISTS") && opened.contains("b OK [READ-ONLY]"), "{opened}");
-        rig.serving.close().await;
-    });
 }
 
 /// A session of alice.

@@ -156,8 +156,8 @@ mod tests {
             retired: 3,
         };
         let figures = Statistics {
-            capacity: 1_000 << 20,
-            free: 690 << 20,
+            capacity: 900 << 20,
+            free: 600 << 20,
             mail: 40 << 30,
             programmed: 50 << 30,
             letters: 56_789,
@@ -166,9 +166,9 @@ mod tests {
             ..Statistics::default()
         };
         let expected = [
-            "  capacity                     1000 MiB",
-            "  used                         310 MiB (31 %)",
-            "  free for mail, about         690 MiB",
+            "  capacity                     900 MiB",
+            "  used                         300 MiB (33 %)",
+            "  free for mail, about         600 MiB",
             "  letters stored               56,789",
             "  deleted, can be brought back 2,345 messages, 70.0 MiB",
         ];
