@@ -29,6 +29,16 @@ pub(crate) fn block_discard(fd: BorrowedFd<'_>, offset: u64, len: u64) -> Result
     check(unsafe { libc::ioctl(fd.as_raw_fd(), BLKDISCARD as _, range.as_ptr()) })
 }
 
+/// Whether a block device takes no writes (BLKROGET). An error for what is none.
+pub(crate) fn block_is_read_only(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
+    /// `_IO(0x12, 94)`, linux/fs.h.
+    const BLKROGET: libc::c_ulong = 0x125E;
+    let mut answer: libc::c_int = 0;
+    // SAFETY: BLKROGET writes one int, which `answer` is.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), BLKROGET as _, &raw mut answer) })?;
+    Ok(answer != 0)
+}
+
 /// What an MTD chip says of itself; sizes in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MtdInfo {

@@ -30,6 +30,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) disk: &'a Path,
     /// Where every write to the disk is recorded; `virt` only.
     pub(crate) write_log: Option<&'a Path>,
+    /// The disk takes no writes; `virt` only.
+    pub(crate) disk_is_read_only: bool,
     pub(crate) control: &'a Path,
     pub(crate) ram_mib: Option<u32>,
     pub(crate) port_offset: u16,
@@ -77,7 +79,7 @@ impl Board {
         line.add(&["-append", parts.command_line]);
         line.option("-qmp", unix_socket(parts.control));
         match self {
-            Self::Virt => virt(&mut line, parts),
+            Self::Virt => virt(&mut line, parts)?,
             Self::Raspi3b => raspi3b(&mut line, parts)?,
         }
         line.add(&["-netdev", &network(parts.port_offset)]);
@@ -85,26 +87,32 @@ impl Board {
     }
 }
 
-fn virt(line: &mut Line, parts: &Parts) {
+fn virt(line: &mut Line, parts: &Parts) -> Result<()> {
     let ram = parts.ram_mib.unwrap_or(RAM_MIB).to_string();
     line.add(&["-machine", "virt", "-cpu", "cortex-a53", "-smp", "1", "-m", &ram]);
     // Translated code for one small guest: the default takes a gigabyte of address space and, in time, of
     // memory.
     line.add(&["-accel", "tcg,tb-size=128", "-serial", "stdio"]);
-    match parts.write_log {
-        Some(log) => recorded_disk(line, parts.disk, log),
-        None => disk(line, parts.disk),
+    match (parts.write_log, parts.disk_is_read_only) {
+        (Some(_), true) => bail!("there are no writes to be recorded on a disk that takes none"),
+        (Some(log), false) => recorded_disk(line, parts.disk, log),
+        (None, is_read_only) => disk(line, parts.disk, is_read_only),
     }
     // No network boot: romfile= does without ipxe's ROM.
     line.add(&["-device", "virtio-net-pci,netdev=network,romfile="]);
     line.add(&["-device", "virtio-rng-pci", "-device", "i6300esb", "-action", "watchdog=reset"]);
+    Ok(())
 }
 
-fn disk(line: &mut Line, path: &Path) {
+fn disk(line: &mut Line, path: &Path, is_read_only: bool) {
     // cache=writeback: what the guest writes lands in the host's page cache, and its flush is an fdatasync
     // there. A killed QEMU loses nothing that was flushed, and a killed host neither.
-    let drive = "if=none,id=disk,format=raw,cache=writeback,discard=unmap,file=";
-    line.option("-drive", with_path(drive, path));
+    let mut drive = "if=none,id=disk,format=raw,cache=writeback,discard=unmap".to_owned();
+    if is_read_only {
+        drive.push_str(",readonly=on");
+    }
+    drive.push_str(",file=");
+    line.option("-drive", with_path(&drive, path));
     line.add(&["-device", "virtio-blk-pci,drive=disk"]);
 }
 
@@ -129,6 +137,9 @@ fn raspi3b(line: &mut Line, parts: &Parts) -> Result<()> {
     }
     if parts.write_log.is_some() {
         bail!("writes are recorded on the board virt alone: leave out --log-writes");
+    }
+    if parts.disk_is_read_only {
+        bail!("QEMU plays no SD card that takes no writes");
     }
     // With a thread for each of the four CPUs they wait for one another: 27 to 80 s to a banner instead of 7.
     line.add(&["-machine", "raspi3b", "-accel", "tcg,thread=single,tb-size=128"]);
@@ -185,10 +196,15 @@ mod tests {
     use super::*;
 
     fn line(board: Board, ram_mib: Option<u32>) -> Result<String> {
-        words(board, ram_mib, None)
+        words(board, ram_mib, None, false)
     }
 
-    fn words(board: Board, ram_mib: Option<u32>, write_log: Option<&Path>) -> Result<String> {
+    fn words(
+        board: Board,
+        ram_mib: Option<u32>,
+        write_log: Option<&Path>,
+        disk_is_read_only: bool,
+    ) -> Result<String> {
         let parts = Parts {
             kernel: Path::new("k"),
             initramfs: Path::new("i"),
@@ -196,6 +212,7 @@ mod tests {
             command_line: "console=x y",
             disk: Path::new("/a,b/disk"),
             write_log,
+            disk_is_read_only,
             control: Path::new("c"),
             ram_mib,
             port_offset: 20_000,
@@ -216,13 +233,22 @@ mod tests {
 
     #[test]
     fn a_disk_whose_writes_are_recorded_is_flushed_and_unmapped_as_any() {
-        let text = words(Board::Virt, None, Some(Path::new("/c,d/log"))).unwrap();
+        let text = words(Board::Virt, None, Some(Path::new("/c,d/log")), false).unwrap();
         for part in
             ["file.filename=/a,,b/disk,", "log.filename=/c,,d/log ", "discard=unmap", "write-cache=on"]
         {
             assert!(text.contains(part), "{text}");
         }
-        assert!(words(Board::Raspi3b, None, Some(Path::new("log"))).is_err());
+        assert!(words(Board::Raspi3b, None, Some(Path::new("log")), false).is_err());
+    }
+
+    #[test]
+    fn a_disk_takes_writes_unless_it_is_said_that_it_takes_none() {
+        assert!(!line(Board::Virt, None).unwrap().contains("readonly"));
+        let text = words(Board::Virt, None, None, true).unwrap();
+        assert!(text.contains(",readonly=on,file=/a,,b/disk "), "{text}");
+        assert!(words(Board::Virt, None, Some(Path::new("log")), true).is_err());
+        assert!(words(Board::Raspi3b, None, None, true).is_err());
     }
 
     #[test]

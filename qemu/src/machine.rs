@@ -154,8 +154,16 @@ impl Builder {
             disk.provision(provision)?;
         }
         let folder = std::env::temp_dir().join(format!("tegami-{name}"));
-        let mut machine =
-            Machine { builder: self, qemu, disk, folder, port_offset: 0, running: None, log: Log::default() };
+        let mut machine = Machine {
+            builder: self,
+            qemu,
+            disk,
+            folder,
+            port_offset: 0,
+            disk_is_read_only: false,
+            running: None,
+            log: Log::default(),
+        };
         machine.power_on()?;
         Ok(machine)
     }
@@ -183,6 +191,7 @@ pub struct Machine {
     /// Control socket, kernel and initramfs.
     folder: PathBuf,
     port_offset: u16,
+    disk_is_read_only: bool,
     running: Option<Running>,
     log: Log,
 }
@@ -288,6 +297,12 @@ impl Machine {
         self.running.as_ref().and_then(|running| running.process.ended())
     }
 
+    /// From the next power-on on its disk takes no writes, as a card at the end of its life, or takes them again.
+    /// `virt` only.
+    pub fn set_disk_read_only(&mut self, is_read_only: bool) {
+        self.disk_is_read_only = is_read_only;
+    }
+
     /// Whether it was powered on and its power not cut since; it may have ended by itself.
     pub fn is_on(&self) -> bool {
         self.running.is_some()
@@ -367,6 +382,7 @@ impl Machine {
             command_line: &self.disk.command_line()?,
             disk: self.disk.path(),
             write_log: self.builder.write_log.as_deref(),
+            disk_is_read_only: self.disk_is_read_only,
             control,
             ram_mib: self.builder.ram_mib,
             port_offset,

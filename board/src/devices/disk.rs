@@ -56,7 +56,7 @@ pub struct Disk {
     cached: Arc<OwnedFd>,
     direct: Option<Arc<OwnedFd>>,
     discard: bool,
-    /// Nothing is written any more: it was opened for reading alone, or a barrier failed where writes go through the page
+    /// Nothing is written any more: it takes no writes, or a barrier failed where writes go through the page
     /// cache, and nothing can be trusted (STORE.md rule 4).
     lost: bool,
     bounce: Option<Aligned>,
@@ -97,6 +97,9 @@ impl Disk {
         }
         let has_direct = fcntl_getfl(&direct).is_ok_and(|flags| flags.contains(OFlags::DIRECT));
         let lost = !takes_writes(&direct);
+        if lost {
+            log::error!("{} takes no writes: it is read and nothing else", path.display());
+        }
         let direct_reader = if has_direct { direct.try_clone().ok().map(Arc::new) } else { None };
         Ok(Self {
             geometry: geometry(path, range.end.saturating_sub(range.start), settings)?,

@@ -1,6 +1,6 @@
 //! What all devices do with descriptors: open, lock, read and write whole ranges.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
 use flash::Fault;
@@ -9,6 +9,7 @@ use rustix::io::{Errno, pread, pwrite};
 
 use super::OpenError;
 use super::lock::{LockError, lock};
+use crate::sys::block_is_read_only;
 
 /// What an error of the system means to the caller.
 pub(super) const fn fault_of(errno: Errno) -> Fault {
@@ -28,7 +29,7 @@ pub(super) fn open(path: &Path, flags: OFlags) -> Result<OwnedFd, OpenError> {
 }
 
 /// Opens for reading and writing; for reading alone what takes no writes at all: a card at the end of its life is still
-/// read. Whether it was is in the descriptor ([`takes_writes`]).
+/// read. Whether it does is in the descriptor ([`takes_writes`]).
 pub(super) fn open_to_write(path: &Path, flags: OFlags) -> Result<OwnedFd, OpenError> {
     let refused = match rustix::fs::open(path, flags | OFlags::RDWR | OFlags::CLOEXEC, MODE) {
         Ok(fd) => return Ok(fd),
@@ -39,13 +40,15 @@ pub(super) fn open_to_write(path: &Path, flags: OFlags) -> Result<OwnedFd, OpenE
         _ => None,
     };
     let fd = readable.ok_or_else(|| OpenError::io("open", path, refused))?;
-    log::error!("{} takes no writes ({refused}): it is read and nothing else", path.display());
+    log::info!("{} is opened for reading: {refused}", path.display());
     Ok(fd)
 }
 
-/// Whether a descriptor was opened for writing.
+/// Whether a descriptor was opened for writing, and not on a disk that takes no writes: the kernel opens some of these for
+/// writing all the same, lets every barrier pass, and refuses no sooner than the first write.
 pub(super) fn takes_writes(fd: &OwnedFd) -> bool {
-    fcntl_getfl(fd).is_ok_and(|flags| flags & OFlags::RWMODE != OFlags::RDONLY)
+    let is_for_writing = fcntl_getfl(fd).is_ok_and(|flags| flags & OFlags::RWMODE != OFlags::RDONLY);
+    is_for_writing && !block_is_read_only(fd.as_fd()).unwrap_or(false)
 }
 
 /// Takes the lock, or says who has it.

@@ -12,6 +12,10 @@ use crate::{
 ///
 /// Nothing that a ticket stands for is visible to anyone, the asker included, before the ticket is settled.
 pub trait Mail {
+    /// Whether no change is taken any more: each would be answered [`Refusal::ReadOnly`]. Reading goes on. It
+    /// stays so until the program is started again.
+    fn is_read_only(&self) -> bool;
+
     // ---- Letters coming in -------------------------------------------------------------------------------------
 
     /// Begins a letter. `size` is what the client says it will be (SMTP SIZE, the literal of APPEND).

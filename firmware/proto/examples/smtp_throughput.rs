@@ -85,6 +85,9 @@ fn feed(session: &mut SmtpSession, output: &mut Output, bytes: &[u8]) {
 struct Sink;
 
 impl Mail for Sink {
+    fn is_read_only(&self) -> bool {
+        false
+    }
     fn draft(&mut self, _: Option<u64>) -> Result<Draft, Refusal> {
         Ok(Draft::new(1, Rc::new(())))
     }

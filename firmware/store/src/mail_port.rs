@@ -29,6 +29,10 @@ impl<Q: FlashQueue> Store<Q> {
 }
 
 impl<Q: FlashQueue> Mail for Store<Q> {
+    fn is_read_only(&self) -> bool {
+        Self::is_read_only(self)
+    }
+
     fn draft(&mut self, size: Option<u64>) -> Result<Draft, Refusal> {
         self.begin_draft(size)
     }

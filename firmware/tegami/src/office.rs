@@ -36,6 +36,8 @@ pub(crate) struct Office {
     /// Rings for all when the write queue has room again.
     room: Rc<Bell>,
     watches: RefCell<BTreeMap<MailboxId, Weak<Bell>>>,
+    /// The flash was found to take no more changes, and whoever watches a mailbox has been called.
+    is_read_only: Cell<bool>,
 }
 
 /// Counts changes, of one mailbox or of the room in the write queue, and rings at each.
@@ -74,6 +76,7 @@ impl Watch {
 
 impl Office {
     pub(crate) fn new(store: MailStore, warmer: Warmer, clock: Rc<Clock>) -> Rc<Self> {
+        let is_read_only = Cell::new(store.is_read_only());
         Rc::new(Self {
             store: RefCell::new(store),
             warmer,
@@ -83,6 +86,7 @@ impl Office {
             settled: Notify::new(),
             room: Rc::default(),
             watches: RefCell::default(),
+            is_read_only,
         })
     }
 
@@ -253,6 +257,9 @@ impl Office {
             if let Some(bell) = self.watches.borrow().get(mailbox).and_then(Weak::upgrade) {
                 bell.ring();
             }
+        }
+        if self.store.borrow().is_read_only() && !self.is_read_only.replace(true) {
+            self.watches.borrow().values().filter_map(Weak::upgrade).for_each(|bell| bell.ring());
         }
         self.room.ring();
         if settled.barrier_ended {

@@ -142,6 +142,7 @@ impl Sync {
 
     /// Sees whether anything has changed.
     fn start(&self, turn: &mut Turn<'_, '_>) -> Result<Place, Gone> {
+        turn.tell_read_only();
         turn.tell_new_keywords();
         let Some(view) = &turn.state.view else { return Ok(Place::End) };
         let (mailbox, synced) = (view.mailbox, view.synced);

@@ -53,6 +53,20 @@ impl Turn<'_, '_> {
         self.state.account.map_or(&[], |account| self.mail.keywords(account))
     }
 
+    /// Says that the selected mailbox can be changed no more, if that is news to the client (RFC 9051 §7.1: READ-ONLY
+    /// also says that "its access while selected has changed from read-write to read-only").
+    pub(super) fn tell_read_only(&mut self) {
+        let (Some(account), Some(view)) = (self.state.account, &mut self.state.view) else { return };
+        if view.read_only || !self.mail.is_read_only() {
+            return;
+        }
+        view.read_only = true;
+        self.output.push(b"* OK [READ-ONLY] The flash of this server takes no more changes\r\n");
+        let keywords = self.mail.keywords(account);
+        view.keywords = keywords.len();
+        flag_lines(keywords, view.read_only, self.output.buffer());
+    }
+
     /// Says which flags there are, if that is news to the client (RFC 3501 §7.2.6).
     pub(super) fn tell_new_keywords(&mut self) {
         let (Some(account), Some(view)) = (self.state.account, &mut self.state.view) else { return };

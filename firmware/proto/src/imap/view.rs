@@ -7,7 +7,7 @@ use mail::{Mail, MailboxId, Modseq, Status, Uid, UidSet};
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) mailbox: MailboxId,
-    /// EXAMINE.
+    /// Nothing in it can be changed: it was opened with EXAMINE, or the flash takes no changes.
     pub(super) read_only: bool,
     /// Messages, by position the message sequence numbers. A message that was expunged stays until the client has
     /// been told.

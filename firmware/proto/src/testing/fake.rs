@@ -44,6 +44,8 @@ pub(crate) struct FakeMail {
     pub(crate) damaged_from: Option<u64>,
     /// What the metadata holds of all letters is damaged.
     pub(crate) damaged_records: bool,
+    /// No change is taken any more.
+    pub(crate) read_only: bool,
     /// Largest letter in bytes; no end when `None`.
     pub(crate) message_bytes_max: Option<u64>,
     /// Bytes left on the flash; no end when `None`.
@@ -206,6 +208,7 @@ impl FakeMail {
             "read" => self.read_bytes_max = Some(rest.parse().unwrap()),
             "size" => self.message_bytes_max = Some(rest.parse().unwrap()),
             "damage" => self.damaged_from = rest.parse().ok(),
+            "read-only" => self.read_only = true,
             "damage-records" => self.damaged_records = true,
             "free" => self.free_bytes = Some(rest.parse().unwrap()),
             "quota" => self.shelf.accounts.iter_mut().for_each(|account| account.quota = rest.parse().ok()),
@@ -227,6 +230,9 @@ impl FakeMail {
 
     /// Refuses if it was told to refuse this kind of call.
     pub(super) fn check(&mut self, call: Call) -> Result<(), Refusal> {
+        if self.read_only {
+            return Err(Refusal::ReadOnly);
+        }
         match self.refusals.front() {
             Some((refused, refusal)) if *refused == call => {
                 let refusal = *refusal;

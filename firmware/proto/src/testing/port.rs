@@ -13,6 +13,10 @@ use super::{
 };
 
 impl Mail for FakeMail {
+    fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
     fn draft(&mut self, size: Option<u64>) -> Result<Draft, Refusal> {
         self.check(Call::Draft)?;
         let announced = size.unwrap_or(0);

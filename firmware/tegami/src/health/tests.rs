@@ -1,12 +1,16 @@
 //! Who is told what, once: figures as they come, a letter through the store, and what the second start makes of it.
 
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::time::Duration;
 
 use mail::{Mail as _, Uid};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use store::{LetterFault, Statistics};
+use tokio::net::TcpStream;
 
 use super::{letter::Facts, *};
-use crate::testing::{Flash, Rig, block_on};
+use crate::service::Service;
+use crate::testing::{Flash, Rig, block_on, say, until};
 
 const AILING: Health =
     Health { is_read_only: false, damaged: 3, damaged_letters: 1, retired: 2, life_used_percent: 95 };
@@ -126,15 +130,11 @@ fn the_postmaster_is_the_owner_if_there_is_one() {
     }
 }
 
-/// A card that takes no more writes in the middle of its work: the next change is refused, whoever logs in from then on is
-/// told, and mail is read as before.
-#[test]
-fn a_card_that_turns_read_only_is_told_of_and_read() {
-    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
-    use std::os::fd::AsRawFd as _;
+/// A card in memory with one letter on it, which can be made to take no more writes.
+fn card(name: &str) -> OwnedFd {
     let memory = memfd_create("card", MemfdFlags::ALLOW_SEALING).unwrap();
     let flash = block_on(async {
-        let rig = Rig::start(Flash::new("turns", Duration::ZERO)).await;
+        let rig = Rig::start(Flash::new(name, Duration::ZERO)).await;
         let house = &rig.serving.house;
         assert!(tell(house, &AILING, &[Complaint::Damage], 0).await);
         rig.serving.close().await;
@@ -145,14 +145,31 @@ fn a_card_that_turns_read_only_is_told_of_and_read() {
         &mut std::fs::File::from(memory.try_clone().unwrap()),
     )
     .unwrap();
+    memory
+}
+
+/// The program on such a card.
+async fn on_card(card: &OwnedFd) -> Rig {
+    Rig::start(Flash::at(format!("/proc/self/fd/{}", card.as_raw_fd()).into())).await
+}
+
+/// From now on it takes no writes.
+fn wear_out(card: &OwnedFd) {
+    fcntl_add_seals(card, SealFlags::WRITE).unwrap();
+}
+
+/// A card that takes no more writes in the middle of its work: the next change is refused, whoever logs in from then on is
+/// told, and mail is read as before.
+#[test]
+fn a_card_that_turns_read_only_is_told_of_and_read() {
+    let card = card("turns");
     block_on(async {
-        let path = format!("/proc/self/fd/{}", memory.as_raw_fd());
-        let rig = Rig::start(Flash::at(path.into())).await;
+        let rig = on_card(&card).await;
         let house = &rig.serving.house;
         let office = house.office.as_ref();
         assert!(office.carry_out(vec![Change::set("before", vec![1])]).await.is_ok());
         assert!(house.configs().imap.alert.is_none());
-        fcntl_add_seals(&memory, SealFlags::WRITE).unwrap();
+        wear_out(&card);
         assert!(office.carry_out(vec![Change::set("after", vec![1])]).await.is_err());
         assert!(office.store().is_read_only());
         assert_eq!(house.configs().imap.alert, Some(READ_ONLY_ALERT));
@@ -164,4 +181,43 @@ fn a_card_that_turns_read_only_is_told_of_and_read() {
         assert!(is_whole(office, inbox).await);
         rig.serving.close().await;
     });
+}
+
+/// IMAP on such a card: who has a mailbox open is told that nothing in it can be changed any more, who idles at once, and
+/// from then on mailboxes are opened for reading.
+#[test]
+fn a_mailbox_on_a_card_that_turns_read_only_is_open_for_reading() {
+    const FIXED: &str = "* OK [READ-ONLY] The flash of this server takes no more changes\r\n";
+    let card = card("turns-imap");
+    block_on(async {
+        let rig = on_card(&card).await;
+        let mut idler = imap(&rig).await;
+        let mut worker = imap(&rig).await;
+        for session in [&mut idler, &mut worker] {
+            let opened = say(session, "b SELECT INBOX\r\n", "b OK ").await;
+            assert!(opened.contains("b OK [READ-WRITE]"), "{opened}");
+        }
+        say(&mut idler, "c IDLE\r\n", "+ idling").await;
+        wear_out(&card);
+        // It finds out.
+        let refused = say(&mut worker, "c STORE 1 +FLAGS (\\Seen)\r\n", "c NO ").await;
+        assert!(refused.contains("c NO [UNAVAILABLE]"), "{refused}");
+        let told = until(&mut idler, "PERMANENTFLAGS ()").await;
+        assert!(told.contains(FIXED), "{told}");
+        say(&mut idler, "DONE\r\n", "c OK ").await;
+        let again = say(&mut worker, "d STORE 1 +FLAGS (\\Seen)\r\n", "d NO ").await;
+        assert_eq!((refused + &again).matches(FIXED).count(), 1, "once");
+        assert!(!say(&mut idler, "d FETCH 1 BODY[]\r\n", "d OK ").await.contains("\\Seen"));
+        let opened = say(&mut idler, "e SELECT INBOX\r\n", "e OK ").await;
+        assert!(opened.contains("e OK [READ-ONLY]") && opened.contains("[PERMANENTFLAGS ()]"), "{opened}");
+        say(&mut idler, "f CLOSE\r\n", "f OK ").await;
+        rig.serving.close().await;
+    });
+}
+
+/// A session of alice.
+async fn imap(rig: &Rig) -> TcpStream {
+    let mut session = rig.connect(Service::Imap).await;
+    say(&mut session, "a LOGIN alice \"pencil pencil\"\r\n", "a OK ").await;
+    session
 }

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// What has been looked at, and what was found.
-struct Checking {
+pub(super) struct Checking {
     store: Looked,
     progress: Progress,
     /// One bit for each stored letter that has been read: many messages may show it.
@@ -36,42 +36,53 @@ struct Checking {
 /// A sentence, when there is nothing that could be checked.
 pub(super) fn run(flash: &Path) -> Result<Outcome, Problem> {
     let store = look(flash)?;
-    say_mount(&store);
-    let letters = store.statistics().letters as u64;
-    let mut checking = Checking {
-        store,
-        progress: Progress::new(letters, 0),
-        seen: Vec::new(),
-        damaged: HashMap::new(),
-        letters: 0,
-        messages: 0,
-        messages_damaged: 0,
-        deletions: 0,
-        bytes: 0,
-    };
+    mounted(&store).iter().for_each(say);
+    let mut checking = Checking::new(store);
     checking.all();
-    Ok(checking.conclude())
+    checking.progress.clear();
+    let (outcome, lines) = checking.conclude();
+    lines.iter().for_each(say);
+    Ok(outcome)
 }
 
-fn say_mount(store: &Looked) {
+/// What the mount says.
+pub(super) fn mounted(store: &Looked) -> Vec<String> {
     let report = store.mount_report();
-    if report.clean {
-        say("it was closed cleanly");
+    let mut lines = vec![if report.clean {
+        "it was closed cleanly".to_owned()
     } else {
-        say("it was not closed: it was in use when its power or its program ended, which harms nothing");
-    }
+        "it was not closed: it was in use when its power or its program ended, which harms nothing".to_owned()
+    }];
     if report.damage > 0 {
-        say(format_args!("its log has {}", count(report.damage, "damaged place", "damaged places")));
+        let places = count(report.damage, "damaged place", "damaged places");
+        lines.push(format!("its log has {places}"));
     }
     let retired = store.statistics().wear.retired;
     if retired > 0 {
         let segments = count(retired.into(), "segment is", "segments are");
-        say(format_args!("{segments} not used any more, because something in there failed"));
+        lines.push(format!("{segments} not used any more, because something in there failed"));
     }
+    lines
 }
 
 impl Checking {
-    fn all(&mut self) {
+    pub(super) fn new(store: Looked) -> Self {
+        let letters = store.statistics().letters as u64;
+        Self {
+            store,
+            progress: Progress::new(letters, 0),
+            seen: Vec::new(),
+            damaged: HashMap::new(),
+            letters: 0,
+            messages: 0,
+            messages_damaged: 0,
+            deletions: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Reads everything; names what is damaged as it is found.
+    pub(super) fn all(&mut self) {
         let accounts: Vec<_> =
             self.store.accounts().map(|account| (account.id, account.address.to_owned())).collect();
         for (account, address) in accounts {
@@ -154,12 +165,11 @@ impl Checking {
         is_new
     }
 
-    fn conclude(mut self) -> Outcome {
-        self.progress.clear();
-        for place in self.store.damaged_places() {
-            say(format_args!("cannot be read: {place}"));
-        }
-        say(format_args!(
+    /// What came of it.
+    pub(super) fn conclude(&self) -> (Outcome, Vec<String>) {
+        let places = self.store.damaged_places();
+        let mut lines: Vec<String> = places.map(|place| format!("cannot be read: {place}")).collect();
+        lines.push(format!(
             "read {} ({}) of {}, {} deleted ones",
             count(self.letters, "letter", "letters"),
             size(self.bytes),
@@ -168,15 +178,15 @@ impl Checking {
         ));
         let places = self.store.statistics().damage;
         if places == 0 && self.damaged.is_empty() {
-            say("clean");
-            return Outcome::Good;
+            lines.push("clean".to_owned());
+            return (Outcome::Good, lines);
         }
-        say(format_args!(
+        lines.push(format!(
             "damaged: {} ({}), {}",
             count(self.messages_damaged, "message", "messages"),
             count(self.damaged.len() as u64, "letter", "letters"),
             count(places, "place that cannot be read", "places that cannot be read")
         ));
-        Outcome::Flawed
+        (Outcome::Flawed, lines)
     }
 }

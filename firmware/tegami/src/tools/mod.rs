@@ -9,6 +9,8 @@ mod arguments;
 mod check;
 mod deleted;
 mod export;
+#[cfg(test)]
+mod figures_tests;
 mod flash;
 mod import;
 mod limits;

@@ -3,7 +3,7 @@
 
 use mail::{MailboxId, Refusal, UidSet};
 
-use super::{Begun, EXPUNGE_ISSUED, OUT_OF_RANGE, READ_ONLY, Tickets, are_some_gone, mailbox_name};
+use super::{Begun, EXPUNGE_ISSUED, OUT_OF_RANGE, Tickets, are_some_gone, mailbox_name, read_only};
 use crate::imap::{
     reply::{Code, Reply, Role, refused},
     set::SequenceSet,
@@ -19,7 +19,7 @@ pub(super) fn copy(
 ) -> Begun {
     let Some(view) = &turn.state.view else { return OUT_OF_RANGE.into() };
     let named = if uid { Ok(set.uids(&view.uids)) } else { set.messages(&view.uids) };
-    let (Ok(uids), from, read_only) = (named, view.mailbox, view.read_only) else {
+    let (Ok(uids), from, is_fixed) = (named, view.mailbox, view.read_only) else {
         return OUT_OF_RANGE.into();
     };
     let to = mailbox_name(mailbox).and_then(|name| {
@@ -28,7 +28,7 @@ pub(super) fn copy(
     });
     match to {
         Err(reply) => reply.into(),
-        Ok(_) if remove && read_only => READ_ONLY.into(),
+        Ok(_) if remove && is_fixed => read_only(turn.mail).into(),
         Ok(to) if remove && to == from => {
             Reply::no("CANNOT", "These messages are in that mailbox already").into()
         }

@@ -2,7 +2,7 @@
 
 use mail::{Flags, MailboxId, Stop, Uid, UidSet};
 
-use super::{Begun, READ_ONLY, Tickets, store::next_share};
+use super::{Begun, Tickets, read_only, store::next_share};
 use crate::{
     Want,
     imap::{
@@ -18,7 +18,7 @@ use crate::{
 pub(super) fn expunge(set: Option<&SequenceSet>, turn: &mut Turn<'_, '_>) -> Begun {
     let Some(view) = &turn.state.view else { return Reply::bad("Select a mailbox first").into() };
     if view.read_only {
-        return READ_ONLY.into();
+        return read_only(turn.mail).into();
     }
     let among = set.map_or_else(|| view.uids.clone(), |set| set.uids(&view.uids));
     Expunge::new(view.mailbox, among, false).into()
@@ -26,7 +26,8 @@ pub(super) fn expunge(set: Option<&SequenceSet>, turn: &mut Turn<'_, '_>) -> Beg
 
 pub(super) fn close(turn: &mut Turn<'_, '_>) -> Begun {
     match &turn.state.view {
-        // "No messages are removed, and no error is given, if the mailbox is selected by an EXAMINE command".
+        // "No messages are removed, and no error is given, if the mailbox is selected by an EXAMINE command or is
+        // otherwise selected read-only."
         Some(view) if !view.read_only => Expunge::new(view.mailbox, view.uids.clone(), true).into(),
         _ => {
             turn.state.view = None;

@@ -3,12 +3,12 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use mail::{Flags, MailboxId, MailboxName, NameError, Receipt, Refusal, Stop, Ticket, Uid, UidSet};
+use mail::{Flags, Mail, MailboxId, MailboxName, NameError, Receipt, Refusal, Stop, Ticket, Uid, UidSet};
 
 use super::{
     ast::{Command, Text},
     capability,
-    reply::{Reply, misnamed},
+    reply::{Reply, Role, misnamed, refused},
     turn::{End, Run, Then, Turn},
     utf7,
     view::difference,
@@ -197,8 +197,14 @@ fn are_some_gone(named: &UidSet, mailbox: MailboxId, turn: &mut Turn<'_, '_>) ->
 const EXPUNGE_ISSUED: Reply =
     Reply::no("EXPUNGEISSUED", "Some of these messages have been removed by somebody else");
 
-/// What a mailbox opened with EXAMINE is answered when it is to be changed.
-const READ_ONLY: Reply = Reply::no("READ-ONLY", "This mailbox was opened read-only");
+/// What is answered when something is to be changed in a mailbox that is open for reading alone. Where that is the
+/// flash's doing, another SELECT will not help, and the client hears what it is.
+fn read_only(mail: &dyn Mail) -> Reply {
+    if mail.is_read_only() {
+        return refused(Refusal::ReadOnly, Role::Subject);
+    }
+    Reply::no("READ-ONLY", "This mailbox was opened read-only")
+}
 
 /// RFC 3501 §9 `seq-number`: what a message number beyond the last message is answered.
 const OUT_OF_RANGE: Reply = Reply::bad("There are not that many messages");

@@ -16,7 +16,8 @@ use crate::{
     },
 };
 
-pub(super) fn select(mailbox: &[u8], read_only: bool, turn: &mut Turn<'_, '_>) -> Begun {
+/// `examine`: the client does not want to change anything.
+pub(super) fn select(mailbox: &[u8], examine: bool, turn: &mut Turn<'_, '_>) -> Begun {
     // "The SELECT command automatically deselects any currently selected mailbox before attempting the new selection.
     // Consequently, if a mailbox is selected and a SELECT command fails, no mailbox is selected."
     turn.state.view = None;
@@ -30,7 +31,9 @@ pub(super) fn select(mailbox: &[u8], read_only: bool, turn: &mut Turn<'_, '_>) -
     };
     let mut view = View {
         mailbox,
-        read_only,
+        // RFC 3501 §6.3.1: "If the client is not permitted to modify the mailbox but is permitted read access", SELECT
+        // opens it read-only and says so.
+        read_only: examine || turn.mail.is_read_only(),
         uids: UidSet::new(),
         recent: UidSet::new(),
         synced: status.highest_modseq,

@@ -2,7 +2,7 @@
 
 use mail::{Flags, MailboxId, Stop, Uid, UidSet};
 
-use super::{Begun, EXPUNGE_ISSUED, Keywords, OUT_OF_RANGE, READ_ONLY, Tickets, are_some_gone};
+use super::{Begun, EXPUNGE_ISSUED, Keywords, OUT_OF_RANGE, Tickets, are_some_gone, read_only};
 use crate::{
     Want,
     imap::{
@@ -29,7 +29,7 @@ pub(super) fn store(uid: bool, set: &SequenceSet, wanted: Wanted, turn: &mut Tur
         return Begun::End(End::new(OUT_OF_RANGE).with_sync(Sync::after_message_command(uid)));
     };
     if view.read_only {
-        return Begun::End(End::new(READ_ONLY).with_sync(Sync::after_message_command(uid)));
+        return Begun::End(End::new(read_only(turn.mail)).with_sync(Sync::after_message_command(uid)));
     }
     let store = Store {
         uid,

@@ -41,6 +41,9 @@ impl Shelf {
 const INBOX: MailboxId = MailboxId(1);
 
 impl Mail for Shelf {
+    fn is_read_only(&self) -> bool {
+        false
+    }
     fn draft(&mut self, _: Option<u64>) -> Result<Draft, Refusal> {
         Err(Refusal::ReadOnly)
     }
