@@ -239,7 +239,13 @@ impl<Q: FlashQueue> Replay<'_, Q> {
         if single.is_some_and(|frame| !concerns_mailboxes(frame.kind)) {
             return;
         }
-        if self.done.unhealed.len() < DAMAGE_MAX {
+        if let Some(known) = self.done.unhealed.get_mut(&place) {
+            // A page of the checkpoint stood there, and that is known already; what else did belongs to the group.
+            match (known.as_mut(), &self.touched) {
+                (Some(known), Some(touched)) => known.extend(touched),
+                _ => *known = None,
+            }
+        } else if self.done.unhealed.len() < DAMAGE_MAX {
             self.done.unhealed.insert(place, self.touched.clone());
         } else if let Some(mut last) = self.done.unhealed.last_entry() {
             last.insert(None);

@@ -10,6 +10,7 @@ mod failures;
 mod frames;
 mod full;
 mod garbage;
+mod lost_pages;
 mod mishaps;
 mod model;
 mod random_cuts;
