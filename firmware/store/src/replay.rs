@@ -95,6 +95,8 @@ pub(crate) struct Replayed {
     pub(crate) roots: Vec<(u64, Home)>,
     /// Damage that no record answers yet: where, and which mailboxes it may concern (`None`: any).
     pub(crate) unhealed: BTreeMap<Mark, Option<Vec<u32>>>,
+    /// Pages of the checkpoint among it, with the mailboxes that they list; none for a page of deletions.
+    pub(crate) pages: BTreeMap<Mark, Option<Vec<u32>>>,
 }
 
 /// A replay under way.
@@ -274,6 +276,7 @@ impl<Q: FlashQueue> Replay<'_, Q> {
             kind::HEAL => {
                 if let Some(heal) = take::<Heal>(&mut payload) {
                     self.done.unhealed.remove(&heal.at);
+                    self.done.pages.remove(&heal.at);
                 }
             }
             kind::ROOT => {

@@ -67,15 +67,19 @@ impl State {
         let account = self.mailboxes.get(&record.mailbox).ok_or(Refusal::NoSuchMailbox)?.account;
         let mut taken = self.undelete(segments, account, numbers);
         for letter in letters {
-            let place = segments.find(letter.from.seq).map(|segment| (segment, letter.from.offset));
-            let stands = |found: Letter| place == Some((found.place.segment, found.place.offset));
-            if self.letters.get(letter.slot).is_some_and(stands) && self.letters.refer(letter.slot) {
+            if self.stands(segments, &letter) && self.letters.refer(letter.slot) {
                 taken.push((Uid(0), letter.slot, Flags(letter.flags)));
             }
         }
         let (to, first_uid) = (record.mailbox, record.first_uid);
         let transfer = Transfer { from: to, to, first_uid, modseq: record.modseq, time: 0 };
         self.arrive(segments, &transfer, &taken, modseq)
+    }
+
+    /// Whether a letter is where a record says.
+    pub(super) fn stands(&self, segments: &Segments, letter: &Restored) -> bool {
+        let place = segments.find(letter.from.seq).map(|segment| Place { segment, offset: letter.from.offset });
+        self.letters.get(letter.slot).is_some_and(|found| Some(found.place) == place)
     }
 
     fn deliver(&mut self, to: &Delivery, letter: u32, size: u64, modseq: Modseq) -> Option<UidValidity> {

@@ -9,8 +9,8 @@ use super::deletions::{Deletion, Deletions};
 use super::entries::Entry;
 use super::letters::Letters;
 use super::{State, leave, release, release_deletion};
-use crate::format::code::take;
-use crate::format::records::{Forget, number_ranges};
+use crate::format::code::{Items, take};
+use crate::format::records::{Forget, Relist, Restored, number_ranges};
 use crate::segments::Segments;
 
 /// Lists the messages that one record removes, under numbers that count up.
@@ -56,6 +56,27 @@ impl State {
         for range in number_ranges(payload) {
             self.forget(segments, range, |_| true);
         }
+        Ok(Receipt::default())
+    }
+
+    /// Lists letters as deletions whose deletions were lost. A second time it does nothing: what has its number is
+    /// listed already.
+    pub(super) fn apply_relist(&mut self, segments: &Segments, mut payload: &[u8]) -> Applied {
+        let record: Relist = take(&mut payload).ok_or(Refusal::NotDurable)?;
+        let letters = Items::<Restored>::new(payload).ok_or(Refusal::NotDurable)?;
+        let account = self.mailboxes.get(&record.mailbox).ok_or(Refusal::NoSuchMailbox)?.account;
+        for (number, Restored { slot, from, flags }) in (record.first..u64::MAX).zip(letters) {
+            let is_listed = self.deletions.get(number).is_some_and(|known| known.letter == slot);
+            let number = number.max(self.deletions.end());
+            let stands = self.stands(segments, &Restored { slot, from, flags });
+            if is_listed || number == u64::MAX || !stands || !self.letters.refer_deletion(slot) {
+                continue;
+            }
+            let mailbox = record.mailbox;
+            let deletion = Deletion { account, mailbox, letter: slot, flags: Flags(flags), time: None };
+            self.deletions.push(number, &deletion);
+        }
+        self.next.deletion = self.next.deletion.max(self.deletions.end());
         Ok(Receipt::default())
     }
 

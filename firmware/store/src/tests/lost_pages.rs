@@ -3,8 +3,8 @@
 
 use alloc::vec::Vec;
 
-use flash::simulator::Simulator;
-use mail::{AccountId, Mail, MailboxId};
+use flash::simulator::{Cut, Simulator};
+use mail::{AccountId, Mail, MailboxId, Uid};
 
 use super::recount::recount;
 use super::rig::*;
@@ -27,6 +27,10 @@ fn expunge(store: &mut SimStore, mailbox: MailboxId, uids: &[u32]) {
 /// Where the first page of a mailbox stands.
 fn page_of(store: &SimStore, mailbox: MailboxId) -> Home {
     store.state.mailboxes[&mailbox.0].entries.pages()[0].home().unwrap()
+}
+
+fn page_of_deletions(store: &SimStore) -> Home {
+    store.state.deletions.pages()[0].home().unwrap()
 }
 
 /// Closes the store and makes pages unreadable, from their frames on.
@@ -75,4 +79,125 @@ fn a_page_whose_frame_is_lost_too_costs_no_letter() {
         deliver(&mut store, &[BOB_TO], &text(99, 300)).unwrap();
         device = close(store);
     }
+}
+
+/// The power is cut at every operation of the first change after the damage was found, and of what answers it.
+fn cut_the_answer(device: &Simulator, check: impl Fn(&SimStore)) {
+    let mut cuts = 0;
+    for point in 0.. {
+        for mode in [Cut::TornWord, Cut::TornSector, Cut::OutOfOrder, Cut::AllLost] {
+            let mut cut = device.clone();
+            cut.cut_after(point);
+            let mut store = mount(cut).unwrap();
+            check(&store);
+            let _ = deliver(&mut store, &[BOB_TO], &text(99, 300));
+            let mut cut = store.into_queue().into_device();
+            if cut.is_powered() {
+                assert!(cuts > 20, "{cuts}");
+                return;
+            }
+            cut.power_on(mode, point);
+            cuts += 1;
+            let mut store = mount(cut).unwrap();
+            check(&store);
+            recount(&store);
+            deliver(&mut store, &[BOB_TO], &text(98, 300)).unwrap();
+            let store = mount(close(store)).unwrap();
+            check(&store);
+            recount(&store);
+        }
+    }
+}
+
+#[test]
+fn a_cut_while_messages_are_listed_again_loses_none() {
+    let store = with_both();
+    let home = page_of(&store, inbox(&store, ALICE));
+    cut_the_answer(&lose(store, &[home]), |store| {
+        assert_eq!((messages(store, ALICE), deletions(store, ALICE)), (24, 8));
+    });
+}
+
+#[test]
+fn a_cut_while_deletions_are_listed_again_makes_no_messages_of_them() {
+    let store = with_both();
+    let home = page_of_deletions(&store);
+    cut_the_answer(&lose(store, &[home]), |store| {
+        assert_eq!((messages(store, ALICE), deletions(store, ALICE)), (24, 8));
+    });
+}
+
+#[test]
+fn a_cut_while_both_are_listed_again_loses_nothing() {
+    let store = with_both();
+    let homes = [page_of(&store, inbox(&store, ALICE)), page_of_deletions(&store)];
+    cut_the_answer(&lose(store, &homes), |store| {
+        // Which of them were deleted nobody knows then: messages are the safer mistake.
+        assert_eq!((messages(store, ALICE), deletions(store, ALICE)), (32, 0));
+    });
+}
+
+/// A letter to several comes back to those who had it, not to one of them who had not.
+#[test]
+fn a_letter_to_several_comes_back_to_whoever_lost_the_page() {
+    let mut store = office(24);
+    for number in 0..6 {
+        deliver(&mut store, &[ALICE_TO, BOB_TO], &text(number, 300)).unwrap();
+    }
+    let (alices, bobs) = (inbox(&store, ALICE), inbox(&store, BOB));
+    expunge(&mut store, alices, &[1, 2, 3]);
+    let numbers: Vec<u64> =
+        store.deletions(ALICE, None, 9).found.iter().map(|deletion| deletion.number).collect();
+    let ticket = store.delete_for_good(ALICE, &numbers);
+    wait(&mut store, ticket).unwrap();
+    expunge(&mut store, alices, &[4]);
+    expunge(&mut store, bobs, &[4]);
+    checkpoint(&mut store);
+    let homes = [page_of(&store, bobs), page_of_deletions(&store)];
+    let mut bob_lost = mount(lose(store, &homes[..1])).unwrap();
+    // Alice has the last two, so the index knows no letter of those that is listed nowhere.
+    assert_eq!((messages(&bob_lost, ALICE), messages(&bob_lost, BOB)), (2, 3));
+    let back: Vec<Uid> = bob_lost.uids(bobs).iter().collect();
+    assert_eq!(read(&mut bob_lost, bobs, back[0]).unwrap(), text(0, 300));
+    recount(&bob_lost);
+}
+
+/// What two people deleted stays with both.
+#[test]
+fn a_lost_page_of_deletions_is_made_up_for_to_each_of_its_owners() {
+    let mut store = office(24);
+    for number in 0..6 {
+        deliver(&mut store, &[ALICE_TO, BOB_TO], &text(number, 300)).unwrap();
+    }
+    for account in [ALICE, BOB] {
+        let mailbox = inbox(&store, account);
+        expunge(&mut store, mailbox, &[2, 3, 5]);
+    }
+    checkpoint(&mut store);
+    let home = page_of_deletions(&store);
+    let mut device = lose(store, &[home]);
+    for _ in 0..2 {
+        let mut store = mount(device).unwrap();
+        for account in [ALICE, BOB] {
+            assert_eq!((messages(&store, account), deletions(&store, account)), (3, 3));
+        }
+        recount(&store);
+        pump(&mut store);
+        device = close(store);
+    }
+}
+
+/// Damage elsewhere in the log says nothing about what nobody lists.
+#[test]
+fn deleted_mail_does_not_come_back_because_something_else_is_damaged_too() {
+    let mut store = with_both();
+    for number in 40..44 {
+        deliver(&mut store, &[ALICE_TO], &text(number, 300)).unwrap();
+    }
+    let place = store.state.letters.get(33).unwrap().place;
+    let record = Home { segment: place.segment, offset: place.offset, span: 0 };
+    let homes = [page_of_deletions(&store), record];
+    let store = mount(lose(store, &homes)).unwrap();
+    assert_eq!((messages(&store, ALICE), deletions(&store, ALICE)), (27, 8));
+    recount(&store);
 }
