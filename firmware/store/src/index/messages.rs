@@ -78,7 +78,8 @@ impl State {
 
     /// Whether a letter is where a record says.
     pub(super) fn stands(&self, segments: &Segments, letter: &Restored) -> bool {
-        let place = segments.find(letter.from.seq).map(|segment| Place { segment, offset: letter.from.offset });
+        let place =
+            segments.find(letter.from.seq).map(|segment| Place { segment, offset: letter.from.offset });
         self.letters.get(letter.slot).is_some_and(|found| Some(found.place) == place)
     }
 
