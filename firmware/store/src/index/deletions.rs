@@ -201,6 +201,17 @@ impl Deletions {
         self.pages.iter().flat_map(|page| page.get().iter())
     }
 
+    /// Those with numbers from `number` on, the oldest one first.
+    pub(crate) fn from(&self, number: u64) -> impl Iterator<Item = (u64, Deletion)> + '_ {
+        let later = self.pages.range(self.page_at(number)..).flat_map(|page| page.get().iter());
+        later.skip_while(move |(found, _)| *found < number)
+    }
+
+    /// Index of the first page that has, or could have, a number that is at least `number`.
+    fn page_at(&self, number: u64) -> usize {
+        self.pages.partition_point(|page| page.get().first().saturating_add(PAGE_NUMBERS) <= number)
+    }
+
     /// Those with numbers below `number`, the newest one first.
     pub(crate) fn below(&self, number: u64) -> impl Iterator<Item = (u64, Deletion)> + '_ {
         let pages = self.pages.partition_point(|page| page.get().first() < number);
@@ -210,8 +221,7 @@ impl Deletions {
 
     /// Takes those off the list that have numbers from `first` on and below `end`, and of which `goes` says so.
     pub(crate) fn take(&mut self, (first, end): (u64, u64), mut goes: impl FnMut(&Deletion) -> bool) {
-        let from =
-            self.pages.partition_point(|page| page.get().first().saturating_add(PAGE_NUMBERS) <= first);
+        let from = self.page_at(first);
         let mut emptied = false;
         for page in self.pages.range_mut(from..) {
             if page.get().first() >= end {
