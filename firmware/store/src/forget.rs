@@ -81,12 +81,14 @@ impl<Q: FlashQueue> Store<Q> {
         self.layout.reserve() + self.layout.segments / DELETIONS_FREE_DIVISOR
     }
 
-    /// What is missing for deletions to be kept.
+    /// What is missing for deletions to be kept. No space, as long as what they name is a message somewhere else: it
+    /// would not be gained.
     fn lacking(&self) -> Amount {
         let segments = self.free_wanted().saturating_sub(self.attainable_with(DELETIONS_FILLED));
         let least = self.behind().max(self.forgetting.urgent.into());
+        let segments = if self.forgettable() > 0 { segments.max(least) } else { 0 };
         Amount {
-            flash: u64::from(segments.max(least)) * u64::from(self.layout.segment_bytes),
+            flash: u64::from(segments) * u64::from(self.layout.segment_bytes),
             index: self.index_bytes().saturating_sub(self.index_bytes_max),
         }
     }
@@ -102,9 +104,9 @@ impl<Q: FlashQueue> Store<Q> {
         self.state.letters.deleted().bytes * BODY_FILLED / 100
     }
 
-    /// Mail waits for space, or memory: has deletions forgotten. Says whether there are any, and room to say so.
+    /// Mail waits for space: has deletions forgotten. Says whether some hold any, and there is room to say so.
     pub(crate) fn will_forget(&mut self) -> bool {
-        let gains = self.state.deletions.len() > 0 && self.has_room_to_forget();
+        let gains = self.forgettable() > 0 && self.has_room_to_forget();
         self.forgetting.wanted |= gains;
         self.forgetting.urgent |= gains;
         gains

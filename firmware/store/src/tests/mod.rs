@@ -5,6 +5,7 @@ mod changes;
 mod check;
 mod compaction;
 mod cuts;
+mod deletion_bounds;
 mod directory;
 mod failures;
 mod frames;
