@@ -96,7 +96,7 @@ impl<Q: FlashQueue> Store<Q> {
     /// Memory that the index would gain if all deletions were forgotten.
     pub(crate) fn index_releasable(&self) -> u64 {
         let letters = self.state.letters.deleted().letters;
-        self.state.deletions.len() * INDEX_DELETION_BYTES + letters * INDEX_LETTER_BYTES
+        self.state.deletions.rows() * INDEX_DELETION_BYTES + letters * INDEX_LETTER_BYTES
     }
 
     /// Bytes of flash that would be gained if all deletions were forgotten, about: what is left around them is moved.
