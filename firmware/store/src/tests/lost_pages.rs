@@ -137,6 +137,43 @@ fn a_cut_while_both_are_listed_again_loses_nothing() {
     });
 }
 
+/// The page can be read again when its letters have been listed anew, as on a card that needs several tries: nothing is
+/// there twice, and no UID that was seen is given to another letter.
+#[test]
+fn a_page_that_can_be_read_again_shows_nothing_twice() {
+    let store = with_both();
+    let (mailbox, deleted) = (page_of(&store, inbox(&store, ALICE)), page_of_deletions(&store));
+    for homes in [alloc::vec![mailbox], alloc::vec![deleted], alloc::vec![mailbox, deleted]] {
+        let all = mount(close(with_both())).unwrap();
+        let addresses: Vec<u64> = homes
+            .iter()
+            .map(|home| all.layout.address(Place { segment: home.segment, offset: home.offset }))
+            .collect();
+        let device = lose(all, &homes);
+        for point in 0.. {
+            let mut cut = device.clone();
+            cut.cut_after(point);
+            let mut store = mount(cut).unwrap();
+            let status = store.status(inbox(&store, ALICE)).unwrap();
+            let _ = deliver(&mut store, &[BOB_TO], &text(99, 300));
+            let mut cut = store.into_queue().into_device();
+            if cut.is_powered() {
+                break;
+            }
+            cut.power_on(Cut::AllKept, point);
+            addresses.iter().for_each(|at| cut.damage(*at..*at + 20).unwrap());
+            let mut store = mount(cut).unwrap();
+            let known = (messages(&store, ALICE), deletions(&store, ALICE));
+            assert!(known == (24, 64) || known == (88, 0) && homes.len() == 2, "{known:?} at {point}");
+            recount(&store);
+            let receipt = deliver(&mut store, &[ALICE_TO], &text(98, 300)).unwrap();
+            if receipt.uid_validity == status.uid_validity {
+                assert!(receipt.destination.first().unwrap() >= status.uid_next, "cut at {point}");
+            }
+        }
+    }
+}
+
 /// A letter to several comes back to those who had it, not to one of them who had not.
 #[test]
 fn a_letter_to_several_comes_back_to_whoever_lost_the_page() {
