@@ -320,7 +320,7 @@ impl<Q: FlashQueue> Store<Q> {
     /// Memory that the index of messages takes, about, deletions included.
     pub fn index_bytes(&self) -> u64 {
         let messages = self.state.messages * INDEX_MESSAGE_BYTES;
-        let deletions = self.state.deletions.len() * INDEX_DELETION_BYTES;
+        let deletions = self.state.deletions.rows() * INDEX_DELETION_BYTES;
         messages + deletions + self.state.letters.len() as u64 * INDEX_LETTER_BYTES
     }
 

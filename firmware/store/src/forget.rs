@@ -10,8 +10,8 @@ use crate::format::frame::kind;
 use crate::format::records::Forget;
 use crate::index::Deletion;
 use crate::limits::{
-    BODY_FILLED, DELETIONS_FILLED, DELETIONS_FREE_DIVISOR, DELETIONS_KEPT_S, FORGET_EVERY_S, FORGET_MAX,
-    INDEX_DELETION_BYTES, INDEX_LETTER_BYTES,
+    BODY_FILLED, DELETIONS_FILLED, DELETIONS_FREE_DIVISOR, DELETIONS_KEPT_S, DELETIONS_LOOKED_MAX,
+    FORGET_EVERY_S, FORGET_MAX, INDEX_DELETION_BYTES, INDEX_LETTER_BYTES,
 };
 use crate::log::Class;
 
@@ -29,6 +29,10 @@ pub(crate) struct Forgetting {
     clock_known: bool,
     /// When it was last looked whether some have been kept long enough.
     looked: Option<UnixTime>,
+    /// Deletions with numbers below this were found to have been kept long enough, and from which number on it is
+    /// still to be looked for more of them.
+    old_below: u64,
+    looking_from: Option<u64>,
     /// How many segments had been opened when it was last looked whether space is short: it does not get short without
     /// one more.
     looked_at: u32,
@@ -77,12 +81,14 @@ impl<Q: FlashQueue> Store<Q> {
         self.layout.reserve() + self.layout.segments / DELETIONS_FREE_DIVISOR
     }
 
-    /// What is missing for deletions to be kept.
+    /// What is missing for deletions to be kept. No space, as long as what they name is a message somewhere else: it
+    /// would not be gained.
     fn lacking(&self) -> Amount {
         let segments = self.free_wanted().saturating_sub(self.attainable_with(DELETIONS_FILLED));
         let least = self.behind().max(self.forgetting.urgent.into());
+        let segments = if self.forgettable() > 0 { segments.max(least) } else { 0 };
         Amount {
-            flash: u64::from(segments.max(least)) * u64::from(self.layout.segment_bytes),
+            flash: u64::from(segments) * u64::from(self.layout.segment_bytes),
             index: self.index_bytes().saturating_sub(self.index_bytes_max),
         }
     }
@@ -90,7 +96,7 @@ impl<Q: FlashQueue> Store<Q> {
     /// Memory that the index would gain if all deletions were forgotten.
     pub(crate) fn index_releasable(&self) -> u64 {
         let letters = self.state.letters.deleted().letters;
-        self.state.deletions.len() * INDEX_DELETION_BYTES + letters * INDEX_LETTER_BYTES
+        self.state.deletions.rows() * INDEX_DELETION_BYTES + letters * INDEX_LETTER_BYTES
     }
 
     /// Bytes of flash that would be gained if all deletions were forgotten, about: what is left around them is moved.
@@ -98,9 +104,9 @@ impl<Q: FlashQueue> Store<Q> {
         self.state.letters.deleted().bytes * BODY_FILLED / 100
     }
 
-    /// Mail waits for space, or memory: has deletions forgotten. Says whether there are any, and room to say so.
+    /// Mail waits for space: has deletions forgotten. Says whether some hold any, and there is room to say so.
     pub(crate) fn will_forget(&mut self) -> bool {
-        let gains = self.state.deletions.len() > 0 && self.has_room_to_forget();
+        let gains = self.forgettable() > 0 && self.has_room_to_forget();
         self.forgetting.wanted |= gains;
         self.forgetting.urgent |= gains;
         gains
@@ -116,13 +122,11 @@ impl<Q: FlashQueue> Store<Q> {
             return;
         }
         self.forgetting.looked_at = self.log.next_seq;
+        self.look_for_old();
         let below = self.forgotten_below(self.lacking()).filter(|_| self.has_room_to_forget());
         self.forgetting.urgent = false;
-        self.forgetting.wanted = below.is_some();
-        let Some(below) = below else {
-            self.forgetting.looked = self.forgetting.clock_known.then_some(self.now);
-            return;
-        };
+        self.forgetting.wanted = below.is_some() || self.forgetting.looking_from.is_some();
+        let Some(below) = below else { return };
         // Encoding into memory cannot fail.
         let _ = self.log.chores.record(kind::FORGET, |out| {
             put(out, &Forget { below })?;
@@ -130,24 +134,39 @@ impl<Q: FlashQueue> Store<Q> {
         });
     }
 
+    /// Looks for those that have been kept long enough, if it is time for that: up to the first one that has not. Looks
+    /// at a bounded number of them, and goes on with the next step.
+    fn look_for_old(&mut self) {
+        if self.is_time_to_look() {
+            self.forgetting.looked = Some(self.now);
+            (self.forgetting.old_below, self.forgetting.looking_from) = (0, Some(0));
+        }
+        let Some(from) = self.forgetting.looking_from.take() else { return };
+        for (looked, (number, deletion)) in self.state.deletions.from(from).enumerate() {
+            if looked >= DELETIONS_LOOKED_MAX {
+                self.forgetting.looking_from = Some(number);
+                return;
+            }
+            match self.is_old(&deletion) {
+                Some(true) => self.forgetting.old_below = number + 1,
+                Some(false) => return,
+                None => {}
+            }
+        }
+    }
+
     /// The number below which deletions go now; `None` when all stay.
     fn forgotten_below(&self, lacking: Amount) -> Option<u64> {
         let mut gained = Amount::default();
         let mut below = None;
         for (number, deletion) in self.state.deletions.iter().take(FORGET_MAX) {
-            let goes = if gained.flash < lacking.flash || gained.index < lacking.index {
-                let gain = self.gain_of(&deletion);
-                gained = Amount { flash: gained.flash + gain.flash, index: gained.index + gain.index };
-                true
-            } else {
-                match self.is_old(&deletion) {
-                    Some(false) => break,
-                    old => old.is_some(),
-                }
-            };
-            if goes {
-                below = Some(number + 1);
+            let is_short = gained.flash < lacking.flash || gained.index < lacking.index;
+            if !is_short && number >= self.forgetting.old_below {
+                break;
             }
+            let gain = self.gain_of(&deletion);
+            gained = Amount { flash: gained.flash + gain.flash, index: gained.index + gain.index };
+            below = Some(number + 1);
         }
         below
     }

@@ -169,6 +169,10 @@ pub const DELETIONS_FREE_DIVISOR: u32 = 25;
 /// Deletions that one step forgets at most: a millisecond.
 pub const FORGET_MAX: usize = if cfg!(test) { 8 } else { 1_024 };
 
+/// Names of mailboxes that are gone and that deletions name, kept so that they can be made again, at most: 1 MiB of
+/// memory with the longest names, and all stand in every checkpoint.
+pub const GONE_MAX: usize = if cfg!(test) { 64 } else { 4_096 };
+
 /// Deletions that one change brings back, or deletes for good, at most: what a record has room for.
 pub const DELETIONS_PER_CHANGE_MAX: usize = 4_096;
 

@@ -277,7 +277,8 @@ impl<Q: FlashQueue> Store<Q> {
         self.release_unneeded(|used| used == Use::Log(Head::Meta), &chain);
         let commits: Vec<u32> = self.segments.dead(Head::Body(Stream::Commits), u32::MAX).collect();
         let mut replay = self.replay();
-        replay.done.unhealed = lost;
+        replay.done.unhealed = lost.clone();
+        replay.done.pages = lost;
         for chapter in &chain {
             replay.segments.open(chapter.segment, Head::Meta, chapter.seq, 1);
             replay.chapter(*chapter, from);
@@ -438,8 +439,15 @@ impl<Q: FlashQueue> Store<Q> {
         }
     }
 
-    /// Answers damage: mailboxes that may have lost something get new UIDVALIDITYs, now and in a record.
+    /// Answers damage: what nothing lists any more is listed again, and mailboxes that may have lost something get new
+    /// UIDVALIDITYs, now and in records. The one that says that a damaged place has been answered is the last: a cut
+    /// between the others leaves the rest to the next mount.
     fn heal(&mut self, done: &Replayed) {
+        if done.unhealed.is_empty() {
+            return;
+        }
+        self.adopt_inboxes();
+        self.rescue_letters(&done.pages);
         for (at, mailboxes) in &done.unhealed {
             let record = Heal {
                 at: *at,
@@ -451,12 +459,6 @@ impl<Q: FlashQueue> Store<Q> {
             // Encoding into memory cannot fail.
             let _ = put(&mut payload, &record);
             self.repair(kind::HEAL, &payload);
-        }
-        if !done.unhealed.is_empty() {
-            self.adopt_inboxes();
-            // Where no page of a mailbox is lost, what nothing lists was deleted.
-            let concerns_none = |mailboxes: &Option<Vec<u32>>| mailboxes.as_ref().is_some_and(Vec::is_empty);
-            self.rescue_letters(done.unhealed.values().all(concerns_none));
         }
     }
 }

@@ -95,6 +95,8 @@ pub(crate) struct Replayed {
     pub(crate) roots: Vec<(u64, Home)>,
     /// Damage that no record answers yet: where, and which mailboxes it may concern (`None`: any).
     pub(crate) unhealed: BTreeMap<Mark, Option<Vec<u32>>>,
+    /// Pages of the checkpoint among it, with the mailboxes that they list; none for a page of deletions.
+    pub(crate) pages: BTreeMap<Mark, Option<Vec<u32>>>,
 }
 
 /// A replay under way.
@@ -239,7 +241,13 @@ impl<Q: FlashQueue> Replay<'_, Q> {
         if single.is_some_and(|frame| !concerns_mailboxes(frame.kind)) {
             return;
         }
-        if self.done.unhealed.len() < DAMAGE_MAX {
+        if let Some(known) = self.done.unhealed.get_mut(&place) {
+            // A page of the checkpoint stood there, and that is known already; what else did belongs to the group.
+            match (known.as_mut(), &self.touched) {
+                (Some(known), Some(touched)) => known.extend(touched),
+                _ => *known = None,
+            }
+        } else if self.done.unhealed.len() < DAMAGE_MAX {
             self.done.unhealed.insert(place, self.touched.clone());
         } else if let Some(mut last) = self.done.unhealed.last_entry() {
             last.insert(None);
@@ -268,6 +276,7 @@ impl<Q: FlashQueue> Replay<'_, Q> {
             kind::HEAL => {
                 if let Some(heal) = take::<Heal>(&mut payload) {
                     self.done.unhealed.remove(&heal.at);
+                    self.done.pages.remove(&heal.at);
                 }
             }
             kind::ROOT => {

@@ -28,7 +28,7 @@ pub struct Deletion {
     /// What it is called among all deletions of the store; the greater, the later. No other one is ever called so.
     pub number: u64,
     /// The name of the mailbox that it was in: as it is now, or as it was when it was deleted itself. `None` when damage
-    /// took the name.
+    /// took the name, or [`GONE_MAX`](crate::limits::GONE_MAX) mailboxes that were made later are gone, too.
     pub mailbox: Option<MailboxName>,
     /// That mailbox is gone.
     pub gone: bool,

@@ -76,7 +76,8 @@ impl<Q: FlashQueue> Loader<'_, Q> {
         }
         lists.sort_by_key(|list| list.of);
         self.pages(&lists);
-        self.state.deletions.drop_unnamed();
+        let State { deletions, mailboxes, .. } = &mut *self.state;
+        deletions.drop_unnamed(|mailbox| mailboxes.contains_key(&mailbox));
         let homes = tables.iter().flat_map(|(_, homes)| *homes).flatten().chain([root_home]);
         let homes: Vec<Home> = homes.collect();
         homes.iter().for_each(|home| self.segments.keep(home.segment, home.span));

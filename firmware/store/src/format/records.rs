@@ -280,6 +280,14 @@ pub(crate) struct Restored {
     pub(crate) flags: u64,
 }
 
+/// Letters whose deletions were lost are listed as deletions again, without a time. Then follow the letters
+/// ([`Restored`]); those that are there get numbers from `first`, as deleted from `mailbox`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Relist {
+    pub(crate) mailbox: u32,
+    pub(crate) first: u64,
+}
+
 /// Copy and move. Then follow the UIDs in `from` ([`UidRange`]); those that exist get UIDs in `to` from `first_uid`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Transfer {

@@ -11,6 +11,7 @@ use mail::{Flags, UnixTime};
 
 use super::page::{Home, Page};
 use crate::format::pages::DeletionRow;
+use crate::limits::GONE_MAX;
 
 /// Numbers of a page.
 const PAGE_NUMBERS: u64 = 256;
@@ -46,14 +47,6 @@ pub(crate) struct DeletionPage {
     listed: u16,
 }
 
-/// A mailbox that deletions name.
-#[derive(Debug, Default)]
-struct Origin {
-    /// How many.
-    count: u32,
-    gone: Option<Gone>,
-}
-
 /// A mailbox that is no more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Gone {
@@ -67,9 +60,13 @@ pub(crate) struct Deletions {
     /// Those in which something is listed, in order.
     pages: VecDeque<Page<DeletionPage>>,
     count: u64,
+    /// Rows in memory, those of numbers that are not listed included.
+    rows: u64,
     /// Numbers from here on have not been listed yet.
     end: u64,
-    origins: BTreeMap<u32, Origin>,
+    /// How many name each mailbox that is there, or whose name is kept; and these names.
+    origins: BTreeMap<u32, u32>,
+    gone: BTreeMap<u32, Gone>,
     /// Where pages stood that are no more.
     left: Vec<Home>,
 }
@@ -132,6 +129,13 @@ impl Deletions {
         self.count
     }
 
+    /// How many rows have to be reckoned with as memory: what is listed, and what lies between it, but for that of some
+    /// pages that are not full.
+    pub(crate) const fn rows(&self) -> u64 {
+        let between = self.rows - self.count;
+        self.count + between.saturating_sub(2 * PAGE_NUMBERS)
+    }
+
     /// The number that the next deletion has at least.
     pub(crate) const fn end(&self) -> u64 {
         self.end
@@ -168,8 +172,9 @@ impl Deletions {
         let behind = self.pages.back().is_none_or(|last| last.get().number < content.number);
         let Some((last, _)) = content.iter().next_back().filter(|_| behind) else { return false };
         self.count += u64::from(content.listed);
+        self.rows += content.rows.len() as u64;
         for (_, deletion) in content.iter() {
-            self.origins.entry(deletion.mailbox).or_default().count += 1;
+            *self.origins.entry(deletion.mailbox).or_default() += 1;
         }
         self.end = self.end.max(last.saturating_add(1));
         self.pages.push_back(page);
@@ -183,10 +188,13 @@ impl Deletions {
             self.pages.push_back(Page::new(DeletionPage::new(page)));
         }
         let Some(last) = self.pages.back_mut() else { return };
-        last.change().put(number, deletion);
+        let last = last.change();
+        let before = last.rows.len();
+        last.put(number, deletion);
+        self.rows += (last.rows.len() - before) as u64;
         self.end = number.saturating_add(1);
         self.count += 1;
-        self.origins.entry(deletion.mailbox).or_default().count += 1;
+        *self.origins.entry(deletion.mailbox).or_default() += 1;
     }
 
     /// One deletion.
@@ -201,6 +209,17 @@ impl Deletions {
         self.pages.iter().flat_map(|page| page.get().iter())
     }
 
+    /// Those with numbers from `number` on, the oldest one first.
+    pub(crate) fn from(&self, number: u64) -> impl Iterator<Item = (u64, Deletion)> + '_ {
+        let later = self.pages.range(self.page_at(number)..).flat_map(|page| page.get().iter());
+        later.skip_while(move |(found, _)| *found < number)
+    }
+
+    /// Index of the first page that has, or could have, a number that is at least `number`.
+    fn page_at(&self, number: u64) -> usize {
+        self.pages.partition_point(|page| page.get().first().saturating_add(PAGE_NUMBERS) <= number)
+    }
+
     /// Those with numbers below `number`, the newest one first.
     pub(crate) fn below(&self, number: u64) -> impl Iterator<Item = (u64, Deletion)> + '_ {
         let pages = self.pages.partition_point(|page| page.get().first() < number);
@@ -210,8 +229,7 @@ impl Deletions {
 
     /// Takes those off the list that have numbers from `first` on and below `end`, and of which `goes` says so.
     pub(crate) fn take(&mut self, (first, end): (u64, u64), mut goes: impl FnMut(&Deletion) -> bool) {
-        let from =
-            self.pages.partition_point(|page| page.get().first().saturating_add(PAGE_NUMBERS) <= first);
+        let from = self.page_at(first);
         let mut emptied = false;
         for page in self.pages.range_mut(from..) {
             if page.get().first() >= end {
@@ -229,54 +247,68 @@ impl Deletions {
                 }
                 page.listed -= 1;
                 self.count -= 1;
-                leave(&mut self.origins, deletion.mailbox);
+                leave((&mut self.origins, &mut self.gone), deletion.mailbox);
             }
             emptied |= page.listed == 0;
         }
         if emptied {
-            let left = &mut self.left;
+            let (left, rows) = (&mut self.left, &mut self.rows);
             self.pages.retain(|page| {
                 let stays = page.get().listed > 0;
-                left.extend(page.home().filter(|_| !stays));
+                if !stays {
+                    left.extend(page.home());
+                    *rows -= page.get().rows.len() as u64;
+                }
                 stays
             });
         }
     }
 
-    /// Keeps the name of a mailbox that is no more, if deletions name it.
+    /// Keeps the name of a mailbox that is no more, if deletions name it. Of too many the oldest one goes: what was in
+    /// it has none then.
     pub(crate) fn mailbox_gone(&mut self, mailbox: u32, gone: Gone) {
-        if let Some(origin) = self.origins.get_mut(&mailbox) {
-            origin.gone = Some(gone);
+        if !self.origins.contains_key(&mailbox) {
+            return;
+        }
+        self.gone.insert(mailbox, gone);
+        if self.gone.len() > GONE_MAX
+            && let Some((oldest, _)) = self.gone.pop_first()
+        {
+            self.origins.remove(&oldest);
         }
     }
 
     /// A mailbox that is no more, and that deletions name.
     pub(crate) fn gone(&self, mailbox: u32) -> Option<&Gone> {
-        self.origins.get(&mailbox)?.gone.as_ref()
+        self.gone.get(&mailbox)
     }
 
     /// All mailboxes that are no more, and that deletions name.
     pub(crate) fn all_gone(&self) -> impl Iterator<Item = (u32, &Gone)> {
-        self.origins.iter().filter_map(|(mailbox, origin)| Some((*mailbox, origin.gone.as_ref()?)))
+        self.gone.iter().map(|(mailbox, gone)| (*mailbox, gone))
     }
 
-    /// Takes up what a checkpoint says of a mailbox that is no more, before the deletions that name it.
+    /// Takes up what a checkpoint says of a mailbox that is no more.
     pub(crate) fn take_gone(&mut self, mailbox: u32, gone: Gone) {
-        self.origins.entry(mailbox).or_default().gone = Some(gone);
+        self.gone.insert(mailbox, gone);
     }
 
-    /// Drops the names that nothing names: damage took the pages.
-    pub(crate) fn drop_unnamed(&mut self) {
-        self.origins.retain(|_, origin| origin.count > 0);
+    /// All pages have been read: drops the names that nothing names, because damage took the pages, and the counts of
+    /// mailboxes that have no name and are not there.
+    pub(crate) fn drop_unnamed(&mut self, is_there: impl Fn(u32) -> bool) {
+        let (origins, gone) = (&mut self.origins, &mut self.gone);
+        gone.retain(|mailbox, _| origins.contains_key(mailbox));
+        origins.retain(|mailbox, _| gone.contains_key(mailbox) || is_there(*mailbox));
     }
 }
 
 /// A deletion that named a mailbox is listed no more.
-fn leave(origins: &mut BTreeMap<u32, Origin>, mailbox: u32) {
-    let Some(origin) = origins.get_mut(&mailbox) else { return };
-    origin.count = origin.count.saturating_sub(1);
-    if origin.count == 0 {
+fn leave((origins, gone): (&mut BTreeMap<u32, u32>, &mut BTreeMap<u32, Gone>), mailbox: u32) {
+    let Some(count) = origins.get_mut(&mailbox) else { return };
+    *count = count.saturating_sub(1);
+    if *count == 0 {
         origins.remove(&mailbox);
+        gone.remove(&mailbox);
     }
 }
 

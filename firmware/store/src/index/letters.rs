@@ -129,7 +129,7 @@ impl References {
         self.messages == 0 && self.deletions > 0
     }
 
-    const fn is_none(self) -> bool {
+    pub(crate) const fn is_none(self) -> bool {
         self.messages == 0 && self.deletions == 0
     }
 }

@@ -7,7 +7,7 @@ use mail::{Flags, Modseq, Receipt, Refusal, Uid, UidSet, UidValidity, UnixTime};
 use super::apply::Applied;
 use super::entries::Entry;
 use super::letters::{Body, Letter, body_bytes, meta_bytes};
-use super::removal::Bin;
+use super::removal::{Bin, Listed};
 use super::{State, keep, leave, let_go, release};
 use crate::format::code::{Items, take};
 use crate::format::frame::{self, FRAME_BYTES};
@@ -64,18 +64,36 @@ impl State {
         let modseq = self.saw_modseq(record.modseq);
         let letters = Items::<Restored>::new(payload).ok_or(Refusal::NotDurable)?;
         let numbers = letters.skip_all().ok_or(Refusal::NotDurable)?;
-        let account = self.mailboxes.get(&record.mailbox).ok_or(Refusal::NoSuchMailbox)?.account;
+        let to = self.mailboxes.get(&record.mailbox).ok_or(Refusal::NoSuchMailbox)?;
+        let (account, is_done) = (to.account, record.first_uid < to.uid_next);
         let mut taken = self.undelete(segments, account, numbers);
-        for letter in letters {
-            let place = segments.find(letter.from.seq).map(|segment| (segment, letter.from.offset));
-            let stands = |found: Letter| place == Some((found.place.segment, found.place.offset));
-            if self.letters.get(letter.slot).is_some_and(stands) && self.letters.refer(letter.slot) {
+        let (mut listed, mut end) = (Listed::of(account), record.first_uid);
+        // What has its UID is listed already: the record answered damage and took effect at the mount.
+        for letter in letters.into_iter().filter(|_| !is_done) {
+            end = end.saturating_add(1);
+            if self.stands(segments, &letter)
+                && !listed.has(self, letter.slot)
+                && self.letters.refer(letter.slot)
+            {
                 taken.push((Uid(0), letter.slot, Flags(letter.flags)));
             }
         }
         let (to, first_uid) = (record.mailbox, record.first_uid);
         let transfer = Transfer { from: to, to, first_uid, modseq: record.modseq, time: 0 };
-        self.arrive(segments, &transfer, &taken, modseq)
+        let arrived = self.arrive(segments, &transfer, &taken, modseq);
+        // These UIDs may have been seen, whatever has them now.
+        if let Some(to) = self.mailboxes.get_mut(&to).filter(|_| end > first_uid) {
+            to.uid_next = to.uid_next.max(end);
+            to.uid_pending = to.uid_pending.max(end);
+        }
+        arrived
+    }
+
+    /// Whether a letter is where a record says.
+    pub(super) fn stands(&self, segments: &Segments, letter: &Restored) -> bool {
+        let place =
+            segments.find(letter.from.seq).map(|segment| Place { segment, offset: letter.from.offset });
+        self.letters.get(letter.slot).is_some_and(|found| Some(found.place) == place)
     }
 
     fn deliver(&mut self, to: &Delivery, letter: u32, size: u64, modseq: Modseq) -> Option<UidValidity> {

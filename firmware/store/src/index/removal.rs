@@ -9,8 +9,8 @@ use super::deletions::{Deletion, Deletions};
 use super::entries::Entry;
 use super::letters::Letters;
 use super::{State, leave, release, release_deletion};
-use crate::format::code::take;
-use crate::format::records::{Forget, number_ranges};
+use crate::format::code::{Items, take};
+use crate::format::records::{Forget, Relist, Restored, number_ranges};
 use crate::segments::Segments;
 
 /// Lists the messages that one record removes, under numbers that count up.
@@ -49,6 +49,38 @@ impl<'a> Bin<'a> {
     }
 }
 
+/// The letters that an account has, as messages or as deletions: a page that could not be read when a record listed its
+/// letters anew can be read again sometimes, and nothing is to be there twice.
+pub(super) struct Listed {
+    account: u32,
+    /// By slot, once somebody has asked for one that is referred to.
+    letters: Option<Vec<u32>>,
+}
+
+impl Listed {
+    pub(super) const fn of(account: u32) -> Self {
+        Self { account, letters: None }
+    }
+
+    /// Whether the account has the letter in a slot.
+    pub(super) fn has(&mut self, state: &State, slot: u32) -> bool {
+        if state.letters.references(slot).is_none() {
+            return false;
+        }
+        let account = self.account;
+        let letters = self.letters.get_or_insert_with(|| {
+            let mailboxes = state.mailboxes.values().filter(|mailbox| mailbox.account == account);
+            let messages = mailboxes.flat_map(|mailbox| mailbox.entries.iter()).map(|entry| entry.letter);
+            let deletions = state.deletions.iter().map(|(_, deletion)| deletion);
+            let deletions = deletions.filter(|deletion| deletion.account == account);
+            let mut letters: Vec<u32> = messages.chain(deletions.map(|deletion| deletion.letter)).collect();
+            letters.sort_unstable();
+            letters
+        });
+        letters.binary_search(&slot).is_ok()
+    }
+}
+
 impl State {
     pub(super) fn apply_forget(&mut self, segments: &mut Segments, mut payload: &[u8]) -> Applied {
         let record: Forget = take(&mut payload).ok_or(Refusal::NotDurable)?;
@@ -56,6 +88,29 @@ impl State {
         for range in number_ranges(payload) {
             self.forget(segments, range, |_| true);
         }
+        Ok(Receipt::default())
+    }
+
+    /// Lists letters as deletions whose deletions were lost. A second time it does nothing: what has its number is
+    /// listed already.
+    pub(super) fn apply_relist(&mut self, segments: &Segments, mut payload: &[u8]) -> Applied {
+        let record: Relist = take(&mut payload).ok_or(Refusal::NotDurable)?;
+        let letters = Items::<Restored>::new(payload).ok_or(Refusal::NotDurable)?;
+        let account = self.mailboxes.get(&record.mailbox).ok_or(Refusal::NoSuchMailbox)?.account;
+        let mut listed = Listed::of(account);
+        for (number, Restored { slot, from, flags }) in (record.first..u64::MAX).zip(letters) {
+            let is_listed = self.deletions.get(number).is_some_and(|known| known.letter == slot)
+                || listed.has(self, slot);
+            let number = number.max(self.deletions.end());
+            let stands = self.stands(segments, &Restored { slot, from, flags });
+            if is_listed || number == u64::MAX || !stands || !self.letters.refer_deletion(slot) {
+                continue;
+            }
+            let mailbox = record.mailbox;
+            let deletion = Deletion { account, mailbox, letter: slot, flags: Flags(flags), time: None };
+            self.deletions.push(number, &deletion);
+        }
+        self.next.deletion = self.next.deletion.max(self.deletions.end());
         Ok(Receipt::default())
     }
 

@@ -46,20 +46,72 @@ struct Model {
 
 #[derive(Clone, Debug)]
 enum Op {
-    Deliver { alice: bool, bob: bool, size: usize },
-    Append { who: usize, folder: usize, size: usize, flags: u64 },
-    Flags { who: usize, folder: usize, range: (u32, u32), add: u64, remove: u64 },
-    Expunge { who: usize, folder: usize, range: (u32, u32) },
-    Copy { who: usize, from: usize, to: usize, range: (u32, u32) },
-    Move { who: usize, from: usize, to: usize, range: (u32, u32) },
-    Create { who: usize, name: usize },
-    Delete { who: usize, folder: usize },
-    Rename { who: usize, folder: usize, name: usize },
-    Undelete { who: usize, first: usize, count: usize, to: usize },
-    ForGood { who: usize, first: usize, count: usize },
+    Deliver {
+        alice: bool,
+        bob: bool,
+        size: usize,
+    },
+    Append {
+        who: usize,
+        folder: usize,
+        size: usize,
+        flags: u64,
+    },
+    Flags {
+        who: usize,
+        folder: usize,
+        range: (u32, u32),
+        add: u64,
+        remove: u64,
+    },
+    Expunge {
+        who: usize,
+        folder: usize,
+        range: (u32, u32),
+    },
+    Copy {
+        who: usize,
+        from: usize,
+        to: usize,
+        range: (u32, u32),
+    },
+    Move {
+        who: usize,
+        from: usize,
+        to: usize,
+        range: (u32, u32),
+    },
+    Create {
+        who: usize,
+        name: usize,
+    },
+    Delete {
+        who: usize,
+        folder: usize,
+    },
+    Rename {
+        who: usize,
+        folder: usize,
+        name: usize,
+    },
+    /// With `drop` the mailbox is deleted in the same group, after that.
+    Undelete {
+        who: usize,
+        first: usize,
+        count: usize,
+        to: usize,
+        drop: bool,
+    },
+    ForGood {
+        who: usize,
+        first: usize,
+        count: usize,
+    },
     Later(i64),
     Checkpoint,
     Compact(usize),
+    /// Goes on with what comes next.
+    CompactMeanwhile(usize),
     Retire(usize),
     Scrub(usize),
     Remount,
@@ -90,12 +142,13 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (who.clone(), 0..NAMES.len()).prop_map(|(who, name)| Op::Create { who, name }),
         1 => (who.clone(), folder.clone()).prop_map(|(who, folder)| Op::Delete { who, folder }),
         1 => (who.clone(), folder.clone(), 0..NAMES.len()).prop_map(|(who, folder, name)| Op::Rename { who, folder, name }),
-        3 => (who.clone(), 0..9_usize, 1..5_usize, folder.clone())
-            .prop_map(|(who, first, count, to)| Op::Undelete { who, first, count, to }),
+        3 => (who.clone(), 0..9_usize, 1..20_usize, folder.clone(), prop::bool::weighted(0.2))
+            .prop_map(|(who, first, count, to, drop)| Op::Undelete { who, first, count, to, drop }),
         1 => (who.clone(), 0..9_usize, 1..5_usize).prop_map(|(who, first, count)| Op::ForGood { who, first, count }),
         1 => (0..9_i64).prop_map(Op::Later),
         2 => Just(Op::Checkpoint),
         2 => any::<usize>().prop_map(Op::Compact),
+        2 => any::<usize>().prop_map(Op::CompactMeanwhile),
         1 => any::<usize>().prop_map(Op::Retire),
         2 => (1..8_usize).prop_map(Op::Scrub),
         1 => Just(Op::Remount),
@@ -200,6 +253,7 @@ fn run(store: &mut SimStore, model: &mut Model, op: &Op) {
         Op::Move { who, from, to, range } => transfer(store, model, (*who, *from, *to, *range), false),
         Op::Create { .. } | Op::Delete { .. } | Op::Rename { .. } => rename(store, model, op),
         Op::Checkpoint | Op::Compact(_) | Op::Retire(_) | Op::Scrub(_) => look_after(store, op),
+        Op::CompactMeanwhile(which) => store.empty_some(*which),
         Op::Undelete { .. } | Op::ForGood { .. } => undelete(store, model, op),
         Op::Later(days) => wait_days(store, model, *days),
         Op::Remount | Op::Crash(_) => {}
@@ -281,18 +335,21 @@ fn undelete(store: &mut SimStore, model: &mut Model, op: &Op) {
     let chosen: Vec<u64> = numbers.iter().rev().skip(first).take(count).copied().collect();
     let back: Vec<Lost> =
         places.iter().skip(first).take(count).rev().map(|at| model.lost.remove(*at)).collect();
-    let Op::Undelete { to, .. } = op else {
+    let Op::Undelete { to: index, drop, .. } = *op else {
         let ticket = store.delete_for_good(account, &chosen);
         wait(store, ticket).unwrap();
         return;
     };
-    let to = model.pick(who, *to);
+    let to = model.pick(who, index);
     let folder = &model.folders[who][&to];
     let (id, next) = (MailboxId(folder.id), folder.next);
     let ticket = store.undelete(account, &chosen, id);
+    back.iter().rev().for_each(|lost| model.add(who, &to, lost.known));
+    if drop {
+        rename(store, model, &Op::Delete { who, folder: index });
+    }
     let receipt = wait(store, ticket).unwrap();
     assert_eq!(receipt.destination, (next..next + back.len() as u32).map(Uid).collect());
-    back.iter().rev().for_each(|lost| model.add(who, &to, lost.known));
 }
 
 /// What is listed as deleted is what the model lost last: what is old has gone, and more only where space is short.

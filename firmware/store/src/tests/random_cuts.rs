@@ -17,8 +17,10 @@ enum Step {
     Append { size: usize },
     Flag { uid: u32, add: u64, remove: u64 },
     Expunge { uid: u32 },
-    Undelete { at: usize },
+    Undelete { at: usize, count: usize },
     ForGood { at: usize },
+    Drop,
+    Later { days: i64 },
     Copy { uid: u32 },
     Move { uid: u32 },
     Create { number: u32 },
@@ -39,7 +41,9 @@ fn step() -> impl Strategy<Value = Step> {
         4 => size.prop_map(|size| Step::Append { size }),
         3 => (uid.clone(), 1..32_u64, 0..32_u64).prop_map(|(uid, add, remove)| Step::Flag { uid, add, remove }),
         2 => uid.clone().prop_map(|uid| Step::Expunge { uid }),
-        2 => (0..6_usize).prop_map(|at| Step::Undelete { at }),
+        2 => (0..6_usize, 1..6_usize).prop_map(|(at, count)| Step::Undelete { at, count }),
+        1 => Just(Step::Drop),
+        1 => (1..9_i64).prop_map(|days| Step::Later { days }),
         1 => (0..6_usize).prop_map(|at| Step::ForGood { at }),
         2 => uid.clone().prop_map(|uid| Step::Copy { uid }),
         2 => uid.prop_map(|uid| Step::Move { uid }),
@@ -57,7 +61,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// Changes that go by what is visible come first in their group, so that they mean the same however it is cut.
 fn run(world: &mut World, steps: &[Step]) -> Result<(), Stopped> {
     world.mount()?;
-    let mut made = Vec::new();
+    let (mut made, mut day) = (Vec::new(), 100);
     for step in steps {
         match *step {
             Step::Deliver { both: true, size } => {
@@ -73,9 +77,26 @@ fn run(world: &mut World, steps: &[Step]) -> Result<(), Stopped> {
                 world.sync()?;
                 world.expunge(&[uid, uid + 1])?;
             }
-            Step::Undelete { at } => {
+            Step::Undelete { at, count } => {
                 world.sync()?;
-                world.undelete(&[at, at + 1], "INBOX")?;
+                let which: Vec<usize> = (at..at + count).collect();
+                world.undelete(&which, "INBOX")?;
+            }
+            // A mailbox goes with what was moved there, and may be made again under the same name.
+            Step::Drop => {
+                world.create("Dropped")?;
+                world.sync()?;
+                world.shift(&[2, 3, 5], "Dropped")?;
+                world.sync()?;
+                world.change(|store| store.delete_mailbox(ALICE, &name("Dropped")))?;
+                world.sync()?;
+            }
+            Step::Later { days } => {
+                day += days;
+                world.sync()?;
+                world.day(day);
+                world.change(|store| store.put_setting("day", &day.to_le_bytes()))?;
+                world.rest()?;
             }
             Step::ForGood { at } => {
                 world.sync()?;
@@ -143,7 +164,8 @@ proptest! {
             device.cut();
         }
         device.power_on(mode, seed);
-        let after = Aftermath { device, acknowledged, issued, shown, formats: false, forgets: false };
+        let forgets = steps.iter().any(|step| matches!(step, Step::Later { .. }));
+        let after = Aftermath { device, acknowledged, issued, shown, formats: false, forgets };
         if let Some(store) = check(&reference.states, &after) {
             go_on(store, &after.shown, after.device.counts().misuses);
         }

@@ -474,6 +474,31 @@ scenarios! {
         world.undelete(&[0, 1, 2], "Trash")?;
         world.rest()
     };
+    // Many at once, from a mailbox that is gone, with a delivery to where they go, and while what they name is moved.
+    undelete_many_of_a_mailbox_that_is_gone, five, false, |world| {
+        world.mount()?;
+        world.day(100);
+        for size in [30_000, 900, 40_000] {
+            world.deliver(&[ALICE_TO, BOB_TO], size)?;
+        }
+        world.create("Work")?;
+        world.sync()?;
+        world.shift(&[2, 3, 5, 6, 7, 8], "Work")?;
+        world.sync()?;
+        world.change(|store| store.delete_mailbox(ALICE, &name("Work")))?;
+        world.sync()?;
+        world.checkpoint();
+        world.compact(0);
+        world.undelete(&[0, 2, 3, 5], "INBOX")?;
+        world.deliver(&[ALICE_TO], 700)?;
+        world.sync()?;
+        world.create("Work")?;
+        world.expunge(&[1])?;
+        world.sync()?;
+        world.undelete(&[0, 1, 2], "Work")?;
+        world.change(|store| store.rename_mailbox(ALICE, &name("Work"), &name("Old/Work")))?;
+        world.rest()
+    };
     // What is deleted is moved like everything else, and is forgotten or brought back while it is.
     deletions_and_compaction, five, false, |world| {
         world.mount()?;
@@ -523,6 +548,36 @@ scenarios! {
         world.undelete(&[0], "INBOX")?;
         world.checkpoint();
         world.deliver(&[ALICE_TO], 400)?;
+        world.rest()
+    };
+    // Those that are old go while others, and what they lie between, are moved.
+    forgetting_in_the_midst_of_compaction, five, false, |world| {
+        world.mount()?;
+        world.day(100);
+        for size in [60_000, 50_000, 70_000] {
+            world.deliver(&[ALICE_TO], size)?;
+        }
+        world.checkpoint();
+        world.sync()?;
+        world.expunge(&[1, 6])?;
+        world.sync()?;
+        world.day(108);
+        world.expunge(&[7])?;
+        world.sync()?;
+        world.compact(0);
+        world.deliver(&[ALICE_TO], 300)?;
+        world.sync()?;
+        world.day(115);
+        world.deliver(&[ALICE_TO], 400)?;
+        world.sync()?;
+        world.undelete(&[0], "Archive")?;
+        world.sync()?;
+        world.compact(1);
+        world.expunge(&[8])?;
+        world.sync()?;
+        world.day(130);
+        world.deliver(&[ALICE_TO, BOB_TO], 500)?;
+        world.checkpoint();
         world.rest()
     };
     // What comes next takes the place of what was deleted.

@@ -9,7 +9,9 @@ use super::recount::recount;
 use super::rig::*;
 use super::world::dump;
 use crate::format::frame::kind;
-use crate::limits::{DELETIONS_KEPT_S, DELETIONS_PER_CHANGE_MAX, INDEX_LETTER_BYTES, INDEX_MESSAGE_BYTES};
+use crate::limits::{
+    DELETIONS_KEPT_S, DELETIONS_PER_CHANGE_MAX, FORGET_MAX, INDEX_LETTER_BYTES, INDEX_MESSAGE_BYTES,
+};
 use crate::{AccountDetails, Deletion};
 
 const ALICE_TO: &str = "alice@example.test";
@@ -257,6 +259,15 @@ fn nothing_is_forgotten_on_the_word_of_a_clock_that_is_not_trusted() {
     assert_eq!(left_at(&mixed, (113, true)), 6);
     assert_eq!(left_at(&mixed, (115, true)), 2);
     assert_eq!(left_at(&mixed, (124, true)), 0);
+}
+
+/// A box that did not know the time for long: more than one step forgets have none.
+#[test]
+fn many_without_a_time_do_not_keep_the_others() {
+    let mut all = alloc::vec![(100, false); 2 * FORGET_MAX + 1];
+    all.extend([(100, true), (110, true)]);
+    assert_eq!(left_at(&all, (113, true)), all.len());
+    assert_eq!(left_at(&all, (116, true)), 1);
 }
 
 /// Delivers letters to Alice until the store refuses, and says how many it took.

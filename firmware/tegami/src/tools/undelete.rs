@@ -112,6 +112,8 @@ fn homes(chosen: Vec<Deletion>) -> Homes {
             homes.entry(name).or_default().push(deletion.number);
         }
     }
+    // The oldest first, also where they are too many for one change.
+    homes.values_mut().for_each(|numbers| numbers.sort_unstable());
     homes
 }
 
@@ -169,6 +171,7 @@ mod tests {
         assert_eq!(since(60), (vec![9, 8, 7, 6], 1));
         assert_eq!(since(81), (vec![], 1));
         assert_eq!(since(0), (vec![9, 8, 7, 6, 5, 4], 1));
-        assert_eq!(homes(all.clone()).values().map(Vec::len).collect::<Vec<_>>(), [7]);
+        let inbox = vec![3, 4, 5, 6, 7, 8, 9];
+        assert_eq!(homes(all.clone()).into_values().collect::<Vec<_>>(), [inbox], "the oldest one first");
     }
 }
