@@ -217,7 +217,7 @@ pub const BODY_FILLED: u64 = 95;
 /// See [`BODY_FILLED`].
 pub const META_FILLED: u64 = 62;
 
-/// Pages of letters that a checkpoint copies when compaction waits for it: what one group takes.
+/// Pages that a checkpoint copies when compaction waits for it: what one group takes.
 pub const COPIES_WHEN_SHORT: usize = 16;
 
 /// What a page of letters takes, in bytes, about.

@@ -17,7 +17,7 @@ use crate::format::Mark;
 use crate::format::frame::{FRAME_BYTES, Frame, kind, verifies};
 use crate::format::header::Stream;
 use crate::format::records::CommitView;
-use crate::index::{Home, Letter};
+use crate::index::{Home, Letter, Page};
 use crate::limits::{
     DAMAGED_LETTERS_MAX, DAMAGED_LETTERS_NAMED, SCRUB_BYTES, SCRUB_LOOKS_MAX, SCRUB_RETIRED_DIVISOR,
 };
@@ -28,9 +28,10 @@ use crate::{Store, format};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ScrubPlace {
     part: Part,
-    /// Slot of a letter; number of a page of letters; number of a mailbox; number of a table.
+    /// Slot of a letter; number of a page of letters; number of a mailbox; number of a page of deletions; number of a
+    /// table.
     at: u32,
-    /// Extents of the letter, copies of the page, or pages of the mailbox that are done.
+    /// Extents of the letter, or places where the page, or the pages of the mailbox, can stand, that are done.
     done: u32,
 }
 
@@ -40,17 +41,23 @@ enum Part {
     Letters,
     LetterPages,
     EntryPages,
+    DeletionPages,
     Tables,
 }
 
+/// Places where a page can stand.
+const HOMES: u32 = 2;
+
 impl Part {
-    const ALL: [Self; 4] = [Self::Letters, Self::LetterPages, Self::EntryPages, Self::Tables];
+    const ALL: [Self; 5] =
+        [Self::Letters, Self::LetterPages, Self::EntryPages, Self::DeletionPages, Self::Tables];
 
     const fn next(self) -> Self {
         match self {
             Self::Letters => Self::LetterPages,
             Self::LetterPages => Self::EntryPages,
-            Self::EntryPages => Self::Tables,
+            Self::EntryPages => Self::DeletionPages,
+            Self::DeletionPages => Self::Tables,
             Self::Tables => Self::Letters,
         }
     }
@@ -79,6 +86,15 @@ impl ScrubPlace {
 
     const fn next_at(self) -> Self {
         Self { at: self.at.saturating_add(1), done: 0, ..self }
+    }
+
+    /// The next of the places where the page stands, or behind the last one of it.
+    const fn next_home(self) -> Self {
+        if self.done.saturating_add(1) < HOMES {
+            Self { done: self.done + 1, ..self }
+        } else {
+            self.next_at()
+        }
     }
 
     fn next_part(self) -> Self {
@@ -234,14 +250,11 @@ impl<Q: FlashQueue> Store<Q> {
             }
             Part::Letters => (None, place.next_part()),
             Part::LetterPages => match self.state.letters.pages().get(place.at as usize) {
-                Some(page) => {
-                    let home = page.homes().nth(place.done as usize).filter(|_| !page.is_dirty());
-                    let next = ScrubPlace { done: place.done.saturating_add(1), ..place };
-                    (home, if home.is_some() { next } else { place.next_at() })
-                }
+                Some(page) => (home_of(page, place.done), place.next_home()),
                 None => (None, place.next_part()),
             },
             Part::EntryPages => self.next_entry_page(place),
+            Part::DeletionPages => self.next_deletion_page(place),
             Part::Tables => match self.checkpoints.tables().get(place.at as usize) {
                 Some(home) => (Some(*home), place.next_at()),
                 None => {
@@ -267,13 +280,27 @@ impl<Q: FlashQueue> Store<Q> {
             return (None, place.next_part());
         };
         let here = if *id == place.at { place } else { ScrubPlace { at: *id, done: 0, ..place } };
-        match mailbox.entries.pages().get(here.done as usize) {
+        match mailbox.entries.pages().get((here.done / HOMES) as usize) {
             Some(page) => {
                 let next = ScrubPlace { done: here.done + 1, ..here };
-                (page.home().filter(|_| !page.is_dirty()), next)
+                (home_of(page, here.done % HOMES), next)
             }
             None => (None, here.next_at()),
         }
+    }
+
+    /// The same for the page of deletions that comes next.
+    fn next_deletion_page(&self, place: ScrubPlace) -> (Option<Home>, ScrubPlace) {
+        let pages = self.state.deletions.pages();
+        let next = pages.partition_point(|page| page.get().number() < place.at.into());
+        // No flash lives long enough for numbers that do not fit.
+        let numbered =
+            pages.get(next).and_then(|page| Some((page, u32::try_from(page.get().number()).ok()?)));
+        let Some((page, at)) = numbered.filter(|(_, at)| *at < u32::MAX) else {
+            return (None, place.next_part());
+        };
+        let here = if at == place.at { place } else { ScrubPlace { at, done: 0, ..place } };
+        (home_of(page, here.done), here.next_home())
     }
 
     /// Reads a page, a table or a root. What is damaged is still in memory: the next checkpoint writes it elsewhere.
@@ -437,4 +464,9 @@ impl<Q: FlashQueue> Store<Q> {
             fault,
         })
     }
+}
+
+/// One of the places where a page stands, unless the next checkpoint writes it anew anyway.
+fn home_of<T: Clone>(page: &Page<T>, which: u32) -> Option<Home> {
+    page.homes().nth(which as usize).filter(|_| !page.is_dirty())
 }

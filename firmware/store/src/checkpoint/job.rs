@@ -9,9 +9,9 @@ use crate::format::Mark;
 use crate::format::code::put;
 use crate::format::frame::kind;
 use crate::format::pages::{PageHead, PageKind};
-use crate::format::table::{HomeRow, Root, Row};
+use crate::format::table::{HomeRow, PagesRow, Root, Row};
 use crate::gather::Gather;
-use crate::index::{DeletionPage, EntryPage, Home, LetterPage, State};
+use crate::index::{DeletionPage, EntryPage, Home, LetterPage, Page, State};
 use crate::limits::{CHORE_BYTES, TABLE_BYTES};
 use crate::segments::Segments;
 
@@ -55,9 +55,9 @@ pub(crate) struct Job {
     gathered: usize,
     landed: usize,
     /// All pages by mailbox, and those of letters.
-    entries: Vec<(u32, Vec<Stand>)>,
+    entries: Vec<(u32, Vec<Twice>)>,
     letters: Vec<Twice>,
-    deletions: Vec<Stand>,
+    deletions: Vec<Twice>,
     /// Deletions have numbers below this.
     next_deletion: u64,
     /// The tables, those that say where pages stand included as soon as they are [`listed`](Self::listed).
@@ -127,8 +127,8 @@ impl Job {
         }
     }
 
-    /// Takes the state as it is: pages that have changed, where the others stand, and all rows. At most so many pages of
-    /// letters that have not changed are copied.
+    /// Takes the state as it is: pages that have changed, where the others stand, and all rows. At most so many pages
+    /// that have not changed are copied.
     pub(crate) fn take_state(&mut self, state: &mut State, segments: &mut Segments, mut copies: usize) {
         let mut tables = Tables::default();
         state.rows(|row| tables.give(row));
@@ -143,50 +143,45 @@ impl Job {
         self.rows = tables.finish();
         let mut left = Vec::new();
         for (number, page) in state.letters.pages_mut().iter_mut().enumerate() {
-            let stands = match (page.home().filter(|_| !page.is_dirty()), page.copy()) {
-                (Some(home), Some(copy)) => (Stand::Home(home), Some(Stand::Home(copy))),
-                (Some(home), None) => {
-                    let copied = copies.checked_sub(1).map(|rest| {
-                        copies = rest;
-                        self.take(Taken::Letters(number, page.share()))
-                    });
-                    (Stand::Home(home), copied)
-                }
-                (None, _) => {
-                    let (content, homes) = page.take();
-                    left.extend(homes);
-                    (self.take(Taken::Letters(number, content)), None)
-                }
-            };
+            let stands = self.stands(page, &mut copies, &mut left, |content| Taken::Letters(number, content));
             self.letters.push(stands);
         }
         self.next_deletion = state.deletions.end();
         for page in state.deletions.pages_mut() {
-            let stand = match page.home().filter(|_| !page.is_dirty()) {
-                Some(home) => Stand::Home(home),
-                None => {
-                    let (content, home) = page.take();
-                    left.extend(home);
-                    self.take(Taken::Deletions(content))
-                }
-            };
-            self.deletions.push(stand);
+            let stands = self.stands(page, &mut copies, &mut left, Taken::Deletions);
+            self.deletions.push(stands);
         }
         for (id, mailbox) in &mut state.mailboxes {
-            let mut stands = Vec::with_capacity(mailbox.entries.pages().len());
-            for page in mailbox.entries.pages_mut() {
-                stands.push(match page.home().filter(|_| !page.is_dirty()) {
-                    Some(home) => Stand::Home(home),
-                    None => {
-                        let (content, home) = page.take();
-                        left.extend(home);
-                        self.take(Taken::Entries(*id, content))
-                    }
-                });
-            }
+            let pages = mailbox.entries.pages_mut().iter_mut();
+            let taken = |content| Taken::Entries(*id, content);
+            let stands = pages.map(|page| self.stands(page, &mut copies, &mut left, taken)).collect();
             self.entries.push((*id, stands));
         }
         left.iter().for_each(|home| segments.let_go(home.segment, home.span));
+    }
+
+    /// Where a page stands or will, and its copy: one that has changed is taken, one that has not is copied.
+    fn stands<T: Clone>(
+        &mut self,
+        page: &mut Page<T>,
+        copies: &mut usize,
+        left: &mut Vec<Home>,
+        taken: impl Fn(Rc<T>) -> Taken,
+    ) -> Twice {
+        let Some(home) = page.home().filter(|_| !page.is_dirty()) else {
+            let (content, homes) = page.take();
+            left.extend(homes);
+            return (self.take(taken(content)), None);
+        };
+        let copy = match (page.copy(), copies.checked_sub(1)) {
+            (Some(copy), _) => Some(Stand::Home(copy)),
+            (None, Some(rest)) => {
+                *copies = rest;
+                Some(self.take(taken(page.share())))
+            }
+            (None, None) => None,
+        };
+        (Stand::Home(home), copy)
     }
 
     fn take(&mut self, taken: Taken) -> Stand {
@@ -255,22 +250,23 @@ impl Job {
             };
             home.map(|home| row_of(segments, home))
         };
-        let homes = |stands: &[Stand]| stands.iter().filter_map(home).collect::<Vec<_>>();
+        let pages = |stands: &[Twice]| PagesRow {
+            homes: stands.iter().filter_map(|(stand, _)| home(stand)).collect(),
+            copies: stands.iter().map(|(_, copy)| copy.as_ref().and_then(home)).collect(),
+        };
         let mut tables = Tables::default();
         for stands in self.letters.chunks(HOMES_PER_ROW) {
-            let homes = stands.iter().filter_map(|(stand, _)| home(stand)).collect();
-            let copies = stands.iter().map(|(_, copy)| copy.as_ref().and_then(home)).collect();
-            tables.give(&Row::Letters { homes, copies });
+            tables.give(&Row::Letters(pages(stands)));
         }
         // One row at least: it says how far the numbers are.
         for stands in self.deletions.chunks(HOMES_PER_ROW).chain(self.deletions.is_empty().then_some(&[][..]))
         {
             let (next, gone) = (self.next_deletion, Vec::new());
-            tables.give(&Row::Deletions { next, homes: homes(stands), gone });
+            tables.give(&Row::Deletions { next, pages: pages(stands), gone });
         }
         for (mailbox, stands) in &self.entries {
             for stands in stands.chunks(HOMES_PER_ROW) {
-                tables.give(&Row::Entries { mailbox: *mailbox, homes: homes(stands) });
+                tables.give(&Row::Entries { mailbox: *mailbox, pages: pages(stands) });
             }
         }
         tables.finish()

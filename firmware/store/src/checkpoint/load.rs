@@ -12,7 +12,7 @@ use crate::format::frame::{self, FRAME_BYTES, Frame, kind};
 use crate::format::mend::mend;
 use crate::format::pages::{PageHead, PageKind};
 use crate::format::records::CommitView;
-use crate::format::table::{HomeRow, Root, Row};
+use crate::format::table::{HomeRow, PagesRow, Root, Row};
 use crate::format::{Mark, Place};
 use crate::index::{DeletionPage, EntryPage, Home, LetterPage, State};
 use crate::layout::Layout;
@@ -45,9 +45,7 @@ enum Of {
 /// Pages of one kind.
 struct List {
     of: Of,
-    homes: Vec<HomeRow>,
-    /// The same pages once more; empty for those that stand in one place.
-    copies: Vec<Option<HomeRow>>,
+    pages: PagesRow,
 }
 
 impl<Q: FlashQueue> Loader<'_, Q> {
@@ -137,10 +135,8 @@ impl<Q: FlashQueue> Loader<'_, Q> {
         while !rows.is_empty() {
             let Some(row) = take::<Row<'_>>(&mut rows) else { return };
             match row {
-                Row::Entries { mailbox, homes } => {
-                    lists.push(List { of: Of::Mailbox(mailbox), homes, copies: Vec::new() });
-                }
-                Row::Letters { homes, copies } => lists.push(List { of: Of::Letters, homes, copies }),
+                Row::Entries { mailbox, pages } => lists.push(List { of: Of::Mailbox(mailbox), pages }),
+                Row::Letters(pages) => lists.push(List { of: Of::Letters, pages }),
                 Row::Erases { first, counts } => {
                     for (index, erases) in (first..).zip(counts) {
                         self.segments.saw_erases(index, erases);
@@ -149,9 +145,9 @@ impl<Q: FlashQueue> Loader<'_, Q> {
                 Row::Retired { segments } => segments.into_iter().for_each(|index| {
                     self.segments.retire(index);
                 }),
-                Row::Deletions { next, homes, gone } => {
-                    self.state.take_row(&Row::Deletions { next, homes: Vec::new(), gone });
-                    lists.push(List { of: Of::Deletions, homes, copies: Vec::new() });
+                Row::Deletions { next, pages, gone } => {
+                    self.state.take_row(&Row::Deletions { next, pages: PagesRow::default(), gone });
+                    lists.push(List { of: Of::Deletions, pages });
                 }
                 row => self.state.take_row(&row),
             }
@@ -163,12 +159,13 @@ impl<Q: FlashQueue> Loader<'_, Q> {
         let mut window: (Mark, Vec<u8>) = (Mark::default(), Vec::new());
         let mut asked = Vec::new();
         for list in lists {
-            for (at, home) in list.homes.iter().enumerate() {
+            let PagesRow { homes, copies } = &list.pages;
+            for (at, home) in homes.iter().enumerate() {
                 if !holds(&window, home) {
-                    let run = run_of(list.homes.get(at..).unwrap_or_default());
+                    let run = run_of(homes.get(at..).unwrap_or_default());
                     window = (home.at, self.bytes(home.at, run).unwrap_or_default());
                 }
-                self.page(list.of, (home, list.copies.get(at).copied().flatten()), &window, &mut asked);
+                self.page(list.of, (home, copies.get(at).copied().flatten()), &window, &mut asked);
             }
         }
         for (slot, place) in asked {
@@ -188,7 +185,10 @@ impl<Q: FlashQueue> Loader<'_, Q> {
         let bytes = window.1.get(start..start.saturating_add(row.span as usize)).unwrap_or_default();
         let fits = |frame: &Frame| frame.kind == kind::PAGE && frame.span() == row.span as usize;
         let first = self.mended(row.at, bytes, fits);
-        let serves = first.is_some();
+        let homes = match &first {
+            Some(_) => (self.home(row), copy.and_then(|copy| self.home(&copy))),
+            None => (None, None),
+        };
         let whole = first.or_else(|| {
             let copy = self.whole(&copy?, kind::PAGE)?;
             self.damage.note(row.at);
@@ -196,24 +196,21 @@ impl<Q: FlashQueue> Loader<'_, Q> {
         });
         let payload = whole.as_ref().and_then(|whole| whole.get(FRAME_BYTES..));
         let read = payload.and_then(|mut payload| Some((PageHead::take(&mut payload)?, payload)));
-        let (Some((head, rows)), Some(home)) = (read, self.home(row)) else {
-            return self.lost_page(of, row.at);
-        };
+        let Some((head, rows)) = read else { return self.lost_page(of, row.at) };
         match (of, head.kind) {
             (Of::Mailbox(mailbox), PageKind::Entries) => {
                 let page = EntryPage::decode(rows, head.rows);
-                self.state.take_entries(self.segments, mailbox, page, home);
+                self.state.take_entries(self.segments, mailbox, page, homes);
             }
             (Of::Deletions, PageKind::Deletions) => match DeletionPage::decode(rows, head.rows) {
-                Some(page) => self.state.take_deletion_page(self.segments, page, home),
+                Some(page) => self.state.take_deletion_page(self.segments, page, homes),
                 None => self.lost_page(of, row.at),
             },
             (Of::Letters, PageKind::Letters) => {
                 let first = self.state.letters.next_page_slot();
                 let ask = |slot, place| asked.push((first + u32::from(slot), place));
                 let page = LetterPage::decode(rows, head.rows, self.segments, ask);
-                let copy = copy.and_then(|copy| self.home(&copy));
-                self.state.take_letters(self.segments, page, (Some(home).filter(|_| serves), copy));
+                self.state.take_letters(self.segments, page, homes);
             }
             _ => self.lost_page(of, row.at),
         }

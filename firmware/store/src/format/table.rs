@@ -25,14 +25,10 @@ pub(crate) enum Row<'a> {
     /// Further pages of a mailbox, in order.
     Entries {
         mailbox: u32,
-        homes: Vec<HomeRow>,
+        pages: PagesRow,
     },
     /// Further pages of letters, in order.
-    Letters {
-        homes: Vec<HomeRow>,
-        /// Where the same pages stand once more.
-        copies: Vec<Option<HomeRow>>,
-    },
+    Letters(PagesRow),
     Domain(&'a str),
     #[serde(borrow)]
     Alias(AliasPut<'a>),
@@ -46,7 +42,7 @@ pub(crate) enum Row<'a> {
     /// Deletions: numbers that were given out lie below `next`; further pages, in order; mailboxes that are gone.
     Deletions {
         next: u64,
-        homes: Vec<HomeRow>,
+        pages: PagesRow,
         #[serde(borrow)]
         gone: Vec<GoneRow<'a>>,
     },
@@ -94,6 +90,14 @@ pub(crate) struct GoneRow<'a> {
 pub(crate) struct HomeRow {
     pub(crate) at: Mark,
     pub(crate) span: u32,
+}
+
+/// Pages, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PagesRow {
+    pub(crate) homes: Vec<HomeRow>,
+    /// Where the same pages stand once more.
+    pub(crate) copies: Vec<Option<HomeRow>>,
 }
 
 /// The root of a checkpoint: the last record of it. It counts when it and everything it leads to verifies.

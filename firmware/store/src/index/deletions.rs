@@ -256,7 +256,7 @@ impl Deletions {
             self.pages.retain(|page| {
                 let stays = page.get().listed > 0;
                 if !stays {
-                    left.extend(page.home());
+                    left.extend(page.homes());
                     *rows -= page.get().rows.len() as u64;
                 }
                 stays

@@ -95,7 +95,7 @@ impl Entries {
 
     /// All places where pages stand or stood; the messages are given up.
     pub(crate) fn homes(&self) -> impl Iterator<Item = Home> + '_ {
-        self.pages.iter().filter_map(Page::home).chain(self.left.iter().copied())
+        self.pages.iter().flat_map(Page::homes).chain(self.left.iter().copied())
     }
 
     /// Adds a page that was read. Says whether it has messages, all behind those before.
@@ -249,10 +249,10 @@ impl Entries {
                     if len > 0 {
                         before.change().append(page.get());
                     }
-                    self.left.extend(page.home());
+                    self.left.extend(page.homes());
                     *newest = (*modseq).max(*newest);
                 }
-                _ if len == 0 => self.left.extend(page.home()),
+                _ if len == 0 => self.left.extend(page.homes()),
                 _ => {
                     kept.push(page);
                     newest.push(*modseq);

@@ -32,7 +32,7 @@ pub(crate) use directory::{Directory, lower};
 pub(crate) use entries::{Entry, EntryPage};
 pub(crate) use letters::{Letter, LetterPage, Letters, PAGE_SLOTS};
 pub(crate) use mailbox::{Mailbox, special_use_code};
-pub(crate) use page::Home;
+pub(crate) use page::{Home, Page};
 pub(crate) use secret::Secret;
 
 use crate::format::records::NewMailboxes;

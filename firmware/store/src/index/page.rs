@@ -24,6 +24,9 @@ impl Home {
     }
 }
 
+/// Where a page stands, if it is as it stands there, and where it stands once more.
+pub(crate) type Homes = (Option<Home>, Option<Home>);
+
 /// A page.
 #[derive(Debug)]
 pub(crate) struct Page<T> {
@@ -43,13 +46,8 @@ impl<T: Clone> Page<T> {
     }
 
     /// A page as it was read.
-    pub(crate) fn read(content: T, home: Home) -> Self {
-        Self { content: Rc::new(content), home: Some(home), copy: None, dirty: false }
-    }
-
-    /// A page as it was read that may stand in two places.
-    pub(crate) fn read_twice(content: T, home: Home, copy: Option<Home>) -> Self {
-        Self { copy, ..Self::read(content, home) }
+    pub(crate) fn read(content: T, (home, copy): Homes) -> Self {
+        Self { content: Rc::new(content), home, copy: copy.filter(|_| home.is_some()), dirty: home.is_none() }
     }
 
     pub(crate) fn get(&self) -> &T {
@@ -82,19 +80,16 @@ impl<T: Clone> Page<T> {
         self.copy
     }
 
-    /// Drops its copy, if that stands in a segment.
-    pub(crate) fn drop_copy(&mut self, segment: u32) -> Option<Home> {
+    /// If it stands in a segment, has it written again by the next checkpoint; if its copy does, drops that and says
+    /// where it was.
+    pub(crate) fn leave(&mut self, segment: u32) -> Option<Home> {
+        self.dirty |= self.home.is_some_and(|home| home.segment == segment);
         self.copy.take_if(|copy| copy.segment == segment)
     }
 
     /// All places where it stands.
     pub(crate) fn homes(&self) -> impl Iterator<Item = Home> + use<T> {
         self.home.into_iter().chain(self.copy)
-    }
-
-    /// Has it written again by the next checkpoint.
-    pub(crate) const fn soil(&mut self) {
-        self.dirty = true;
     }
 
     /// Its content, for a checkpoint that writes it once more.

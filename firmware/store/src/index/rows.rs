@@ -11,12 +11,12 @@ use super::entries::{Entry, EntryPage};
 use super::letters::{Body, Letter, LetterPage, PAGE_SLOTS, References};
 use super::mailbox::special_use_from;
 use super::messages::body_of;
-use super::page::{Home, Page};
+use super::page::{Home, Homes, Page};
 use super::{Mailbox, Secret, State, keep, let_go, special_use_code};
 use crate::format::code::{Bytes, put_number, take_number};
 use crate::format::pages::{DeletionRow, EntryRow, LetterRow, Parts};
 use crate::format::records::{AliasPut, CommitView, Keyword, SettingPut};
-use crate::format::table::{AccountRow, GoneRow, MailboxRow, Row};
+use crate::format::table::{AccountRow, GoneRow, MailboxRow, PagesRow, Row};
 use crate::format::{Mark, Place};
 use crate::segments::Segments;
 
@@ -196,7 +196,7 @@ impl State {
         let gone = self.deletions.all_gone();
         for (mailbox, Gone { account, name }) in gone {
             let gone = alloc::vec![GoneRow { mailbox, account: *account, name }];
-            give(&Row::Deletions { next: self.deletions.end(), homes: Vec::new(), gone });
+            give(&Row::Deletions { next: self.deletions.end(), pages: PagesRow::default(), gone });
         }
         for (key, value) in &self.settings {
             give(&Row::Setting(SettingPut { key, value: Bytes(value.as_slice()) }));
@@ -276,22 +276,13 @@ impl State {
 
     /// Has the pages that stand in a segment written elsewhere by the next checkpoint, and copies made anew.
     pub(crate) fn soil(&mut self, segments: &mut Segments, segment: u32) {
-        let stands = |home: Option<Home>| home.is_some_and(|home| home.segment == segment);
-        for page in self.letters.pages_mut() {
-            if stands(page.home()) {
-                page.soil();
-            } else if let Some(copy) = page.drop_copy(segment) {
-                segments.let_go(copy.segment, copy.span);
-            }
-        }
-        for page in self.deletions.pages_mut().filter(|page| stands(page.home())) {
-            page.soil();
-        }
+        let mut copies: Vec<Home> = Vec::new();
+        self.letters.pages_mut().iter_mut().for_each(|page| copies.extend(page.leave(segment)));
+        self.deletions.pages_mut().for_each(|page| copies.extend(page.leave(segment)));
         for mailbox in self.mailboxes.values_mut() {
-            for page in mailbox.entries.pages_mut().iter_mut().filter(|page| stands(page.home())) {
-                page.soil();
-            }
+            mailbox.entries.pages_mut().iter_mut().for_each(|page| copies.extend(page.leave(segment)));
         }
+        copies.iter().for_each(|copy| segments.let_go(copy.segment, copy.span));
     }
 
     /// Takes up where the body of the letter in `slot` lies, as its commit says.
@@ -303,18 +294,10 @@ impl State {
         self.letters.replace(slot, &letter);
     }
 
-    /// Adds a page of letters that was read, with where it stands and its copy. Without the first it is written anew.
-    pub(crate) fn take_letters(
-        &mut self,
-        segments: &mut Segments,
-        page: LetterPage,
-        (home, copy): (Option<Home>, Option<Home>),
-    ) {
+    /// Adds a page of letters that was read.
+    pub(crate) fn take_letters(&mut self, segments: &mut Segments, page: LetterPage, homes: Homes) {
         page.iter().for_each(|(_, letter)| keep(segments, &letter));
-        let page = match home {
-            Some(home) => Page::read_twice(page, home, copy),
-            None => Page::new(page),
-        };
+        let page = Page::read(page, homes);
         page.homes().for_each(|home| segments.keep(home.segment, home.span));
         self.letters.push_page(page);
     }
@@ -326,7 +309,7 @@ impl State {
         segments: &mut Segments,
         mailbox: u32,
         mut page: EntryPage,
-        home: Home,
+        homes: Homes,
     ) {
         let Some(mailbox) = self.mailboxes.get_mut(&mailbox) else { return };
         let (before, listed) = (page.iter().len(), mailbox.entries.len());
@@ -338,12 +321,10 @@ impl State {
             mailbox.count(&entry, size);
             bytes += size;
         }
-        let page = if whole { Page::read(page, home) } else { Page::new(page) };
-        if whole {
-            segments.keep(home.segment, home.span);
-        }
-        if !mailbox.entries.push_page(page) && whole {
-            segments.let_go(home.segment, home.span);
+        let page = Page::read(page, if whole { homes } else { (None, None) });
+        let homes = page.homes();
+        if mailbox.entries.push_page(page) {
+            homes.for_each(|home| segments.keep(home.segment, home.span));
         }
         let (account, count) = (mailbox.account, mailbox.entries.len() - listed);
         self.messages += u64::from(count);
@@ -351,17 +332,22 @@ impl State {
     }
 
     /// Adds a page of deletions that was read. Those without a letter are left out: only damage makes such.
-    pub(crate) fn take_deletion_page(&mut self, segments: &mut Segments, mut page: DeletionPage, home: Home) {
+    pub(crate) fn take_deletion_page(
+        &mut self,
+        segments: &mut Segments,
+        mut page: DeletionPage,
+        homes: Homes,
+    ) {
         let mut whole = true;
         page.keep(|row| {
             let stays = self.letters.refer_deletion(row.letter);
             whole &= stays;
             stays
         });
-        let page = if whole { Page::read(page, home) } else { Page::new(page) };
-        let taken = self.deletions.push_page(page);
-        if whole && taken {
-            segments.keep(home.segment, home.span);
+        let page = Page::read(page, if whole { homes } else { (None, None) });
+        let homes = page.homes();
+        if self.deletions.push_page(page) {
+            homes.for_each(|home| segments.keep(home.segment, home.span));
         }
         self.next.deletion = self.next.deletion.max(self.deletions.end());
     }

@@ -294,35 +294,6 @@ fn letters_outlive_the_loss_of_the_page_that_lists_them() {
     assert_eq!(survivors(&mut again, &texts), 24);
 }
 
-/// The page of letters is lost: its copy serves, nothing is missing, and the next checkpoint writes it anew.
-#[test]
-fn letters_outlive_the_loss_of_the_page_that_finds_them() {
-    let (mut store, texts) = lettered();
-    let mailbox = inbox(&store, ALICE);
-    store.checkpoints.wanted = true;
-    let ticket = store.set_flags(mailbox, &uid_set(&[3]), Flags::SEEN, Flags::NONE);
-    wait(&mut store, ticket).unwrap();
-    pump(&mut store);
-    let homes: Vec<_> = store.state.letters.pages()[0].homes().collect();
-    let places = homes.iter().map(|home| store.layout.base(home.segment) + u64::from(home.offset));
-    let places: Vec<usize> = places.map(|place| place as usize).collect();
-    assert!(places.len() == 2, "a page that has not changed is copied by the next checkpoint: {places:?}");
-    let before = store.status(mailbox);
-    let whole = Plain::of(close(store));
-    for place in places.iter().copied() {
-        let mut device = whole.clone();
-        device.bytes[place + 20..place + 60].fill(0xA5);
-        let mut store = mount_plain(device).unwrap();
-        assert_eq!((survivors(&mut store, &texts), store.statistics().damage), (24, 1));
-        // The copy stands where a replay begins: for that the damage could be anything.
-        assert_eq!(store.status(mailbox) == before, place == places[0]);
-        deliver(&mut store, &["alice@example.test"], &text(99, 300)).unwrap();
-        pump(&mut store);
-        let mut again = mount_plain(store.into_queue().into_device()).unwrap();
-        assert_eq!((survivors(&mut again, &texts), again.statistics().damage), (24, 0));
-    }
-}
-
 /// A whole unit under a table, or under the root, is lost: the other copy serves, and nothing is missing.
 #[test]
 fn a_checkpoint_outlives_the_loss_of_its_root_and_of_any_table() {

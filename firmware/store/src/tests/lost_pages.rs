@@ -8,6 +8,7 @@ use mail::{AccountId, Mail, MailboxId, Uid};
 
 use super::recount::recount;
 use super::rig::*;
+use super::world::dump;
 use crate::format::Place;
 use crate::index::Home;
 
@@ -62,6 +63,39 @@ fn with_both() -> SimStore {
     expunge(&mut store, mailbox, &(9..=72).collect::<Vec<_>>());
     checkpoint(&mut store);
     store
+}
+
+/// A page is lost, of letters, of a mailbox or of deletions: its copy serves, nothing is missing, and the next checkpoint
+/// writes it anew.
+#[test]
+fn nothing_is_lost_with_a_page_that_has_been_copied() {
+    let mut store = with_both();
+    let mailbox = inbox(&store, ALICE);
+    for topic in ["Lists", "Cars"] {
+        let ticket = store.subscribe(ALICE, &name(topic), true);
+        wait(&mut store, ticket).unwrap();
+        checkpoint(&mut store);
+    }
+    let letters: Vec<Home> = store.state.letters.pages()[0].homes().collect();
+    let entries: Vec<Home> = store.state.mailboxes[&mailbox.0].entries.pages()[0].homes().collect();
+    let deletions: Vec<Home> = store.state.deletions.pages()[0].homes().collect();
+    let state = dump(&mut store);
+    let whole = close(store);
+    for homes in [letters, entries, deletions] {
+        assert_eq!(homes.len(), 2, "what has not changed is copied: {homes:?}");
+        let device = lose(mount(whole.clone()).unwrap(), &homes[..1]);
+        let mut store = mount(device).unwrap();
+        assert!(dump(&mut store) == state && store.statistics().damage == 1, "{homes:?}");
+        recount(&store);
+        for topic in ["Birds", "Fish"] {
+            let ticket = store.subscribe(ALICE, &name(topic), true);
+            wait(&mut store, ticket).unwrap();
+            checkpoint(&mut store);
+        }
+        let state = dump(&mut store);
+        let mut again = mount(lose(store, &homes[1..])).unwrap();
+        assert!(dump(&mut again) == state && again.statistics().damage == 0, "{homes:?}");
+    }
 }
 
 /// The page stands in the stretch that is replayed, so its place is met twice: as a page, and as a gap in the log.

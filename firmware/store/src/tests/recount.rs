@@ -21,7 +21,7 @@ pub(super) fn recount(store: &SimStore) {
         page.homes().for_each(|home| keep(home.segment, home.span));
     }
     for page in store.state.deletions.pages() {
-        page.home().into_iter().for_each(|home| keep(home.segment, home.span));
+        page.homes().for_each(|home| keep(home.segment, home.span));
     }
     for mailbox in store.state.mailboxes.values() {
         mailbox.entries.homes().for_each(|home| keep(home.segment, home.span));

@@ -35,6 +35,11 @@ fn filled() -> SimStore {
         deliver(&mut store, &[ALICE_TO], &text(number, size)).unwrap();
     }
     deliver(&mut store, &[BOB_TO, ALICE_TO], &text(7, 5_000)).unwrap();
+    deliver(&mut store, &[BOB_TO], &text(9, 800)).unwrap();
+    let mailbox = inbox(&store, BOB);
+    let gone = store.uids(mailbox).iter().last().unwrap();
+    let ticket = store.expunge(mailbox, &UidSet::range(gone, gone));
+    wait(&mut store, ticket).unwrap();
     store.checkpoints.wanted = true;
     pump(&mut store);
     deliver(&mut store, &[BOB_TO], &text(8, 30_000)).unwrap();
@@ -87,7 +92,8 @@ fn places(store: &mut SimStore) -> Vec<(Place, u32)> {
     }
     let pages = store.state.letters.pages().iter().flat_map(|page| page.homes());
     let entries = store.state.mailboxes.values().flat_map(|mailbox| mailbox.entries.homes());
-    let homes = pages.chain(entries).chain(store.checkpoints.tables().iter().copied());
+    let deletions = store.state.deletions.pages().iter().flat_map(|page| page.homes());
+    let homes = pages.chain(entries).chain(deletions).chain(store.checkpoints.tables().iter().copied());
     // What pads a frame is not part of it.
     places.extend(homes.map(|home| (home.place(), home.span - 8)));
     places
@@ -206,12 +212,36 @@ fn what_is_left_in_a_damaged_segment_moves_and_it_is_retired() {
     assert_eq!(store.segments.retired().collect::<Vec<_>>(), [segment]);
 }
 
+/// What is still being written to is not retired, whichever stream it is of: the next round finds it again.
+#[test]
+fn a_damaged_segment_that_is_open_is_left_for_another_round() {
+    let mut store = office(64);
+    let mailbox = inbox(&store, ALICE);
+    for number in 1..=12 {
+        deliver(&mut store, &[ALICE_TO], &text(number, 20_000)).unwrap();
+    }
+    store.empty_some(0);
+    pump(&mut store);
+    let open = store.log.bodies.commits.as_ref().unwrap().segment;
+    let uids = store.uids(mailbox);
+    let mut letters = uids.iter().filter_map(|uid| store.letter(mailbox, uid).ok());
+    let commit = letters.find(|letter| letter.place.segment == open).unwrap().place;
+    let address = store.layout.address(commit) + 20;
+    store.queue().device().damage(address..address + 1).unwrap();
+    round(&mut store);
+    assert_eq!(store.statistics().damage, 1);
+    assert_eq!(store.segments.retired().count(), 0);
+}
+
 /// The state is in memory: what a checkpoint lost is written again before a mount needs it.
 #[test]
 fn a_damaged_checkpoint_is_written_anew() {
     let mut store = filled();
     checkpoint_twice(&mut store);
     let pages = store.state.letters.pages().iter().flat_map(|page| page.homes());
+    let entries = store.state.mailboxes.values().flat_map(|mailbox| mailbox.entries.homes());
+    let deletions = store.state.deletions.pages().iter().flat_map(|page| page.homes());
+    let pages = pages.chain(entries).chain(deletions);
     let homes: Vec<_> = pages.chain(store.checkpoints.tables().iter().copied()).collect();
     let state = super::world::dump(&mut store);
     let device = store.into_queue().into_device();
@@ -277,7 +307,7 @@ fn a_round_goes_on_after_a_restart() {
     let mut store = filled();
     let mailbox = inbox(&store, BOB);
     let whole: u64 = round(&mut store).iter().copied().map(u64::from).sum();
-    damage_body(&mut store, mailbox, 2);
+    damage_body(&mut store, mailbox, 3);
     let mut device: Simulator = close(store);
     let (mut place, mut read, mut found) = (ScrubPlace::default(), 0, 0);
     for restart in 0.. {
