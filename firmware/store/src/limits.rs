@@ -217,7 +217,10 @@ pub const BODY_FILLED: u64 = 95;
 /// See [`BODY_FILLED`].
 pub const META_FILLED: u64 = 62;
 
-/// Pages that a checkpoint copies when compaction waits for it: what one group takes.
+/// Pages that a checkpoint copies at most: a megabyte, in some 15 groups, during which compaction rests.
+pub const COPIES_MAX: usize = 256;
+
+/// The same when compaction waits for it: what one group takes.
 pub const COPIES_WHEN_SHORT: usize = 16;
 
 /// What a page of letters takes, in bytes, about.

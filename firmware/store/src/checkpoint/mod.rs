@@ -24,7 +24,7 @@ use crate::format::{Mark, Place};
 use crate::index::Home;
 use crate::limits::{
     CHECKPOINT_SHARE, CHECKPOINT_TAIL_MAX, CHECKPOINT_TAIL_MIN, CHECKPOINT_TAIL_PART, CHECKPOINT_TAIL_SPREAD,
-    COPIES_WHEN_SHORT,
+    COPIES_MAX, COPIES_WHEN_SHORT,
 };
 use crate::segments::Segments;
 
@@ -121,7 +121,7 @@ impl<Q: FlashQueue> Store<Q> {
         }
         let from = self.log.durable_meta;
         let mut job = Job::new(self.checkpoints.number, from);
-        let copies = if self.is_short() { COPIES_WHEN_SHORT } else { usize::MAX };
+        let copies = if self.is_short() { COPIES_WHEN_SHORT } else { COPIES_MAX };
         job.take_state(&mut self.state, &mut self.segments, copies);
         // What lies before the replay and holds nothing is not needed by this checkpoint, nor by what comes.
         job.doomed = self.dead_before(from).collect();
