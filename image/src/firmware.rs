@@ -10,7 +10,7 @@ use object::elf::PT_INTERP;
 use object::read::elf::{ElfFile64, ProgramHeader};
 use object::{Architecture, Endianness, Object};
 
-use crate::limits::FIRMWARE_BYTES_MAX;
+use crate::limits::{FAST_FIRMWARE_BYTES_MAX, FIRMWARE_BYTES_MAX};
 use crate::toolchain::{CROSS_CC, Rust, TARGET};
 use crate::{paths, run};
 
@@ -29,6 +29,14 @@ impl Profile {
         match self {
             Self::Release => "release",
             Self::Shipped => "shipped",
+        }
+    }
+
+    /// How long the program may be, in bytes.
+    pub(crate) fn bytes_max(self) -> u64 {
+        match self {
+            Self::Release => FAST_FIRMWARE_BYTES_MAX,
+            Self::Shipped => FIRMWARE_BYTES_MAX,
         }
     }
 
@@ -90,10 +98,10 @@ fn rust_flags() -> OsString {
 
 /// An error when a file is no program for the box: over its budget, for another machine, or in need of
 /// libraries.
-pub(crate) fn check(program: &Path) -> Result<()> {
+pub(crate) fn check(program: &Path, bytes_max: u64) -> Result<()> {
     let bytes = paths::read(program)?;
-    if bytes.len() as u64 > FIRMWARE_BYTES_MAX {
-        bail!("the firmware has {} bytes, and its budget is {FIRMWARE_BYTES_MAX}", bytes.len());
+    if bytes.len() as u64 > bytes_max {
+        bail!("the firmware has {} bytes, and its budget is {bytes_max}", bytes.len());
     }
     if !is_static_aarch64(&bytes).unwrap_or(false) {
         bail!("{} is not a static aarch64 program", program.display());
@@ -119,7 +127,7 @@ mod tests {
         let host = fs::read(env::current_exe().unwrap()).unwrap();
         assert!(!is_static_aarch64(&host).unwrap_or(false), "this test needs libraries");
         assert!(is_static_aarch64(b"#!/bin/sh\n").is_err());
-        let error = check(Path::new("/nonexistent/program")).unwrap_err();
+        let error = check(Path::new("/nonexistent/program"), 1).unwrap_err();
         assert!(format!("{error:#}").contains("cannot read /nonexistent/program"));
     }
 }

@@ -25,7 +25,7 @@ use anyhow::{Context, Result, bail};
 
 use board_file::BoardFile;
 use kernel::Kernel;
-use limits::IMAGE_BYTES_MAX;
+use limits::{FAST_FIRMWARE_BYTES_MAX, IMAGE_BYTES_MAX};
 use packages::{Pins, WhenGone};
 
 pub use board::layout;
@@ -82,14 +82,16 @@ impl Build {
         let board = BoardFile::load(&self.board)?;
         let _cache = paths::lock()?;
         toolchain::for_packing()?;
-        let (program, folder) = match &self.program {
+        let (program, bytes_max, folder) = match &self.program {
             Program::Firmware(profile) => (
                 firmware::build(&toolchain::for_firmware()?, *profile)?,
+                profile.bytes_max(),
                 format!("{}-{}", self.board, profile.name()),
             ),
-            Program::File(file) => (file.clone(), format!("{}-given", self.board)),
+            // However that was linked.
+            Program::File(file) => (file.clone(), FAST_FIRMWARE_BYTES_MAX, format!("{}-given", self.board)),
         };
-        firmware::check(&program)?;
+        firmware::check(&program, bytes_max)?;
         let folder = paths::cache().join(folder);
         self.stage(&board, &program, &folder.join("boot"))?;
         let default = folder.join(image_name(&self.board));
