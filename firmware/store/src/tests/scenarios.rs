@@ -317,6 +317,29 @@ scenarios! {
         world.deliver(&[ALICE_TO], 300)?;
         world.rest()
     };
+    // A checkpoint copies what has not changed since the one before; then some of that changes, and some is moved.
+    checkpoints_that_copy, five, false, |world| {
+        world.mount()?;
+        world.expunge(&[2])?;
+        for value in 0..3 {
+            world.checkpoint();
+            world.change(|store| store.put_setting("small", &[value; 30]))?;
+            world.rest()?;
+        }
+        let copied = world.store().state.letters.pages().iter().all(|page| page.homes().count() == 2);
+        assert!(copied || !world.store().queue().device().is_powered());
+        world.crash()?;
+        world.flag(&[1], Flags::SEEN, Flags::NONE)?;
+        world.checkpoint();
+        world.sync()?;
+        world.compact(0);
+        world.compact(0);
+        world.deliver(&[ALICE_TO], 700)?;
+        world.rest()?;
+        world.checkpoint();
+        world.deliver(&[BOB_TO], 300)?;
+        world.rest()
+    };
     checkpoints_and_lives, five, false, |world| {
         world.mount()?;
         world.deliver(&[ALICE_TO], 500)?;
