@@ -54,6 +54,14 @@ impl State {
         Ok(levels(name).count() as u32)
     }
 
+    /// A record gave out numbers for all levels of `name`: they are used, whether they are needed or not, so that the
+    /// next ones are the same after a replay and after a checkpoint.
+    fn saw_mailboxes(&mut self, new: &NewMailboxes, name: &str) {
+        let levels = levels(name).count() as u32;
+        self.next.mailbox = self.next.mailbox.max(new.first_id.saturating_add(levels));
+        self.next.uid_validity = self.next.uid_validity.max(new.uid_validity.saturating_add(levels));
+    }
+
     /// Makes the levels above `name` that do not exist.
     fn make_parents(&mut self, account: u32, name: &str, new: &mut NewMailboxes) {
         for level in levels(name).filter(|level| level.len() < name.len()) {
@@ -65,6 +73,7 @@ impl State {
 
     pub(super) fn apply_create(&mut self, mut payload: &[u8]) -> Applied {
         let record: MailboxCreate<'_> = take(&mut payload).ok_or(Refusal::NotDurable)?;
+        self.saw_mailboxes(&record.new, record.name);
         self.check_new(record.account, record.name)?;
         let mut new = record.new;
         self.make_parents(record.account, record.name, &mut new);
@@ -138,6 +147,7 @@ impl State {
 
     pub(super) fn apply_rename(&mut self, mut payload: &[u8]) -> Applied {
         let record: MailboxRename<'_> = take(&mut payload).ok_or(Refusal::NotDurable)?;
+        self.saw_mailboxes(&record.new, record.name);
         self.check_rename(record.mailbox, record.name)?;
         let Some(mailbox) = self.mailboxes.get(&record.mailbox) else { return Err(Refusal::NoSuchMailbox) };
         let (account, old) = (mailbox.account, mailbox.name.clone());

@@ -360,6 +360,22 @@ scenarios! {
         world.deliver(&[BOB_TO], 700)?;
         world.rest()
     };
+    // Two mailboxes below one that is not there yet: the second one is given a number for that as well, and needs none.
+    mailboxes_over_lives, five, false, |world| {
+        world.mount()?;
+        for path in ["Top/One", "Top/Two"] {
+            world.change(|store| store.create_mailbox(ALICE, &name(path), None))?;
+        }
+        world.checkpoint();
+        world.remount()?;
+        world.change(|store| store.create_mailbox(ALICE, &name("Top/Three"), None))?;
+        world.deliver(&[ALICE_TO], 100)?;
+        world.checkpoint();
+        world.sync()?;
+        world.crash()?;
+        world.change(|store| store.create_mailbox(ALICE, &name("Top/Four"), None))?;
+        world.rest()
+    };
     checkpoint_in_a_full_segment, five, false, |world| {
         world.mount()?;
         for _ in 0..3 {
