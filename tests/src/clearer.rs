@@ -19,7 +19,7 @@ const RUN: u64 = 32;
 /// How long there is nothing to do after a batch of flags.
 const REST: Duration = Duration::from_millis(50);
 
-/// Whether a letter stays for good. Every second one does, so that no stretch of the flash is ever emptied by
+/// Whether a letter stays as long as others can go. Every second one does, so that no stretch of the flash is emptied by
 /// expunging alone.
 pub fn stays(number: u64) -> bool {
     number.is_multiple_of(2)
@@ -32,14 +32,21 @@ pub struct Clearer {
     /// In which order letters go: the same for all who got the same letters, for only what all have expunged makes room.
     order: u64,
     bytes_max: u64,
+    spares: bool,
     random: Random,
 }
 
 impl Clearer {
-    /// One who leaves at most so many bytes in an INBOX; the order decides which go first.
+    /// One who leaves at most so many bytes in an INBOX, and what [`stays`]; the order decides which go first.
     pub fn new(account: Account, order: u64, bytes_max: u64) -> Self {
         let random = Random::new(order);
-        Self { account, order, bytes_max, random }
+        Self { account, order, bytes_max, spares: true, random }
+    }
+
+    /// From now on what was to stay goes as well when there is nothing else, one letter here, one there: otherwise the
+    /// flash would be full of it one day, and nobody could deliver any more.
+    pub fn spare_nothing(&mut self) {
+        self.spares = false;
     }
 
     /// Clears and flags until told to stop or until the server goes away.
@@ -70,8 +77,12 @@ impl Clearer {
     fn clear(&self, ledger: &Ledger, imap: &mut Imap) -> io::Result<()> {
         let address = &self.account.address;
         let mut letters = ledger.seen(address);
-        letters.retain(|(number, _)| !stays(*number));
-        letters.sort_by_key(|(number, _)| (Random::new(self.order ^ (number / RUN)).next(), *number));
+        letters.retain(|(number, _)| !self.spares || !stays(*number));
+        letters.sort_by_key(|(number, _)| {
+            let stays = stays(*number);
+            let run = if stays { *number } else { number / RUN };
+            (stays, Random::new(self.order ^ run).next(), *number)
+        });
         letters.truncate(BATCH);
         if letters.is_empty() {
             // All that may go has gone, until a start shows more.

@@ -7,6 +7,8 @@ use crate::site::{Account, Site};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 /// Size of the letters in bytes.
 const SIZE: usize = 3_000;
@@ -19,6 +21,9 @@ const LETTERS_MAX: usize = 60;
 
 /// The mailboxes between which letters move.
 const MAILBOXES: [&str; 2] = ["INBOX", "Archive"];
+
+/// How long nothing is tried when there is no room.
+const REST: Duration = Duration::from_millis(100);
 
 /// Where each letter is and whether it is flagged, by its number.
 type State = BTreeMap<u64, (usize, bool)>;
@@ -101,6 +106,7 @@ impl Organiser {
                 self.steps += 1;
             } else {
                 self.refused += 1;
+                thread::sleep(REST);
             }
         }
         Ok(())

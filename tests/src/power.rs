@@ -57,7 +57,7 @@ pub struct Survived {
     pub changes: usize,
     /// Letters whose expunging, in batches, got its OK.
     pub expunged: usize,
-    /// Segments that compaction has emptied, at least: none on a flash that was not full.
+    /// Segments that compaction had emptied before the first cut, at least: none on a flash that was not full.
     pub emptied: u64,
 }
 
@@ -84,8 +84,9 @@ pub fn cut_and_check_full(machine: &mut dyn Machine, plan: &Plan, full: Full) ->
     office.load.may_be_full = true;
     office.clearers = Full::recipients().map(|account| Clearer::new(account, plan.seed, full.bytes)).into();
     office.run_up(&machine.site(), full.rest);
-    let survived = office.survive(machine, plan);
-    Survived { emptied: office.emptied(full.rest), ..survived }
+    let emptied = office.emptied(full.rest);
+    office.clearers.iter_mut().for_each(Clearer::spare_nothing);
+    Survived { emptied, ..office.survive(machine, plan) }
 }
 
 /// All who use a machine.

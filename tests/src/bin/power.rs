@@ -100,8 +100,8 @@ fn carry_out(wanted: &Wanted) {
     let Survived { letters, refused, changes, expunged, emptied } = survived;
     println!(
         "{} cuts (seed {}): {letters} letters and {changes} changes were acknowledged, {refused} refused for want of \
-         room, {expunged} times a letter was expunged, at least {emptied} segments were emptied by compaction; nothing \
-         is lost, doubled or damaged",
+         room, {expunged} times a letter was expunged, at least {emptied} segments were emptied by compaction before the \
+         first cut; nothing is lost, doubled or damaged",
         wanted.cuts, wanted.seed
     );
 }
