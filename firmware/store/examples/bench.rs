@@ -255,5 +255,5 @@ fn main() {
     let begun = processor_ns();
     let mut store = Store::mount(Direct::new(memory), MountOptions::default()).expect("mounts");
     store.settle();
-    report("mount, a record replayed", store.mount_report().records, since(begun));
+    report("mount, half a million messages, as many deletions", 1, since(begun));
 }
