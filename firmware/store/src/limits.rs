@@ -217,6 +217,10 @@ pub const BODY_FILLED: u64 = 95;
 /// See [`BODY_FILLED`].
 pub const META_FILLED: u64 = 62;
 
+/// What a checkpoint writes anew at a mount, so that segments with little metadata become free, is a segment divided by
+/// this at most.
+pub const REGAIN_DIVISOR: u32 = 2;
+
 /// Pages that a checkpoint copies at most: a megabyte, in some 15 groups, during which compaction rests.
 pub const COPIES_MAX: usize = 256;
 

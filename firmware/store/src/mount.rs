@@ -401,6 +401,7 @@ impl<Q: FlashQueue> Store<Q> {
         if clean {
             self.resume(done);
         }
+        self.regain_reserve();
         let base = self.life.anchor.modseq_base.max(self.state.next.modseq);
         // Damage may have hidden the greatest MODSEQs as well as a cut.
         let jump = if clean && done.unhealed.is_empty() { 0 } else { MODSEQ_JUMP };

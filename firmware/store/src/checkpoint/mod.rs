@@ -24,7 +24,7 @@ use crate::format::{Mark, Place};
 use crate::index::Home;
 use crate::limits::{
     CHECKPOINT_SHARE, CHECKPOINT_TAIL_MAX, CHECKPOINT_TAIL_MIN, CHECKPOINT_TAIL_PART, CHECKPOINT_TAIL_SPREAD,
-    COPIES_MAX, COPIES_WHEN_SHORT,
+    COPIES_MAX, COPIES_WHEN_SHORT, REGAIN_DIVISOR,
 };
 use crate::segments::Segments;
 
@@ -135,6 +135,28 @@ impl<Q: FlashQueue> Store<Q> {
         let tail = self.checkpoints.tail >= u64::from(self.layout.segment_bytes);
         let begun = self.is_checkpointing();
         !begun && (tail || !self.compaction.emptied.is_empty() || free.next().is_some())
+    }
+
+    /// Lives that ended soon have each left a segment of metadata behind with little that lives in it. Where few are free,
+    /// the first thing that this life does is a checkpoint that needs none of them: otherwise one cut after the other
+    /// would use up the reserve.
+    pub(crate) fn regain_reserve(&mut self) {
+        if self.segments.free() > self.layout.reserve() {
+            return;
+        }
+        let metas = self.segments.of(Head::Meta).map(|(_, segment)| (self.segments.live(segment), segment));
+        let mut metas: Vec<(u32, u32)> = metas.collect();
+        metas.sort_unstable();
+        let mut rest = self.layout.segment_bytes / REGAIN_DIVISOR;
+        let little = metas.into_iter().map_while(|(live, segment)| {
+            rest = rest.checked_sub(live)?;
+            Some(segment)
+        });
+        let little: Vec<u32> = little.collect();
+        if little.len() > 1 {
+            little.iter().for_each(|segment| self.state.soil(&mut self.segments, *segment));
+            self.checkpoints.wanted = true;
+        }
     }
 
     /// Segments with commits or pages in which nothing lives, and that no replay from `from` on will ask for.

@@ -1,6 +1,6 @@
 //! A store that is full: it refuses cleanly, lets mail go, and takes mail again.
 
-use flash::simulator::Simulator;
+use flash::simulator::{Cut, Simulator};
 use mail::{Flags, Mail, MailboxId, Refusal, Stop, Uid, UidSet};
 
 use crate::format::header::{Head, Stream};
@@ -60,6 +60,31 @@ fn a_full_store_refuses_mail_and_takes_flags_and_expunges() {
         let mut store = mount(store.into_queue().into_device()).unwrap();
         assert_eq!(dump(&mut store), state);
     }
+}
+
+/// Lives that end soon, one after the other, on a full store: each leaves a segment of metadata behind, and every second
+/// one lives long enough for a checkpoint, which gives them back.
+#[test]
+fn a_full_store_outlives_one_cut_after_the_other() {
+    let mut store = office(24);
+    fill(&mut store, 5_000);
+    let mailbox = inbox(&store, ALICE);
+    for round in 0..40 {
+        let mut device = store.into_queue().into_device();
+        device.cut();
+        device.power_on(Cut::TornSector, round);
+        store = mount(device).unwrap();
+        let (set, clear) = [(Flags::SEEN, Flags::NONE), (Flags::NONE, Flags::SEEN)][round as usize % 2];
+        let ticket = store.set_flags(mailbox, &uid_set(&[1]), set, clear);
+        wait(&mut store, ticket).unwrap_or_else(|refusal| panic!("round {round}: {refusal:?}"));
+        if round % 2 == 1 {
+            pump(&mut store);
+        }
+    }
+    let ticket = store.expunge(mailbox, &all());
+    wait(&mut store, ticket).unwrap();
+    pump(&mut store);
+    deliver(&mut store, &["alice@example.test"], &text(1, 5_000)).unwrap();
 }
 
 /// Flags have opened a segment of the reserve: the room in it is for what frees space, not for a small letter.
