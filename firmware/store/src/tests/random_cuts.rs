@@ -58,6 +58,24 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// A mailbox goes with what was moved there, and may be made again under the same name.
+fn drop_mailbox(world: &mut World) -> Result<(), Stopped> {
+    world.create("Dropped")?;
+    world.sync()?;
+    world.shift(&[2, 3, 5], "Dropped")?;
+    world.sync()?;
+    world.change(|store| store.delete_mailbox(ALICE, &name("Dropped")))?;
+    world.sync()
+}
+
+/// What is old enough by now is forgotten.
+fn begin_day(world: &mut World, day: i64) -> Result<(), Stopped> {
+    world.sync()?;
+    world.day(day);
+    world.change(|store| store.put_setting("day", &day.to_le_bytes()))?;
+    world.rest()
+}
+
 /// Changes that go by what is visible come first in their group, so that they mean the same however it is cut.
 fn run(world: &mut World, steps: &[Step]) -> Result<(), Stopped> {
     world.mount()?;
@@ -82,21 +100,10 @@ fn run(world: &mut World, steps: &[Step]) -> Result<(), Stopped> {
                 let which: Vec<usize> = (at..at + count).collect();
                 world.undelete(&which, "INBOX")?;
             }
-            // A mailbox goes with what was moved there, and may be made again under the same name.
-            Step::Drop => {
-                world.create("Dropped")?;
-                world.sync()?;
-                world.shift(&[2, 3, 5], "Dropped")?;
-                world.sync()?;
-                world.change(|store| store.delete_mailbox(ALICE, &name("Dropped")))?;
-                world.sync()?;
-            }
+            Step::Drop => drop_mailbox(world)?,
             Step::Later { days } => {
                 day += days;
-                world.sync()?;
-                world.day(day);
-                world.change(|store| store.put_setting("day", &day.to_le_bytes()))?;
-                world.rest()?;
+                begin_day(world, day)?;
             }
             Step::ForGood { at } => {
                 world.sync()?;
