@@ -185,10 +185,9 @@ impl<Q: FlashQueue> Loader<'_, Q> {
         let bytes = window.1.get(start..start.saturating_add(row.span as usize)).unwrap_or_default();
         let fits = |frame: &Frame| frame.kind == kind::PAGE && frame.span() == row.span as usize;
         let first = self.mended(row.at, bytes, fits);
-        let homes = match &first {
-            Some(_) => (self.home(row), copy.and_then(|copy| self.home(&copy))),
-            None => (None, None),
-        };
+        let copy_home = copy.and_then(|copy| self.home(&copy));
+        // A page that is lost stands where its copy does, and the next checkpoint copies that.
+        let homes = if first.is_some() { (self.home(row), copy_home) } else { (copy_home, None) };
         let whole = first.or_else(|| {
             let copy = self.whole(&copy?, kind::PAGE)?;
             self.damage.note(row.at);
