@@ -5,9 +5,11 @@
 //! says so; it is read where it was until that is durable. Nothing is erased here: a segment in which nothing lives any
 //! more is free by the rules for all such.
 
+mod batch;
 mod victim;
 
 use alloc::collections::BTreeSet;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use flash::FlashQueue;
@@ -16,7 +18,7 @@ use mail::{Cold, Refusal, Stop, Unready};
 use crate::Store;
 use crate::format::Mark;
 use crate::format::frame::{ENCODING_RAW, FRAME_BYTES, Frame, kind};
-use crate::format::header::{Head, Stream};
+use crate::format::header::{Head, PerStream, Stream};
 use crate::format::records::{Extent, Moved, put_commit_again, put_moved};
 use crate::head::Piece;
 use crate::index::Letter;
@@ -27,17 +29,36 @@ use crate::log::{Class, EXTENT_REST_MIN};
 use crate::segments::Use;
 
 /// A segment that is being emptied.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Victim {
     segment: u32,
     seq: u32,
     head: Head,
+}
+
+/// Segments that are being emptied: one, or a batch of them; see [`batch`].
+#[derive(Debug)]
+struct Emptying {
+    victims: Vec<Victim>,
+    /// All of them or none: nothing that was moved is named before.
+    batch: bool,
     /// The next page of letters to be looked through, and the letters found that are to be moved.
     page: usize,
     found: Vec<u32>,
     moving: Option<Moving>,
     /// A letter could not be moved.
     stuck: bool,
+    /// Segments opened for what is moved.
+    opened: u32,
+}
+
+/// Letters that have been moved, and of which no record says so yet.
+#[derive(Debug, Default)]
+struct Unnamed {
+    /// The payload of that record.
+    payload: Vec<u8>,
+    /// The first segment of each stream that holds something of them.
+    first: PerStream<Option<u32>>,
 }
 
 /// A letter that is being moved.
@@ -56,14 +77,15 @@ struct Moving {
 /// What compaction is about.
 #[derive(Debug, Default)]
 pub(crate) struct Compaction {
-    victim: Option<Victim>,
+    emptying: Option<Emptying>,
+    unnamed: Unnamed,
     /// Something has to be read that is not in memory.
     cold: Option<Cold>,
     /// Waits for that.
     waits: bool,
     /// Segments that cannot be emptied, because something in them cannot be read.
     stuck: BTreeSet<u32>,
-    /// Segments that could not be emptied because there was no room for what is in them.
+    /// Segments of a batch that was given up.
     cramped: BTreeSet<u32>,
     /// There may be something to do.
     pub(crate) wanted: bool,
@@ -106,6 +128,10 @@ impl Scatter {
     }
 }
 
+/// Numbers that name a letter that was moved, and one of its extents, at their longest.
+const MOVED_NUMBERS: usize = 40;
+const EXTENT_NUMBERS: usize = 20;
+
 /// Why a step ended.
 enum End {
     /// Enough for one group.
@@ -121,12 +147,14 @@ enum End {
 impl Compaction {
     /// Whether there is something to do, and nothing holds it up.
     pub(crate) const fn is_busy(&self) -> bool {
-        (self.victim.is_some() || self.wanted) && !self.waits
+        (self.emptying.is_some() || self.wanted) && !self.waits
     }
 
-    /// The first segment of cold bodies with something that no record names yet.
-    pub(crate) fn first_unnamed(&self) -> Option<u32> {
-        self.victim.as_ref()?.moving.as_ref()?.first
+    /// The first segment of a stream with something that no record names yet.
+    pub(crate) fn first_unnamed(&self, stream: Stream) -> Option<u32> {
+        let moving = self.emptying.as_ref().and_then(|emptying| emptying.moving.as_ref()?.first);
+        let moving = moving.filter(|_| stream == Stream::Cold);
+        [moving, *self.unnamed.first.of(stream)].into_iter().flatten().min()
     }
 
     /// Notes that segments have become free.
@@ -136,7 +164,8 @@ impl Compaction {
 
     /// Ends what was begun: the letters stay where they are.
     pub(crate) fn abandon(&mut self) {
-        (self.victim, self.cold, self.waits) = (None, None, false);
+        (self.emptying, self.cold, self.waits) = (None, None, false);
+        self.unnamed = Unnamed::default();
     }
 }
 
@@ -156,80 +185,92 @@ impl<Q: FlashQueue> Store<Q> {
         if self.compaction.waits {
             return;
         }
-        if self.compaction.victim.is_none() {
-            let Some((segment, head)) = self.choose_victim() else {
+        if self.compaction.emptying.is_none() {
+            let Some(next) = self.choose_victims() else {
                 self.compaction.wanted = false;
                 return;
             };
-            self.begin_emptying(segment, head);
+            self.compaction.emptying = Some(next);
         }
-        let Some(mut victim) = self.compaction.victim.take() else { return };
-        match self.empty(&mut victim) {
-            End::Enough | End::Later => self.compaction.victim = Some(victim),
-            End::Done => {
-                if victim.stuck {
-                    self.compaction.stuck.insert(victim.seq);
-                }
-                if victim.has_commits() {
-                    self.state.soil(&mut self.segments, victim.segment);
-                    self.compaction.emptied.insert(victim.seq);
-                }
-            }
-            End::Failed => {
-                self.compaction.cramped.insert(victim.seq);
+        let Some(mut emptying) = self.compaction.emptying.take() else { return };
+        let end = self.empty(&mut emptying);
+        if !emptying.batch {
+            self.name_moved();
+        }
+        match end {
+            End::Enough | End::Later => self.compaction.emptying = Some(emptying),
+            End::Done if emptying.batch => self.end_batch(&emptying),
+            End::Done => self.emptied(&emptying),
+            End::Failed if emptying.batch => self.give_up_batch(&emptying),
+            // What is left is for a batch.
+            End::Failed => {}
+        }
+    }
+
+    /// Segments have been emptied.
+    fn emptied(&mut self, emptying: &Emptying) {
+        for victim in &emptying.victims {
+            if victim.has_commits() {
+                self.state.soil(&mut self.segments, victim.segment);
+                self.compaction.emptied.insert(victim.seq);
             }
         }
     }
 
-    fn begin_emptying(&mut self, segment: u32, head: Head) {
-        self.compaction.victim = Some(Victim {
-            segment,
-            seq: self.segments.seq(segment),
-            head,
-            page: 0,
-            found: Vec::new(),
-            moving: None,
-            stuck: false,
+    /// Has a record say what has been moved.
+    fn name_moved(&mut self) {
+        let Unnamed { payload, first } = core::mem::take(&mut self.compaction.unnamed);
+        if payload.is_empty() {
+            return;
+        }
+        let chores = &mut self.log.chores;
+        let _ = chores.record(kind::MOVED, |out| {
+            out.extend_from_slice(&payload);
+            Ok(())
         });
+        for stream in Stream::ALL {
+            first.of(stream).iter().for_each(|first| chores.name_body(stream, *first));
+        }
     }
 
-    /// Moves letters out of a segment until that is enough for one group.
-    fn empty(&mut self, victim: &mut Victim) -> End {
+    /// Moves letters out of segments until that is enough for one group.
+    fn empty(&mut self, emptying: &mut Emptying) -> End {
         let mut budget = CHORE_BODY_BYTES * (1 + self.behind().min(HASTE_MAX)) as usize;
         let mut pages = COMPACTION_SCAN_PAGES;
         loop {
-            if self.log.chores.bytes.len() >= CHORE_BYTES || budget == 0 || pages == 0 {
+            let full = !emptying.batch && self.compaction.unnamed.payload.len() >= CHORE_BYTES;
+            if full || budget == 0 || pages == 0 {
                 return End::Enough;
             }
-            if victim.moving.is_some() {
-                match self.move_on(victim, &mut budget) {
+            if emptying.moving.is_some() {
+                match self.move_on(emptying, &mut budget) {
                     Ok(()) => continue,
                     Err(end) => return end,
                 }
             }
-            if let Some(slot) = victim.found.last().copied() {
-                match self.begin_move(slot, victim) {
-                    Ok(()) => victim.found.pop(),
+            if let Some(slot) = emptying.found.last().copied() {
+                match self.begin_move(slot, emptying) {
+                    Ok(()) => emptying.found.pop(),
                     Err(end) => return end,
                 };
                 continue;
             }
-            let Some(page) = self.state.letters.pages().get(victim.page) else { return End::Done };
-            let first = (victim.page * crate::index::PAGE_SLOTS) as u32;
-            let here = page.get().iter().filter(|(_, letter)| victim.holds(letter));
+            let Some(page) = self.state.letters.pages().get(emptying.page) else { return End::Done };
+            let first = (emptying.page * crate::index::PAGE_SLOTS) as u32;
+            let here = page.get().iter().filter(|(_, letter)| emptying.holds(letter));
             let mut found: Vec<u32> = here.map(|(slot, _)| first + u32::from(slot)).collect();
             if !found.is_empty() {
                 self.compaction.scatter.note(found.len());
             }
-            victim.found.append(&mut found);
-            victim.page += 1;
+            emptying.found.append(&mut found);
+            emptying.page += 1;
             pages -= 1;
         }
     }
 
     /// Takes a letter up to be moved, if it is still there.
-    fn begin_move(&mut self, slot: u32, victim: &mut Victim) -> Result<(), End> {
-        let Some(letter) = self.state.letters.get(slot).filter(|letter| victim.holds(letter)) else {
+    fn begin_move(&mut self, slot: u32, emptying: &mut Emptying) -> Result<(), End> {
+        let Some(letter) = self.state.letters.get(slot).filter(|letter| emptying.holds(letter)) else {
             return Ok(());
         };
         let from = self.commit_mark(&letter);
@@ -237,12 +278,20 @@ impl<Q: FlashQueue> Store<Q> {
             Ok(commit) => commit.extents().collect::<Vec<_>>(),
             Err(Unready::Cold(cold)) => return Err(self.wait_for(cold)),
             Err(_) => {
-                victim.stuck = true;
+                self.leave_behind(slot, emptying);
                 return Ok(());
             }
         };
-        victim.moving = Some(Moving { slot, from, extents, next: 0, first: None });
+        emptying.moving = Some(Moving { slot, from, extents, next: 0, first: None });
         Ok(())
+    }
+
+    /// A letter cannot be moved: neither can what it lies in be emptied.
+    fn leave_behind(&mut self, slot: u32, emptying: &mut Emptying) {
+        (emptying.stuck, emptying.moving) = (true, None);
+        let Some(letter) = self.state.letters.get(slot) else { return };
+        let holding = emptying.victims.iter().filter(|victim| victim.holds(&letter));
+        self.compaction.stuck.extend(holding.map(|victim| victim.seq));
     }
 
     fn wait_for(&mut self, cold: Cold) -> End {
@@ -252,31 +301,32 @@ impl<Q: FlashQueue> Store<Q> {
     }
 
     /// Moves the next extent of a letter, or writes its new commit.
-    fn move_on(&mut self, victim: &mut Victim, budget: &mut usize) -> Result<(), End> {
-        let Some(moving) = &victim.moving else { return Ok(()) };
+    fn move_on(&mut self, emptying: &mut Emptying, budget: &mut usize) -> Result<(), End> {
+        let Some(moving) = &emptying.moving else { return Ok(()) };
         let letter = self.state.letters.get(moving.slot);
         if letter.is_none_or(|letter| self.commit_mark(&letter) != moving.from) {
             // It is gone meanwhile, and what it had may be as well.
-            victim.moving = None;
+            emptying.moving = None;
             return Ok(());
         }
+        let (slot, parts) = (moving.slot, moving.extents.len());
         let Some(extent) = moving.extents.get(moving.next).copied() else {
-            return self.end_move(victim, budget);
+            return self.end_move(emptying, budget);
         };
-        if !self.goes(extent, victim) {
-            victim.moving.iter_mut().for_each(|moving| moving.next += 1);
+        if !self.goes(extent, emptying) {
+            emptying.moving.iter_mut().for_each(|moving| moving.next += 1);
             return Ok(());
         }
         match self.load_stored(extent) {
             Ok(()) => {}
             Err(Unready::Cold(cold)) => return Err(self.wait_for(cold)),
             Err(_) => {
-                (victim.stuck, victim.moving) = (true, None);
+                self.leave_behind(slot, emptying);
                 return Ok(());
             }
         }
         let stored = self.lend_stored();
-        let moved = self.copy_extent(extent, &stored);
+        let moved = self.copy_extent(extent, &stored, emptying);
         self.take_back_stored(stored);
         let moved = match moved {
             Ok(moved) => moved,
@@ -284,11 +334,11 @@ impl<Q: FlashQueue> Store<Q> {
             Err(Stop::Refused(_)) => return Err(End::Failed),
         };
         *budget = budget.saturating_sub(extent.len as usize);
-        if moving.extents.len() + moved.len() > EXTENTS_MAX {
-            (victim.stuck, victim.moving) = (true, None);
+        if parts + moved.len() > EXTENTS_MAX {
+            self.leave_behind(slot, emptying);
             return Ok(());
         }
-        let Some(moving) = &mut victim.moving else { return Ok(()) };
+        let Some(moving) = &mut emptying.moving else { return Ok(()) };
         let at = moving.next;
         moving.first = moving.first.or(moved.first().map(|extent| extent.seq));
         moving.next += moved.len();
@@ -297,11 +347,12 @@ impl<Q: FlashQueue> Store<Q> {
     }
 
     /// Whether an extent moves with its letter.
-    fn goes(&self, extent: Extent, victim: &Victim) -> bool {
-        if extent.seq == victim.seq {
+    fn goes(&self, extent: Extent, emptying: &Emptying) -> bool {
+        if emptying.victims.iter().any(|victim| victim.seq == extent.seq) {
             return true;
         }
-        if !matches!(victim.head, Head::Meta | Head::Body(Stream::Fresh)) {
+        let takes = |victim: &Victim| matches!(victim.head, Head::Meta | Head::Body(Stream::Fresh));
+        if emptying.batch || !emptying.victims.iter().any(takes) {
             return false;
         }
         self.segments.find(extent.seq).is_some_and(|segment| {
@@ -314,19 +365,24 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Appends an extent whose frame and payload are `stored` to the cold bodies, as it is; bytes that are not encoded may
     /// be cut in two where a segment ends.
-    fn copy_extent(&mut self, extent: Extent, stored: &[u8]) -> Result<Vec<Extent>, Stop> {
-        let to = (Stream::Cold, Class::Chore);
+    fn copy_extent(
+        &mut self,
+        extent: Extent,
+        stored: &[u8],
+        emptying: &mut Emptying,
+    ) -> Result<Vec<Extent>, Stop> {
         let frame = Frame::parse(stored).ok_or(Refusal::NotDurable)?;
         let payload = stored.get(FRAME_BYTES..frame.bytes()).unwrap_or_default();
         if frame.encoding != ENCODING_RAW {
-            self.room_for_extent((payload.len(), payload.len()), to)?;
+            self.room_to_move((payload.len(), payload.len()), Stream::Cold, emptying)?;
             let piece = Piece::extent(frame.encoding, payload, extent.original);
-            return Ok(alloc::vec![self.append_extent(&piece, Stream::Cold)?]);
+            return Ok(vec![self.append_extent(&piece, Stream::Cold)?]);
         }
         let mut parts = Vec::new();
         let mut rest = payload;
         while !rest.is_empty() {
-            let room = self.room_for_extent((rest.len(), rest.len().min(EXTENT_REST_MIN)), to)?;
+            let lengths = (rest.len(), rest.len().min(EXTENT_REST_MIN));
+            let room = self.room_to_move(lengths, Stream::Cold, emptying)?;
             let (part, behind) = rest.split_at_checked(room).unwrap_or((rest, &[]));
             parts.push(self.append_extent(&Piece::raw(part), Stream::Cold)?);
             rest = behind;
@@ -334,9 +390,23 @@ impl<Q: FlashQueue> Store<Q> {
         Ok(parts)
     }
 
-    /// Writes the new commit of a letter all of whose extents are where they shall be, and the record of it.
-    fn end_move(&mut self, victim: &mut Victim, budget: &mut usize) -> Result<(), End> {
-        let Some(moving) = &victim.moving else { return Ok(()) };
+    /// Room in a stream for what is moved, as [`room_for_extent`](Self::room_for_extent); counts the segments opened for it.
+    fn room_to_move(
+        &mut self,
+        lengths: (usize, usize),
+        stream: Stream,
+        emptying: &mut Emptying,
+    ) -> Result<usize, Stop> {
+        let head = |store: &Self| store.log.bodies.of(stream).as_ref().map(|body| body.seq);
+        let before = head(self);
+        let room = self.room_for_extent(lengths, (stream, emptying.class()))?;
+        emptying.opened += u32::from(head(self) != before);
+        Ok(room)
+    }
+
+    /// Writes the new commit of a letter all of whose extents are where they shall be, and notes it for a record.
+    fn end_move(&mut self, emptying: &mut Emptying, budget: &mut usize) -> Result<(), End> {
+        let Some(moving) = &emptying.moving else { return Ok(()) };
         let mut payload = Vec::new();
         // Encoding into memory cannot fail.
         let encoded = self.read_commit(moving.from).map(|commit| {
@@ -346,11 +416,12 @@ impl<Q: FlashQueue> Store<Q> {
             Ok(()) if payload.len() <= self.layout.record_bytes_max() => {}
             Err(Unready::Cold(cold)) => return Err(self.wait_for(cold)),
             _ => {
-                (victim.stuck, victim.moving) = (true, None);
+                self.leave_behind(moving.slot, emptying);
                 return Ok(());
             }
         }
-        match self.room_for_extent((payload.len(), payload.len()), (Stream::Commits, Class::Chore)) {
+        self.room_for_name(emptying.batch, moving.extents.len())?;
+        match self.room_to_move((payload.len(), payload.len()), Stream::Commits, emptying) {
             Ok(_) => {}
             Err(Stop::Busy) => return Err(End::Later),
             Err(Stop::Refused(_)) => return Err(End::Failed),
@@ -358,17 +429,44 @@ impl<Q: FlashQueue> Store<Q> {
         let extent =
             self.append_extent(&Piece::commit(&payload), Stream::Commits).map_err(|_| End::Failed)?;
         *budget = budget.saturating_sub(payload.len());
-        let Some(Moving { slot, from, extents, first, .. }) = victim.moving.take() else { return Ok(()) };
+        let Some(Moving { slot, from, extents, first, .. }) = emptying.moving.take() else { return Ok(()) };
         let to = Mark { seq: extent.seq, offset: extent.offset };
-        let chores = &mut self.log.chores;
-        let _ = chores.record(kind::MOVED, |out| {
-            put_moved(out, &Moved { slot, from, to, span: extent.span() }, &extents)
-        });
-        chores.name_body(Stream::Commits, to.seq);
-        if let Some(first) = first {
-            chores.name_body(Stream::Cold, first);
+        let unnamed = &mut self.compaction.unnamed;
+        let _ = put_moved(&mut unnamed.payload, &Moved { slot, from, to, span: extent.span() }, &extents);
+        for (stream, seq) in [(Stream::Commits, Some(to.seq)), (Stream::Cold, first)] {
+            let known = unnamed.first.of_mut(stream);
+            *known = [*known, seq].into_iter().flatten().min();
         }
         Ok(())
+    }
+
+    /// Sees that the record which names what has been moved takes a letter of so many extents more.
+    fn room_for_name(&mut self, batch: bool, extents: usize) -> Result<(), End> {
+        let most = MOVED_NUMBERS + EXTENT_NUMBERS * extents;
+        if self.compaction.unnamed.payload.len() + most <= self.layout.record_bytes_max() {
+            return Ok(());
+        }
+        if batch {
+            return Err(End::Failed);
+        }
+        self.name_moved();
+        Ok(())
+    }
+}
+
+impl Emptying {
+    fn of(victims: Vec<Victim>, batch: bool) -> Self {
+        Self { victims, batch, page: 0, found: Vec::new(), moving: None, stuck: false, opened: 0 }
+    }
+
+    /// Whose segments it may open.
+    const fn class(&self) -> Class {
+        if self.batch { Class::Last } else { Class::Chore }
+    }
+
+    /// Whether a letter has something in the segments.
+    fn holds(&self, letter: &Letter) -> bool {
+        self.victims.iter().any(|victim| victim.holds(letter))
     }
 }
 

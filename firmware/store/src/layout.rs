@@ -113,7 +113,7 @@ impl Layout {
 
     /// Segments that only what frees space, and recovery, may use.
     pub(crate) fn reserve(&self) -> u32 {
-        RESERVE_SEGMENTS_MIN.max(self.segments / RESERVE_DIVISOR).min(self.segments / 2)
+        RESERVE_SEGMENTS_MIN.max(self.segments / RESERVE_DIVISOR).min(self.segments / 3)
     }
 
     /// Where a segment begins on the device.

@@ -19,9 +19,10 @@ pub const SEGMENTS_MIN: u32 = 8;
 /// Most segments: 20 MiB of table; 8 TiB of mail. The index has 20 bits for one, and a few numbers with a meaning.
 pub const SEGMENTS_MAX: u32 = (1 << 20) - 16;
 
-/// Segments kept for what frees space or must go on in a full store (flags, expunges, recovery), at least: one for each
-/// head that a cut has sealed, but that of letters, and [`CHORE_SEGMENTS_LEFT`].
-pub const RESERVE_SEGMENTS_MIN: u32 = 5;
+/// Segments kept for what frees space or must go on in a full store, at least. A third is compaction's, so that it is not
+/// in want of room where it has to gain some; a third is for changes that free space or are small; a third is for what
+/// gains space at once, whatever happens: a checkpoint, a batch of compaction. A life that is cut takes one of each.
+pub const RESERVE_SEGMENTS_MIN: u32 = 6;
 
 /// The reserve is at least one segment in this many: 2 %.
 pub const RESERVE_DIVISOR: u32 = 50;
@@ -236,8 +237,8 @@ pub const MOVED_BYTES: u64 = 80;
 /// Metadata segments that compaction empties before it has a checkpoint written that frees them, at most.
 pub const EMPTIED_MAX: u32 = 16;
 
-/// Segments of the reserve that compaction leaves for metadata: for the records of what it has moved, and for expunges.
-pub const CHORE_SEGMENTS_LEFT: u32 = 2;
+/// How far a batch of compaction fills a segment, in per cent: what is moved comes in pieces, and each group ends in a unit.
+pub const BATCH_FILLED: u64 = 45;
 
 /// A segment moves for wear alone when it has been erased this much less than the mean,
 pub const WEAR_GAP_MIN: u32 = 4;

@@ -15,7 +15,7 @@ use crate::format::records::{Clean, Extent, Group};
 use crate::format::{Mark, Place, Seal};
 use crate::gather::{Flight, Gather, Records};
 use crate::head::{BodyHead, MetaHead, Piece};
-use crate::limits::{CHORE_SEGMENTS_LEFT, UNBARRIERED_MAX};
+use crate::limits::UNBARRIERED_MAX;
 
 /// Least payload for which a new extent is begun in the rest of a segment.
 pub(crate) const EXTENT_REST_MIN: usize = 512;
@@ -29,6 +29,8 @@ pub(crate) enum Class {
     Care,
     /// It moves what is kept, to gain space.
     Chore,
+    /// It gains space by itself, or leaves no trace.
+    Last,
 }
 
 /// How many records, and how many bytes of them, go into a group.
@@ -98,9 +100,7 @@ impl<Q: FlashQueue> Store<Q> {
         let head = self.log.bodies.of(stream).as_ref().map_or(self.log.next_seq, |body| body.seq);
         let unnamed = match stream {
             Stream::Fresh => self.drafts.first_body(),
-            Stream::Cold => self.compaction.first_unnamed(),
-            // What is appended there is named at once.
-            Stream::Commits => None,
+            Stream::Cold | Stream::Commits => self.compaction.first_unnamed(stream),
         };
         let floors = [Some(head), self.log.first_pending(stream), unnamed];
         floors.into_iter().flatten().min().unwrap_or(0)
@@ -133,8 +133,8 @@ impl<Q: FlashQueue> Store<Q> {
     /// What to say when `class` may not have another segment. Compaction, if it is who asks, must not wait for itself.
     fn no_segment(&mut self, class: Class) -> Stop {
         match class {
-            Class::Chore if self.mark_gains() => Stop::Busy,
-            Class::Chore => Refusal::StoreFull.into(),
+            Class::Chore | Class::Last if self.mark_gains() => Stop::Busy,
+            Class::Chore | Class::Last => Refusal::StoreFull.into(),
             Class::Mail | Class::Care => self.full(),
         }
     }
@@ -147,9 +147,7 @@ impl<Q: FlashQueue> Store<Q> {
         }
         self.look_whether_to_forget();
         let gains = self.will_gain();
-        // Without a segment to move things to, compaction gains nothing: only what is forgotten helps then.
-        let moves = gains && self.spare_segments(Class::Chore) > 0;
-        let forgets = !moves && self.will_forget();
+        let forgets = !gains && self.will_forget();
         if gains || forgets { Stop::Busy } else { Refusal::StoreFull.into() }
     }
 
@@ -168,11 +166,13 @@ impl<Q: FlashQueue> Store<Q> {
     }
 
     /// Segments that `class` must leave alone.
-    fn kept(&self, class: Class) -> u32 {
+    pub(crate) fn kept(&self, class: Class) -> u32 {
+        let reserve = self.layout.reserve();
         match class {
-            Class::Mail => self.layout.reserve(),
-            Class::Care => 0,
-            Class::Chore => CHORE_SEGMENTS_LEFT,
+            Class::Mail => reserve,
+            Class::Chore => reserve * 2 / 3,
+            Class::Care => reserve / 3,
+            Class::Last => 0,
         }
     }
 
@@ -185,9 +185,9 @@ impl<Q: FlashQueue> Store<Q> {
         }
     }
 
-    /// Whether the reserve has been broken into, so that `class` may not even use the room in its segments.
-    pub(crate) fn is_reserve_open(&self, class: Class) -> bool {
-        let kept = self.kept(class);
+    /// Whether the reserve has been broken into, so that mail may not even use the room in its segments.
+    pub(crate) fn is_reserve_open(&self) -> bool {
+        let kept = self.kept(Class::Mail);
         self.segments.free() < kept && self.segments.free() + (self.dead_bodies().count() as u32) < kept
     }
 
@@ -210,12 +210,17 @@ impl<Q: FlashQueue> Store<Q> {
         Some((index, seq, header.to_bytes(&self.layout.uuid, index)))
     }
 
-    /// Ends the metadata segment, all of which is durable, and begins another. `None` when there is none.
-    fn open_meta(&mut self) -> Option<MetaHead> {
-        if let Some(old) = self.log.meta {
+    /// Ends the metadata segment, all of which is durable.
+    pub(crate) fn leave_meta(&mut self) {
+        if let Some(old) = self.log.meta.take() {
             self.log.last_meta = Some(Seal { seq: old.seq, segment: old.segment, end: old.offset });
         }
-        let (segment, seq, header) = self.open_segment(Head::Meta, Class::Care)?;
+    }
+
+    /// Ends the metadata segment and begins another. `None` when there is none.
+    fn open_meta(&mut self) -> Option<MetaHead> {
+        self.leave_meta();
+        let (segment, seq, header) = self.open_segment(Head::Meta, Class::Last)?;
         let mut units = header.to_vec();
         units.resize(self.layout.first_group() as usize, 0);
         let address = self.layout.base(segment);
@@ -358,12 +363,24 @@ impl<Q: FlashQueue> Store<Q> {
         answered
     }
 
+    /// Whether the next group needs another segment, and what is left is not for what has gathered.
+    pub(crate) fn is_head_spent(&self) -> bool {
+        let reserved = self.group_overhead(false);
+        let fits = |head: MetaHead| {
+            let room = self.layout.segment_bytes.saturating_sub(head.offset) as usize;
+            room.checked_sub(reserved).is_some_and(|room| self.log.gather.fitting(room).0 > 0)
+        };
+        let waits = self.log.gather.records > 0 && !self.log.meta.is_some_and(fits);
+        waits && self.available() <= self.kept(Class::Care)
+    }
+
     /// Finds room for the next group: the head, and what of the waiting records fits. Opens a segment when nothing
     /// fits into the present one; fails what waits when there is none.
     fn place_group(&mut self, clean: bool) -> Option<(MetaHead, Load)> {
         let reserved = self.group_overhead(clean);
         let space = |head: MetaHead| self.layout.segment_bytes.saturating_sub(head.offset) as usize;
-        let waiting = self.log.gather.records > 0 || (self.log.chores.records > 0 && !clean);
+        let gathered = self.log.gather.records > 0 && !self.is_checkpoint_alone();
+        let waiting = gathered || (self.log.chores.records > 0 && !clean);
         let fit = |head: MetaHead| {
             let load = self.load(space(head).checked_sub(reserved)?, clean);
             (load.records + load.chores > 0 || !waiting).then_some((head, load))
@@ -375,16 +392,18 @@ impl<Q: FlashQueue> Store<Q> {
             self.fail_gathered(Refusal::StoreFull);
             self.state.forget_pending_keywords();
             self.abandon_chores();
+            self.checkpoints.wanted = false;
             return None;
         };
         let room = (self.layout.segment_bytes - head.offset) as usize;
         Some((head, self.load(room.saturating_sub(reserved), clean)))
     }
 
-    /// What fits into `room` bytes: first what someone asked for, then chores.
+    /// What fits into `room` bytes: first what someone asked for, unless that has to wait for a checkpoint; then chores.
     fn load(&self, room: usize, clean: bool) -> Load {
-        let (records, bytes) = self.log.gather.fitting(room);
-        let all = records == self.log.gather.records && !clean;
+        let alone = self.is_checkpoint_alone();
+        let (records, bytes) = if alone { (0, 0) } else { self.log.gather.fitting(room) };
+        let all = (alone || records == self.log.gather.records) && !clean;
         let (chores, chore_bytes) = if all { self.log.chores.fitting(room - bytes) } else { (0, 0) };
         Load { records, bytes, chores, chore_bytes }
     }

@@ -264,11 +264,12 @@ impl<Q: FlashQueue> Store<Q> {
         }
         let highest = headers.keys().next_back().copied().unwrap_or(0);
         self.log.next_seq = highest.max(self.life.anchor.seq_base).saturating_add(SEQ_JUMP);
-        let newest = newest(&self.life.anchor, &headers);
+        let mut newest = newest(&self.life.anchor, &headers);
         if let Some(newest) = newest {
             // Its header may be damaged: the anchor and the segment behind it know it all the same.
             self.segments.open(newest.segment, Head::Meta, newest.seq, 1);
         }
+        let taken_back = self.take_back(&mut newest, &headers);
         self.state.rescue = rescue();
         let lost = self.load_checkpoint(newest, &headers);
         let from = self.checkpoints.from();
@@ -283,6 +284,7 @@ impl<Q: FlashQueue> Store<Q> {
             replay.segments.open(chapter.segment, Head::Meta, chapter.seq, 1);
             replay.chapter(*chapter, from);
         }
+        taken_back.iter().rev().for_each(|chapter| replay.take_figures(*chapter));
         let done = replay.done;
         self.state.rescue = None;
         self.checkpoints.tail = done.bytes;
@@ -292,6 +294,30 @@ impl<Q: FlashQueue> Store<Q> {
         let bodies = [Stream::Fresh, Stream::Cold].map(|stream| Use::Log(Head::Body(stream)));
         self.release_unneeded(|used| bodies.contains(&used), &[]);
         done
+    }
+
+    /// Goes back behind segments that hold nothing but parts of a checkpoint that was cut: they are free again, so that a
+    /// life which does not come further than that takes nothing. A mount that comes to the same again finds the same,
+    /// and the next life says where the log ends.
+    fn take_back(
+        &mut self,
+        newest: &mut Option<Chapter>,
+        headers: &BTreeMap<u32, (u32, Header)>,
+    ) -> Vec<Chapter> {
+        let mut taken = Vec::new();
+        let base = self.life.anchor.seq_base;
+        while let Some(chapter) = newest.filter(|chapter| chapter.seq >= base) {
+            let header = headers.get(&chapter.seq).and_then(|(_, header)| header.before);
+            let Some(seal) = header else { break };
+            let before = Chapter { segment: seal.segment, seq: seal.seq, end: Some(seal.end) };
+            if !self.replay().is_checkpoint_only(chapter, before) {
+                break;
+            }
+            self.segments.release(chapter.segment);
+            taken.push(chapter);
+            *newest = Some(before);
+        }
+        taken
     }
 
     fn replay(&mut self) -> Replay<'_, Q> {
@@ -401,12 +427,12 @@ impl<Q: FlashQueue> Store<Q> {
         if clean {
             self.resume(done);
         }
-        self.regain_reserve();
         let base = self.life.anchor.modseq_base.max(self.state.next.modseq);
         // Damage may have hidden the greatest MODSEQs as well as a cut.
         let jump = if clean && done.unhealed.is_empty() { 0 } else { MODSEQ_JUMP };
         self.state.next.modseq = base.saturating_add(jump).min(MODSEQ_MAX);
         self.heal(done);
+        self.regain_reserve();
         self.state.take_changed();
         self.report = MountReport {
             clean,

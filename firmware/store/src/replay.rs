@@ -129,6 +129,44 @@ impl<Q: FlashQueue> Replay<'_, Q> {
         self.last_group(chapter).map(|group| group.root)
     }
 
+    /// Whether a segment holds nothing but parts of a checkpoint that no group names: what a life leaves behind that was
+    /// cut in a checkpoint, and had written nothing else before. `before` is the segment in front of it.
+    pub(crate) fn is_checkpoint_only(&mut self, chapter: Chapter, before: Chapter) -> bool {
+        let root = self.root_of(chapter);
+        if root.is_none() || root != self.root_of(before) {
+            return false;
+        }
+        let mut scan = Scan::new(&self.layout, (chapter.segment, chapter.seq), u32::MAX);
+        let Some(last) = self.last_group(chapter) else { return false };
+        let mut at = self.layout.first_group();
+        while at <= last.offset {
+            let group = scan.frame(self.queue, at).and_then(|found| group_at(at, &found));
+            let Some(group) = group else { return false };
+            let mut record = group.first;
+            for _ in 0..group.records {
+                match scan.frame(self.queue, record) {
+                    Some(found) if matches!(found.frame.kind, kind::PAGE..=kind::ROOT) => {
+                        record += found.frame.span() as u32;
+                    }
+                    // What is torn in the last group does not count, nor does what comes behind it.
+                    None if at == last.offset => break,
+                    _ => return false,
+                }
+            }
+            at = group.end.max(at + 1).next_multiple_of(self.layout.unit);
+        }
+        true
+    }
+
+    /// Takes over what the last group of a segment says of the whole store, but for its records.
+    pub(crate) fn take_figures(&mut self, chapter: Chapter) {
+        let Some(last) = self.last_group(chapter) else { return };
+        let mut scan = Scan::new(&self.layout, (chapter.segment, chapter.seq), last.first);
+        if let Some(found) = scan.frame(self.queue, last.offset) {
+            self.take_group(found.payload);
+        }
+    }
+
     /// Replays one segment, from `from` on if it stands in there.
     pub(crate) fn chapter(&mut self, chapter: Chapter, from: Mark) {
         let Chapter { segment, seq, .. } = chapter;
@@ -284,8 +322,9 @@ impl<Q: FlashQueue> Replay<'_, Q> {
                 self.done.roots.extend(take::<Root>(&mut payload).map(|root| (root.number, home)));
             }
             kind::MOVED => {
-                let view = MovedView::parse(payload);
-                self.done.named.extend(view.and_then(|view| self.segments.find(view.moved.to.seq)));
+                let views = MovedView::parse_all(payload).unwrap_or_default();
+                let named = views.iter().filter_map(|view| self.segments.find(view.moved.to.seq));
+                self.done.named.extend(named);
             }
             _ => {}
         }
@@ -324,9 +363,11 @@ impl<Q: FlashQueue> Replay<'_, Q> {
         match kind {
             kind::COMMIT => CommitView::parse(payload)
                 .is_some_and(|view| view.extents().all(|extent| self.extent_counts(extent, marks))),
-            kind::MOVED => MovedView::parse(payload).is_some_and(|view| {
-                self.commit_counts(&view.moved, marks)
-                    && view.extents().all(|extent| self.extent_counts(extent, marks))
+            kind::MOVED => MovedView::parse_all(payload).is_some_and(|views| {
+                views.iter().all(|view| {
+                    self.commit_counts(&view.moved, marks)
+                        && view.extents().all(|extent| self.extent_counts(extent, marks))
+                })
             }),
             _ => true,
         }

@@ -21,10 +21,16 @@ impl<Q: FlashQueue> Store<Q> {
         if self.life.closing || self.log.chores.records > 0 {
             return;
         }
+        if !self.is_checkpointing() && self.is_head_spent() {
+            self.turn_over();
+        }
         if self.checkpoints.wanted && !self.is_checkpointing() {
             self.begin_checkpoint();
         }
         self.advance_checkpoint();
+        if self.is_checkpoint_alone() {
+            return;
+        }
         // Before compaction moves it.
         self.forget_some();
         // One after the other: a checkpoint that is under way frees what compaction would look for.

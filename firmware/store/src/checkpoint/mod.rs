@@ -49,6 +49,8 @@ pub(crate) struct Checkpoints {
     look_at: u64,
     /// Somebody wants one now.
     pub(crate) wanted: bool,
+    /// Nothing else is written before it is in force.
+    alone: bool,
 }
 
 impl Checkpoints {
@@ -92,6 +94,21 @@ impl<Q: FlashQueue> Store<Q> {
         self.checkpoints.job.is_some() || !self.checkpoints.doomed.is_empty()
     }
 
+    /// Whether nothing but a checkpoint is to be written. What a life that is cut then leaves behind is taken back by the
+    /// next mount (see [`Replay::is_checkpoint_only`](crate::replay::Replay::is_checkpoint_only)).
+    pub(crate) const fn is_checkpoint_alone(&self) -> bool {
+        self.checkpoints.alone && (self.checkpoints.wanted || self.is_checkpointing())
+    }
+
+    /// Has a checkpoint go before everything else, and elsewhere than what it is of: it needs a segment that others may
+    /// not have any more, and gives back those of the metadata log before it. Says whether there is one for it.
+    pub(crate) fn turn_over(&mut self) -> bool {
+        let possible = self.segments.free() > 0 && !self.life.closing;
+        self.checkpoints.wanted |= possible;
+        self.checkpoints.alone |= possible;
+        possible
+    }
+
     /// Whether it is time for a checkpoint: a mount would have to replay much, and so much was written since the last
     /// one that what it costs is a small part of it.
     pub(crate) fn is_checkpoint_due(&mut self) -> bool {
@@ -119,13 +136,26 @@ impl<Q: FlashQueue> Store<Q> {
         for home in core::mem::take(&mut self.checkpoints.tables) {
             self.segments.let_go(home.segment, home.span);
         }
-        let from = self.log.durable_meta;
+        let from = self.end_of_state();
         let mut job = Job::new(self.checkpoints.number, from);
         let copies = if self.is_short() { COPIES_WHEN_SHORT } else { COPIES_MAX };
         job.take_state(&mut self.state, &mut self.segments, copies);
         // What lies before the replay and holds nothing is not needed by this checkpoint, nor by what comes.
         job.doomed = self.dead_before(from).collect();
         self.checkpoints.job = Some(job);
+    }
+
+    /// From where on the log is not in the state. Behind a segment to which nothing is added any more that is the next
+    /// one, whatever its number.
+    fn end_of_state(&mut self) -> Mark {
+        if self.checkpoints.alone {
+            self.leave_meta();
+        }
+        let durable = self.log.durable_meta;
+        match self.log.meta {
+            Some(_) => durable,
+            None => Mark { seq: durable.seq.saturating_add(1), offset: 0 },
+        }
     }
 
     /// Whether a checkpoint would free metadata segments, more than it takes itself.
@@ -155,7 +185,12 @@ impl<Q: FlashQueue> Store<Q> {
         let little: Vec<u32> = little.collect();
         if little.len() > 1 {
             little.iter().for_each(|segment| self.state.soil(&mut self.segments, *segment));
-            self.checkpoints.wanted = true;
+        }
+        // What answers damage is written first.
+        if self.log.meta.is_none() && self.log.gather.records == 0 {
+            self.turn_over();
+        } else {
+            self.checkpoints.wanted |= little.len() > 1;
         }
     }
 
@@ -239,6 +274,7 @@ impl<Q: FlashQueue> Store<Q> {
         if root != self.checkpoints.root {
             return;
         }
+        self.checkpoints.alone &= self.checkpoints.wanted || self.checkpoints.job.is_some();
         for index in core::mem::take(&mut self.checkpoints.doomed) {
             // What somebody still reads is found again by the next checkpoint.
             if self.segments.is_dead(index) && !self.reader.is_pinned(&self.segments, index) {
@@ -252,6 +288,7 @@ impl<Q: FlashQueue> Store<Q> {
     pub(crate) fn abandon_chores(&mut self) {
         self.log.chores = crate::gather::Gather::default();
         self.compaction.abandon();
+        self.checkpoints.alone = false;
         if let Some(job) = self.checkpoints.job.take() {
             job.abandon(&mut self.segments);
             self.checkpoints.wanted = true;

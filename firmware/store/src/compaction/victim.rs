@@ -2,6 +2,7 @@
 
 use flash::FlashQueue;
 
+use super::{Emptying, Victim};
 use crate::Store;
 use crate::format::header::{Head, Stream};
 use crate::layout::ANCHOR_SEGMENTS;
@@ -16,17 +17,23 @@ const HEADS: u32 = 4;
 
 /// A segment that could be emptied.
 #[derive(Clone, Copy, Debug)]
-struct Candidate {
-    segment: u32,
-    seq: u32,
-    head: Head,
-    live: u32,
+pub(super) struct Candidate {
+    pub(super) segment: u32,
+    pub(super) seq: u32,
+    pub(super) head: Head,
+    pub(super) live: u32,
+}
+
+impl Candidate {
+    pub(super) const fn victim(self) -> Victim {
+        Victim { segment: self.segment, seq: self.seq, head: self.head }
+    }
 }
 
 /// What moving costs.
-struct Prices {
+pub(super) struct Prices {
     /// A letter's commit, in bytes, on average.
-    commit: u64,
+    pub(super) commit: u64,
     /// Pages of letters that there are.
     pages: u64,
     /// Segments that share a checkpoint.
@@ -35,7 +42,7 @@ struct Prices {
 
 impl<Q: FlashQueue> Store<Q> {
     /// Segments that are free, or will be when someone needs them.
-    fn available(&self) -> u32 {
+    pub(crate) fn available(&self) -> u32 {
         self.segments.free() + self.dead_bodies().count() as u32
     }
 
@@ -55,7 +62,7 @@ impl<Q: FlashQueue> Store<Q> {
     }
 
     /// Segments in which something lives that may be moved: all who refer to it are durable, and no replay needs it.
-    fn candidates(&self) -> impl Iterator<Item = Candidate> + '_ {
+    pub(super) fn candidates(&self) -> impl Iterator<Item = Candidate> + '_ {
         let floors = [
             (Head::Meta, self.checkpoints.from().seq),
             (Head::Body(Stream::Fresh), self.unneeded_below(Stream::Fresh)),
@@ -79,7 +86,7 @@ impl<Q: FlashQueue> Store<Q> {
     }
 
     /// What moving costs beside the bytes that are moved.
-    fn prices(&self) -> Prices {
+    pub(super) fn prices(&self) -> Prices {
         let all = self.segments.of(Head::Meta).chain(self.segments.of(Head::Body(Stream::Commits)));
         let metas = all.map(|(_, index)| u64::from(self.segments.live(index)));
         let letters = (self.state.letters.len() as u64).max(1);
@@ -98,7 +105,7 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Whether emptying a segment gains enough to be worth it: what is moved has to be written as well, and so have the
     /// pages of letters that change by it.
-    fn is_worth(&self, candidate: &Candidate, prices: &Prices) -> bool {
+    pub(super) fn is_worth(&self, candidate: &Candidate, prices: &Prices) -> bool {
         let letters = u64::from(self.segments.holders(candidate.segment));
         let pages = self.compaction.scatter.pages_of(letters * prices.batch).min(prices.pages);
         let pages = pages * LETTER_PAGE_BYTES / prices.batch;
@@ -161,12 +168,12 @@ impl<Q: FlashQueue> Store<Q> {
     }
 
     /// A segment that is retired, and what lives in it: that moves while it can be read.
-    fn retired_victim(&self) -> Option<(u32, Head)> {
+    fn retired_victim(&self) -> Option<Victim> {
         if self.segments.retired_count() == 0 {
             return None;
         }
         let mut retired = self.candidates().filter(|candidate| self.segments.is_retired(candidate.segment));
-        retired.next().map(|candidate| (candidate.segment, candidate.head))
+        retired.next().map(Candidate::victim)
     }
 
     /// Whether housekeeping will gain space; has it go on.
@@ -175,12 +182,16 @@ impl<Q: FlashQueue> Store<Q> {
         if !self.is_short() {
             return false;
         }
-        let prices = self.prices();
-        let worth = self.candidates().any(|candidate| self.is_worth(&candidate, &prices));
+        let worth = if self.is_for_batches() {
+            self.choose_batch().is_some()
+        } else {
+            let prices = self.prices();
+            self.candidates().any(|candidate| self.is_worth(&candidate, &prices))
+        };
         let checkpoint = self.checkpoint_gains();
         // While something can be moved it waits until it frees several segments.
         self.checkpoints.wanted |= checkpoint && !worth;
-        worth || checkpoint || self.is_checkpointing() || self.compaction.victim.is_some()
+        worth || checkpoint || self.is_checkpointing() || self.compaction.emptying.is_some()
     }
 
     /// What a segment's age counts for: near nothing while much of it will still die by itself, and from some age on no
@@ -191,10 +202,18 @@ impl<Q: FlashQueue> Store<Q> {
         later * 1_024 / (later + u64::from(self.layout.segments / RIPE_DIVISOR).max(1))
     }
 
+    /// What is to be emptied next.
+    pub(super) fn choose_victims(&mut self) -> Option<Emptying> {
+        if self.is_for_batches() {
+            return self.begin_batch();
+        }
+        self.choose_victim().map(|victim| Emptying::of(alloc::vec![victim], false))
+    }
+
     /// The segment to be emptied next: one that is retired; where space is short, the one from which most is gained for
     /// what has to be moved, new ones last, because what is in them may die without being moved; otherwise one that is
     /// worn too little.
-    pub(super) fn choose_victim(&mut self) -> Option<(u32, Head)> {
+    fn choose_victim(&mut self) -> Option<Victim> {
         if let Some(retired) = self.retired_victim() {
             return Some(retired);
         }
@@ -215,12 +234,12 @@ impl<Q: FlashQueue> Store<Q> {
         if enough && self.checkpoint_gains() {
             self.checkpoints.wanted = true;
         }
-        best.map(|best| (best.segment, best.head))
+        best.map(Candidate::victim)
     }
 
     /// A segment whose content has lain so long that the others are worn much more: it moves, so that this one takes
     /// its share. Now and then only.
-    fn choose_unworn(&mut self) -> Option<(u32, Head)> {
+    fn choose_unworn(&mut self) -> Option<Victim> {
         if self.log.next_seq < self.compaction.worn_at {
             return None;
         }
@@ -230,7 +249,7 @@ impl<Q: FlashQueue> Store<Q> {
         let least = self.candidates().min_by_key(|candidate| self.segments.erases(candidate.segment))?;
         let gap = WEAR_GAP_MIN.max(mean / 4);
         let unworn = self.segments.erases(least.segment).saturating_add(gap) < mean;
-        unworn.then_some((least.segment, least.head))
+        unworn.then_some(least.victim())
     }
 
     /// Has some segment emptied, whether that gains something or not.
@@ -238,7 +257,7 @@ impl<Q: FlashQueue> Store<Q> {
     pub(crate) fn empty_some(&mut self, which: usize) {
         let candidates: alloc::vec::Vec<Candidate> = self.candidates().collect();
         if let Some(chosen) = which.checked_rem(candidates.len()).and_then(|at| candidates.get(at)) {
-            self.begin_emptying(chosen.segment, chosen.head);
+            self.compaction.emptying = Some(Emptying::of(alloc::vec![chosen.victim()], false));
         }
     }
 }

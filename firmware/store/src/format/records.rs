@@ -215,7 +215,7 @@ pub(crate) fn put_commit(
 
 /// A letter was moved by compaction: its commit stands at `to` from now on, in the stream of commits, with `span` bytes.
 /// Then follow its extents ([`ExtentRef`]) as that commit names them. It means the letter in `slot` of the index, if that
-/// one's commit stood at `from` until then.
+/// one's commit stood at `from` until then. A record holds one or several, up to its end: they count together or not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Moved {
     pub(crate) slot: u32,
@@ -232,8 +232,15 @@ pub(crate) struct MovedView<'a> {
 }
 
 impl<'a> MovedView<'a> {
-    pub(crate) fn parse(mut payload: &'a [u8]) -> Option<Self> {
-        Some(Self { moved: take(&mut payload)?, extents: Items::new(payload)? })
+    /// The letters that a record says were moved; `None` where it cannot be read to its end.
+    pub(crate) fn parse_all(mut payload: &'a [u8]) -> Option<Vec<Self>> {
+        let mut all = Vec::new();
+        while !payload.is_empty() {
+            let view = Self { moved: take(&mut payload)?, extents: Items::new(payload)? };
+            payload = view.extents.skip_all()?;
+            all.push(view);
+        }
+        Some(all)
     }
 
     pub(crate) fn extents(&self) -> impl Iterator<Item = Extent> + use<'a> {
@@ -241,7 +248,7 @@ impl<'a> MovedView<'a> {
     }
 }
 
-/// Appends the payload of a moved letter.
+/// Appends a moved letter to the payload of a record.
 ///
 /// # Errors
 /// See [`put`].

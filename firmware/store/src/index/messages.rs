@@ -42,21 +42,24 @@ impl State {
 
     /// A letter stands elsewhere from now on. If it is gone meanwhile, so is what was moved.
     pub(super) fn apply_moved(&mut self, segments: &mut Segments, payload: &[u8]) -> Applied {
-        let view = MovedView::parse(payload).ok_or(Refusal::NotDurable)?;
+        for view in MovedView::parse_all(payload).ok_or(Refusal::NotDurable)? {
+            self.move_letter(segments, &view);
+        }
+        Ok(Receipt::default())
+    }
+
+    fn move_letter(&mut self, segments: &mut Segments, view: &MovedView<'_>) {
         let place_of = |at: Mark| segments.find(at.seq).map(|segment| Place { segment, offset: at.offset });
         let damaged = self.rescue.as_ref().is_some_and(|rescue| rescue.damaged);
         let found = place_of(view.moved.from)
             .and_then(|from| self.letters.slot_of(view.moved.slot, from, damaged))
             .and_then(|slot| Some((slot, self.letters.get(slot)?)));
-        let (Some(place), Some((slot, old))) = (place_of(view.moved.to), found) else {
-            return Ok(Receipt::default());
-        };
+        let (Some(place), Some((slot, old))) = (place_of(view.moved.to), found) else { return };
         let body = body_of(segments, view.extents(), old.size);
         let new = Letter { place, meta_bytes: meta_bytes(view.moved.span), body, ..old.clone() };
         keep(segments, &new);
         let_go(segments, &old);
         self.letters.replace(slot, &new);
-        Ok(Receipt::default())
     }
 
     pub(super) fn apply_restore(&mut self, segments: &mut Segments, mut payload: &[u8]) -> Applied {

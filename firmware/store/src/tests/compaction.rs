@@ -287,7 +287,7 @@ fn what_is_being_moved_is_not_reused() {
         store.empty_some(which);
         while store.needs_flush() {
             store.flush();
-            let unnamed = store.compaction.first_unnamed();
+            let unnamed = store.compaction.first_unnamed(Stream::Cold);
             let cold: Vec<u32> =
                 store.segments.of(Head::Body(Stream::Cold)).map(|(_, index)| index).collect();
             let held = cold

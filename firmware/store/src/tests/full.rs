@@ -75,13 +75,13 @@ fn a_full_store_outlives_one_cut_after_the_other() {
         device.power_on(Cut::TornSector, round);
         store = mount(device).unwrap();
         let (set, clear) = [(Flags::SEEN, Flags::NONE), (Flags::NONE, Flags::SEEN)][round as usize % 2];
-        let ticket = store.set_flags(mailbox, &uid_set(&[1]), set, clear);
+        let ticket = ask(&mut store, |store| store.set_flags(mailbox, &uid_set(&[1]), set, clear));
         wait(&mut store, ticket).unwrap_or_else(|refusal| panic!("round {round}: {refusal:?}"));
         if round % 2 == 1 {
             pump(&mut store);
         }
     }
-    let ticket = store.expunge(mailbox, &all());
+    let ticket = ask(&mut store, |store| store.expunge(mailbox, &all()));
     wait(&mut store, ticket).unwrap();
     pump(&mut store);
     deliver(&mut store, &["alice@example.test"], &text(1, 5_000)).unwrap();
@@ -116,7 +116,7 @@ fn letters_that_were_removed_make_room_for_new_ones() {
     let first = fill(&mut store, 40_000);
     let mailbox = inbox(&store, ALICE);
     for round in 0..3 {
-        let ticket = store.expunge(mailbox, &all());
+        let ticket = ask(&mut store, |store| store.expunge(mailbox, &all()));
         wait(&mut store, ticket).unwrap();
         let again = fill(&mut store, 40_000);
         assert!(again + 3 >= first / 2, "{again} after {first}");

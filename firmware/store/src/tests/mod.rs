@@ -20,6 +20,7 @@ mod retire;
 mod rig;
 mod scenarios;
 mod scrub;
+mod short_lives;
 mod streams;
 mod undelete;
 mod world;

@@ -1,0 +1,124 @@
+//! Several segments emptied together, all or nothing: what compaction does when hardly a segment is left.
+//!
+//! Moving takes segments before it gives any back, and a life that is cut in between keeps what it took. So here nothing
+//! that was moved is named before more segments have been emptied than were opened for it, and then one record names all
+//! of it: before that a cut leaves copies that nobody knows, after it there is more room than there was.
+
+use alloc::vec::Vec;
+
+use flash::FlashQueue;
+
+use super::victim::{Candidate, Prices};
+use super::{Emptying, Unnamed, Victim};
+use crate::Store;
+use crate::format::header::{Head, Stream};
+use crate::limits::{BATCH_FILLED, MOVED_BYTES};
+use crate::log::Class;
+
+/// What a batch has to move, in bytes.
+#[derive(Clone, Copy, Default)]
+struct Amount {
+    bodies: u64,
+    commits: u64,
+    /// Of the record that names it.
+    name: u64,
+}
+
+impl<Q: FlashQueue> Store<Q> {
+    /// Whether so few segments are left that only batches may open any.
+    pub(super) fn is_for_batches(&self) -> bool {
+        self.available() <= self.kept(Class::Chore)
+    }
+
+    /// Whether a batch is being moved, with so little room left that nothing else may take any.
+    pub(crate) fn is_batch_alone(&self) -> bool {
+        let batch = self.compaction.emptying.as_ref().is_some_and(|emptying| emptying.batch);
+        batch && self.available() <= self.kept(Class::Care)
+    }
+
+    /// Begins the next batch, when there is one, and room for its record.
+    pub(super) fn begin_batch(&mut self) -> Option<Emptying> {
+        let victims = self.choose_batch()?;
+        // The record may need another segment: rather now, when that gives one back.
+        let has_room = self.meta_room() > self.layout.record_bytes_max() / 2;
+        if !has_room && self.available() <= self.kept(Class::Care) && self.turn_over() {
+            return None;
+        }
+        Some(Emptying::of(victims, true))
+    }
+
+    /// The segments in which least lives, as many as can be moved at once; `None` when that gains none.
+    pub(super) fn choose_batch(&self) -> Option<Vec<Victim>> {
+        if !self.is_short() {
+            return None;
+        }
+        let prices = self.prices();
+        let gives_back = |candidate: &Candidate| !self.segments.is_retired(candidate.segment);
+        let worth = self.candidates().filter(gives_back).filter(|one| self.is_worth(one, &prices));
+        let mut candidates: Vec<Candidate> = worth.collect();
+        candidates.sort_unstable_by_key(|candidate| (candidate.live, candidate.seq));
+        let (mut amount, mut opened, mut bodies) = (Amount::default(), 0, 0);
+        let mut victims = Vec::new();
+        for candidate in candidates {
+            let more = self.with(amount, &candidate, &prices);
+            let Some(opens) = self.segments_for(&more) else { break };
+            (amount, opened) = (more, opens);
+            bodies += u32::from(matches!(candidate.head, Head::Body(Stream::Fresh | Stream::Cold)));
+            victims.push(candidate.victim());
+        }
+        // Segments of metadata and commits become free by the next checkpoint, which takes one.
+        let free = self.available();
+        (victims.len() as u32 > opened && opened <= free && free + bodies > opened).then_some(victims)
+    }
+
+    fn with(&self, amount: Amount, candidate: &Candidate, prices: &Prices) -> Amount {
+        let letters = u64::from(self.segments.holders(candidate.segment));
+        let live = u64::from(candidate.live);
+        let (bodies, commits) = match candidate.head {
+            Head::Meta | Head::Body(Stream::Commits) => (0, live),
+            Head::Body(_) => (live, letters * prices.commit),
+        };
+        Amount {
+            bodies: amount.bodies + bodies,
+            commits: amount.commits + commits,
+            name: amount.name + letters * MOVED_BYTES,
+        }
+    }
+
+    /// How many segments have to be opened for so much; `None` when it is more than one for each stream, or than one
+    /// record names.
+    fn segments_for(&self, amount: &Amount) -> Option<u32> {
+        if amount.name > self.layout.record_bytes_max() as u64 / 2 {
+            return None;
+        }
+        let streams = [(Stream::Cold, amount.bodies), (Stream::Commits, amount.commits)];
+        let opens = streams.map(|(stream, bytes)| {
+            let room = self.log.bodies.of(stream).as_ref().map_or(0, |body| body.room(&self.layout));
+            let rest = room.saturating_sub(self.layout.extent_bytes_max()) as u64;
+            let one = u64::from(self.layout.segment_bytes) * BATCH_FILLED / 100;
+            match bytes.saturating_sub(rest) {
+                0 => Some(0),
+                more => (more <= one).then_some(1),
+            }
+        });
+        Some(opens[0]? + opens[1]?)
+    }
+
+    /// All of a batch has been moved: says so, if that gains what it should.
+    pub(super) fn end_batch(&mut self, emptying: &Emptying) {
+        if emptying.stuck || emptying.victims.len() as u32 <= emptying.opened {
+            return self.give_up_batch(emptying);
+        }
+        self.name_moved();
+        self.emptied(emptying);
+        self.checkpoints.wanted |= emptying.victims.iter().any(Victim::has_commits);
+    }
+
+    /// Leaves everything where it was.
+    pub(super) fn give_up_batch(&mut self, emptying: &Emptying) {
+        self.compaction.unnamed = Unnamed::default();
+        if !emptying.stuck {
+            self.compaction.cramped.extend(emptying.victims.iter().map(|victim| victim.seq));
+        }
+    }
+}

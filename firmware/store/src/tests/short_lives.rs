@@ -1,0 +1,182 @@
+//! A full store that loses its power again and again, most of the times within seconds: it loses no mail, takes more as
+//! soon as some is deleted, and never comes to where it has no segment left to write to.
+
+use alloc::collections::BTreeSet;
+
+use flash::simulator::{Cut, Simulator};
+use mail::{Flags, Mail, MailboxId, Refusal, Stop, Ticket, Uid, UidSet};
+
+use super::rig::*;
+
+/// Who sends, reads and deletes, from life to life.
+struct Office {
+    random: u64,
+    /// Operations that lives have at most, one kind of life as often as the other.
+    lives: &'static [u64],
+    number: u64,
+    /// Messages whose delivery was acknowledged, and that nobody has asked to delete.
+    kept: BTreeSet<u32>,
+    /// Letters taken in all.
+    taken: u64,
+    /// Segments that were free at a mount, at least.
+    least: u32,
+}
+
+/// The power is gone.
+struct Gone;
+
+impl Office {
+    fn pick(&mut self, below: u64) -> u64 {
+        self.random =
+            self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.random >> 33) % below
+    }
+
+    /// How many operations a life has: most end soon, some in the midst of work.
+    fn life(&mut self) -> u64 {
+        let most = self.lives[self.pick(self.lives.len() as u64) as usize];
+        self.pick(most)
+    }
+
+    /// Waits for a change. `None` where there is no room for it.
+    fn wait(
+        &self,
+        store: &mut SimStore,
+        mut change: impl FnMut(&mut SimStore) -> Result<Ticket, Stop>,
+    ) -> Result<Option<Ticket>, Gone> {
+        let ticket = match ask(store, &mut change) {
+            Ok(ticket) => ticket,
+            Err(Stop::Refused(Refusal::StoreFull)) => return self.powered(store).map(|()| None),
+            Err(_) => return Err(Gone),
+        };
+        settle(store, core::slice::from_ref(&ticket));
+        match ticket.result() {
+            Some(Ok(_)) => Ok(Some(ticket)),
+            Some(Err(Refusal::StoreFull)) => self.powered(store).map(|()| None),
+            _ => Err(Gone),
+        }
+    }
+
+    fn powered(&self, store: &mut SimStore) -> Result<(), Gone> {
+        if store.queue().device().is_powered() { Ok(()) } else { Err(Gone) }
+    }
+
+    fn deliver(&mut self, store: &mut SimStore) -> Result<bool, Gone> {
+        self.number += 1;
+        let size = [400, 3_000, 9_000, 30_000][self.pick(4) as usize] + self.pick(300) as usize;
+        let letter = text(self.number, size);
+        match send(store, &["alice@example.test"], &letter) {
+            Ok(ticket) => {
+                settle(store, core::slice::from_ref(&ticket));
+                match ticket.result() {
+                    Some(Ok(receipt)) => {
+                        self.kept.extend(receipt.destination.first().map(|uid| uid.0));
+                        self.taken += 1;
+                        Ok(true)
+                    }
+                    Some(Err(Refusal::StoreFull)) => self.powered(store).map(|()| false),
+                    _ => Err(Gone),
+                }
+            }
+            Err(Refusal::StoreFull) => self.powered(store).map(|()| false),
+            Err(_) => Err(Gone),
+        }
+    }
+
+    fn delete(&mut self, store: &mut SimStore, mailbox: MailboxId, count: usize) -> Result<(), Gone> {
+        let all: alloc::vec::Vec<u32> = self.kept.iter().copied().collect();
+        let mut set = UidSet::new();
+        let some: BTreeSet<u32> =
+            (0..count.min(all.len())).map(|_| all[self.pick(all.len() as u64) as usize]).collect();
+        for uid in some {
+            self.kept.remove(&uid);
+            set.push_range(Uid(uid), Uid(uid));
+        }
+        self.wait(store, |store| store.expunge(mailbox, &set)).map(|_| ())
+    }
+
+    fn flag(&mut self, store: &mut SimStore, mailbox: MailboxId) -> Result<(), Gone> {
+        let all: alloc::vec::Vec<u32> = self.kept.iter().copied().collect();
+        if all.is_empty() {
+            return Ok(());
+        }
+        let uid = all[self.pick(all.len() as u64) as usize];
+        let (set, clear) = [(Flags::SEEN, Flags::NONE), (Flags::NONE, Flags::SEEN)][self.pick(2) as usize];
+        self.wait(store, |store| store.set_flags(mailbox, &uid_set(&[uid]), set, clear)).map(|_| ())
+    }
+
+    /// One thing that somebody does.
+    fn act(&mut self, store: &mut SimStore) -> Result<(), Gone> {
+        let mailbox = inbox(store, ALICE);
+        match self.pick(8) {
+            0..=3 => {
+                if !self.deliver(store)? {
+                    let count = 1 + self.pick(8) as usize;
+                    self.delete(store, mailbox, count)?;
+                }
+            }
+            4 | 5 => self.flag(store, mailbox)?,
+            6 => self.delete(store, mailbox, 1)?,
+            _ => {
+                store.flush();
+                store.settle();
+            }
+        }
+        self.powered(store)
+    }
+
+    /// A life of some operations, until the power is cut.
+    fn live(&mut self, mut device: Simulator, seed: u64) -> Simulator {
+        let operations = self.life();
+        device.cut_after(operations);
+        let mut store = mount(device).expect("a store");
+        assert_eq!(store.statistics().damage, 0, "a cut is no damage");
+        let mailbox = inbox(&store, ALICE);
+        let there: BTreeSet<u32> =
+            store.uids(mailbox).ranges().flat_map(|(first, last)| first.0..=last.0).collect();
+        assert!(self.kept.iter().all(|uid| there.contains(uid)), "acknowledged mail is lost");
+        // What was taken or deleted without an answer.
+        self.kept = there;
+        self.least = self.least.min(store.segments.free());
+        while self.act(&mut store).is_ok() {}
+        let mut device = store.into_queue().into_device();
+        device.cut();
+        device.power_on(Cut::ALL[self.pick(Cut::ALL.len() as u64) as usize], seed);
+        device
+    }
+}
+
+fn run(seed: u64, segments: u64, lives: &'static [u64]) -> (Office, SimStore) {
+    let mut store = office(segments);
+    let mut office =
+        Office { random: seed, lives, number: 0, kept: BTreeSet::new(), taken: 0, least: u32::MAX };
+    while matches!(office.deliver(&mut store), Ok(true)) {}
+    office.taken = 0;
+    let mut device = store.into_queue().into_device();
+    for life in 0..1_000 {
+        device = office.live(device, life);
+    }
+    (office, mount(device).unwrap())
+}
+
+#[test]
+fn a_full_store_outlives_a_thousand_short_lives() {
+    let kinds: [&[u64]; 3] = [&[6, 12, 25, 50, 120, 300], &[30, 60], &[25, 25, 25, 1_000]];
+    for seed in 0..u64::from(cases(6).cases) {
+        let segments = [30, 40, 64, 100, 200][seed as usize % 5];
+        let (mut office, mut store) = run(seed, segments, kinds[seed as usize % 3]);
+        std::eprintln!(
+            "seed {seed}: {segments} segments, {} letters taken, {} free at least, {} at the end",
+            office.taken,
+            office.least,
+            store.segments.free()
+        );
+        let mailbox = inbox(&store, ALICE);
+        let kept = office.kept.len();
+        assert!(office.delete(&mut store, mailbox, kept / 3).is_ok());
+        pump(&mut store);
+        for _ in 0..10 {
+            assert!(matches!(office.deliver(&mut store), Ok(true)), "seed {seed}: mail is taken again");
+        }
+    }
+}
