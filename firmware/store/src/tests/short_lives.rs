@@ -135,8 +135,10 @@ impl Office {
         let there: BTreeSet<u32> =
             store.uids(mailbox).ranges().flat_map(|(first, last)| first.0..=last.0).collect();
         assert!(self.kept.iter().all(|uid| there.contains(uid)), "acknowledged mail is lost");
-        // What was taken or deleted without an answer.
-        self.kept = there;
+        // What was taken, or deleted, without an answer; nobody is shown it before the mount's barrier has ended.
+        if self.powered(&mut store).is_ok() {
+            self.kept = there;
+        }
         self.least = self.least.min(store.segments.free());
         while self.act(&mut store).is_ok() {}
         let mut device = store.into_queue().into_device();
@@ -159,18 +161,20 @@ fn run(seed: u64, segments: u64, lives: &'static [u64]) -> (Office, SimStore) {
     (office, mount(device).unwrap())
 }
 
+/// What operations lives have at most, and how many letters are taken in a thousand of them at least. Where none lives
+/// long enough for a checkpoint there may be none.
+const KINDS: [(&[u64], u64); 3] =
+    [(&[6, 12, 25, 50, 120, 300], 200), (&[30, 60], 0), (&[25, 25, 25, 1_000], 2_000)];
+
+/// Segments and seeds differ; more when `PROPTEST_CASES` says so.
 #[test]
 fn a_full_store_outlives_a_thousand_short_lives() {
-    let kinds: [&[u64]; 3] = [&[6, 12, 25, 50, 120, 300], &[30, 60], &[25, 25, 25, 1_000]];
     for seed in 0..u64::from(cases(6).cases) {
         let segments = [30, 40, 64, 100, 200][seed as usize % 5];
-        let (mut office, mut store) = run(seed, segments, kinds[seed as usize % 3]);
-        std::eprintln!(
-            "seed {seed}: {segments} segments, {} letters taken, {} free at least, {} at the end",
-            office.taken,
-            office.least,
-            store.segments.free()
-        );
+        let (lives, floor) = KINDS[seed as usize % KINDS.len()];
+        let (mut office, mut store) = run(seed, segments, lives);
+        assert!(office.taken >= floor, "seed {seed}: only {} letters were taken", office.taken);
+        assert!(office.least > 0, "seed {seed}: a mount found no free segment");
         let mailbox = inbox(&store, ALICE);
         let kept = office.kept.len();
         assert!(office.delete(&mut store, mailbox, kept / 3).is_ok());
