@@ -48,17 +48,16 @@ impl<Q: FlashQueue> Store<Q> {
         if gathered > 0 && gathered + bytes > GROUP_BYTES_MAX {
             return Err(Stop::Busy);
         }
-        self.life.wanted = true;
-        if self.is_checkpoint_alone() || self.is_batch_alone() {
-            return Err(Stop::Busy);
-        }
         let is_cramped = bytes > self.meta_room() && self.spare_segments(class) == 0;
-        if is_cramped && class == Class::Care && self.turn_over() {
+        let turns_over = is_cramped && class == Class::Care && self.turn_over();
+        if turns_over || self.is_checkpoint_alone() || self.is_batch_alone() {
+            self.life.wanted = true;
             return Err(Stop::Busy);
         }
         if is_cramped || class == Class::Mail && self.is_reserve_open() {
             return Err(self.full());
         }
+        self.life.wanted = true;
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use super::victim::{Candidate, Prices};
 use super::{Emptying, Unnamed, Victim};
 use crate::Store;
 use crate::format::header::{Head, Stream};
-use crate::limits::{BATCH_FILLED, MOVED_BYTES};
+use crate::limits::{BATCH_REST_DIVISOR, MOVED_BYTES};
 use crate::log::Class;
 
 /// What a batch has to move, in bytes.
@@ -92,13 +92,12 @@ impl<Q: FlashQueue> Store<Q> {
             return None;
         }
         let streams = [(Stream::Cold, amount.bodies), (Stream::Commits, amount.commits)];
+        let left = self.layout.extent_bytes_max() + (self.layout.segment_bytes / BATCH_REST_DIVISOR) as usize;
         let opens = streams.map(|(stream, bytes)| {
             let room = self.log.bodies.of(stream).as_ref().map_or(0, |body| body.room(&self.layout));
-            let rest = room.saturating_sub(self.layout.extent_bytes_max()) as u64;
-            let one = u64::from(self.layout.segment_bytes) * BATCH_FILLED / 100;
-            match bytes.saturating_sub(rest) {
+            match bytes.saturating_sub(room.saturating_sub(left) as u64) {
                 0 => Some(0),
-                more => (more <= one).then_some(1),
+                more => (more <= (self.layout.segment_bytes as usize - left) as u64).then_some(1),
             }
         });
         Some(opens[0]? + opens[1]?)
