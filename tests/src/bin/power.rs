@@ -12,6 +12,9 @@ use tests::machine::Machine;
 use tests::power::{Plan, Survived, cut_and_check, cut_and_check_full};
 use tests::provision;
 
+/// Letters that are taken for each cut, at least: some twenty clients send for a second or more.
+const LETTERS_PER_CUT_MIN: usize = 5;
+
 const HELP: &str = "\
 Cuts the power while eight clients deliver, one reads and one files, and checks
 after every start that nothing acknowledged is lost, doubled or damaged.
@@ -104,6 +107,8 @@ fn carry_out(wanted: &Wanted) {
          first cut; nothing is lost, doubled or damaged",
         wanted.cuts, wanted.seed
     );
+    // A box that has come to where it cannot write any more loses nothing either.
+    assert!(letters >= LETTERS_PER_CUT_MIN * wanted.cuts, "too few letters were taken: the box was stuck");
 }
 
 /// Cuts at such moments, in milliseconds after load began and after a start.

@@ -120,4 +120,10 @@ impl<Q: FlashQueue> Store<Q> {
             self.compaction.cramped.extend(emptying.victims.iter().map(|victim| victim.seq));
         }
     }
+
+    /// Whether the next thing that compaction does is a batch.
+    #[cfg(test)]
+    pub(crate) fn has_batch(&self) -> bool {
+        self.is_for_batches() && self.choose_batch().is_some()
+    }
 }

@@ -4,7 +4,8 @@ use flash::simulator::Simulator;
 use mail::{Flags, Mail, Uid, UidSet};
 
 use super::cuts::exhaust;
-use super::rig::{ALICE, BOB, close, deliver, geometry, inbox, name, office, text, wait};
+use super::rig::{ALICE, BOB, close, deliver, geometry, inbox, name, office, text, uid_set, wait};
+use super::short_lives;
 use super::world::{Stopped, World, furnished};
 
 /// A scenario: the device that it begins with, and what happens.
@@ -79,6 +80,11 @@ fn worn() -> Simulator {
         close(store)
     };
     WORN.get_or_init(make).clone()
+}
+
+fn tight() -> Simulator {
+    static TIGHT: std::sync::OnceLock<Simulator> = std::sync::OnceLock::new();
+    TIGHT.get_or_init(short_lives::tight).clone()
 }
 
 /// A store that has no room for another letter; then all are deleted.
@@ -626,6 +632,16 @@ scenarios! {
             world.deliver(&[ALICE_TO, BOB_TO], 60_000)?;
             world.sync()?;
         }
+        world.rest()
+    };
+    // After many cuts hardly a segment is left: a checkpoint comes before everything else, and compaction moves in batches.
+    forgetting_where_hardly_a_segment_is_left, tight, false, |world| {
+        world.mount()?;
+        let uids = world.first_uids(3);
+        world.change(|store| store.set_flags(inbox(store, ALICE), &uid_set(&uids), Flags::FLAGGED, Flags::NONE))?;
+        world.rest()?;
+        world.change(|store| store.expunge(inbox(store, ALICE), &uid_set(&uids[..1])))?;
+        world.deliver(&[ALICE_TO], 3_000)?;
         world.rest()
     };
     // The segments that a checkpoint frees are the next ones to be used: a root must be named before they are.

@@ -6,6 +6,8 @@ use alloc::collections::BTreeSet;
 use flash::simulator::{Cut, Simulator};
 use mail::{Flags, Mail, MailboxId, Refusal, Stop, Ticket, Uid, UidSet};
 
+use crate::format::header::{Head, Stream};
+
 use super::rig::*;
 
 /// Who sends, reads and deletes, from life to life.
@@ -26,6 +28,18 @@ struct Office {
 struct Gone;
 
 impl Office {
+    const fn new(random: u64, lives: &'static [u64]) -> Self {
+        Self { random, lives, number: 0, kept: BTreeSet::new(), taken: 0, least: u32::MAX }
+    }
+
+    /// A full store.
+    fn full(&mut self, segments: u64) -> Simulator {
+        let mut store = office(segments);
+        while matches!(self.deliver(&mut store), Ok(true)) {}
+        self.taken = 0;
+        store.into_queue().into_device()
+    }
+
     fn pick(&mut self, below: u64) -> u64 {
         self.random =
             self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -148,13 +162,32 @@ impl Office {
     }
 }
 
+/// A store in which so little is free, after many cuts, that a mount begins with a checkpoint alone, and compaction with a
+/// batch. Half of the mail has just been deleted.
+pub(super) fn tight() -> Simulator {
+    let mut office = Office::new(5, &[30, 60]);
+    let mut device = office.full(24);
+    for life in 0..1_000 {
+        device = office.live(device, life);
+        let mut store = mount(device.clone()).unwrap();
+        let (mailbox, half) = (inbox(&store, ALICE), office.kept.len() / 2);
+        let kept = office.kept.clone();
+        if store.has_batch() && office.delete(&mut store, mailbox, half).is_ok() {
+            let mut device = store.into_queue().into_device();
+            device.cut();
+            device.power_on(Cut::AllKept, life);
+            if mount(device.clone()).unwrap().has_batch() {
+                return device;
+            }
+        }
+        office.kept = kept;
+    }
+    panic!("never tight");
+}
+
 fn run(seed: u64, segments: u64, lives: &'static [u64]) -> (Office, SimStore) {
-    let mut store = office(segments);
-    let mut office =
-        Office { random: seed, lives, number: 0, kept: BTreeSet::new(), taken: 0, least: u32::MAX };
-    while matches!(office.deliver(&mut store), Ok(true)) {}
-    office.taken = 0;
-    let mut device = store.into_queue().into_device();
+    let mut office = Office::new(seed, lives);
+    let mut device = office.full(segments);
     for life in 0..1_000 {
         device = office.live(device, life);
     }
@@ -183,4 +216,18 @@ fn a_full_store_outlives_a_thousand_short_lives() {
             assert!(matches!(office.deliver(&mut store), Ok(true)), "seed {seed}: mail is taken again");
         }
     }
+}
+
+#[test]
+fn where_hardly_a_segment_is_left_a_batch_gains_some() {
+    let mut store = mount(tight()).unwrap();
+    let mailbox = inbox(&store, ALICE);
+    let before = store.available();
+    let uid = store.uids(mailbox).ranges().next().unwrap().0;
+    let ticket =
+        ask(&mut store, |store| store.set_flags(mailbox, &uid_set(&[uid.0]), Flags::SEEN, Flags::NONE));
+    wait(&mut store, ticket).unwrap();
+    pump(&mut store);
+    assert!(store.segments.of(Head::Body(Stream::Cold)).count() > 0, "something was moved");
+    assert!(store.available() > before, "{before} were free, and now {}", store.available());
 }

@@ -273,6 +273,13 @@ impl World {
         self.issue(ticket)
     }
 
+    /// UIDs of the first messages of Alice's INBOX.
+    pub(crate) fn first_uids(&mut self, count: usize) -> Vec<u32> {
+        let mailbox = inbox(self.store(), ALICE);
+        let uids = self.store().uids(mailbox);
+        uids.ranges().flat_map(|(first, last)| first.0..=last.0).take(count).collect()
+    }
+
     pub(crate) fn see(&mut self, uids: &[u32]) -> Result<(), Stopped> {
         let mailbox = inbox(self.store(), ALICE);
         let taken = self.store().set_seen_soon(mailbox, &uid_set(uids));
