@@ -53,7 +53,7 @@ impl<Q: FlashQueue> Store<Q> {
             return Err(Stop::Busy);
         }
         let is_cramped = bytes > self.meta_room() && self.spare_segments(class) == 0;
-        if is_cramped && class == Class::Care && self.turn_over() {
+        if is_cramped && class == Class::Care && self.turn_over(bytes) {
             return Err(Stop::Busy);
         }
         if is_cramped || class == Class::Mail && self.is_reserve_open() {
