@@ -49,7 +49,7 @@ impl<Q: FlashQueue> Store<Q> {
             return Err(Stop::Busy);
         }
         let is_cramped = bytes > self.meta_room() && self.spare_segments(class) == 0;
-        let turns_over = is_cramped && class == Class::Care && self.turn_over();
+        let turns_over = is_cramped && class == Class::Care && self.turn_over(bytes);
         if turns_over || self.is_checkpoint_alone() || self.is_batch_alone() {
             self.life.wanted = true;
             return Err(Stop::Busy);

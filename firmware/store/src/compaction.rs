@@ -8,7 +8,7 @@
 mod batch;
 mod victim;
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -85,8 +85,10 @@ pub(crate) struct Compaction {
     waits: bool,
     /// Segments that cannot be emptied, because something in them cannot be read.
     stuck: BTreeSet<u32>,
-    /// Segments of a batch that was given up.
-    cramped: BTreeSet<u32>,
+    /// Segments of a batch that was given up, by sequence number, with the bytes that lived in them, and how many
+    /// segments were available.
+    cramped: BTreeMap<u32, u32>,
+    cramped_at: u32,
     /// There may be something to do.
     pub(crate) wanted: bool,
     /// Metadata segments that hold nothing but pages that the next checkpoint writes elsewhere, by sequence number.
@@ -155,11 +157,6 @@ impl Compaction {
         let moving = self.emptying.as_ref().and_then(|emptying| emptying.moving.as_ref()?.first);
         let moving = moving.filter(|_| stream == Stream::Cold);
         [moving, *self.unnamed.first.of(stream)].into_iter().flatten().min()
-    }
-
-    /// Notes that segments have become free.
-    pub(crate) fn has_room_again(&mut self) {
-        self.cramped.clear();
     }
 
     /// Ends what was begun: the letters stay where they are.

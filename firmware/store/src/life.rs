@@ -47,6 +47,8 @@ pub(crate) struct Life {
     pub(crate) mark_wanted: bool,
     /// The store is being closed.
     pub(crate) closing: bool,
+    /// Without a mark: what is not marked is taken back by the next mount, for a checkpoint was alone.
+    pub(crate) unmarked: bool,
     /// Tickets were settled outside [`Store::settle`].
     pub(crate) ended: bool,
 }
@@ -121,7 +123,9 @@ impl<Q: FlashQueue> Store<Q> {
                 self.begin_group(false)
             }
             Phase::Open if self.life.closing => {
-                self.begin_group(true);
+                if !self.life.unmarked {
+                    self.begin_group(true);
+                }
                 if self.log.flight.is_none() {
                     // No room for the mark: the next mount finds an unclean end, which costs it some reading.
                     self.life.phase = Phase::Unmounted;
@@ -163,6 +167,7 @@ impl<Q: FlashQueue> Store<Q> {
     /// as ended cleanly. Call [`flush`](Self::flush) and [`settle`](Self::settle) until [`is_unmounted`](Self::is_unmounted).
     pub fn unmount(&mut self) {
         self.life.closing = true;
+        self.life.unmarked = self.is_checkpoint_alone() && self.log.gather.records == 0;
         self.abandon_chores();
         self.drop_drafts();
         if self.life.phase == Phase::ReadOnly {

@@ -237,8 +237,9 @@ pub const MOVED_BYTES: u64 = 80;
 /// Metadata segments that compaction empties before it has a checkpoint written that frees them, at most.
 pub const EMPTIED_MAX: u32 = 16;
 
-/// A batch of compaction leaves one part in this many of a segment, and room for an extent: each group ends with a unit.
-pub const BATCH_REST_DIVISOR: u32 = 8;
+/// How far a batch of compaction fills a segment, in per cent, the longest extent taken off: what is moved comes in
+/// pieces, and each group ends in a unit.
+pub const BATCH_FILLED: u64 = 90;
 
 /// A segment moves for wear alone when it has been erased this much less than the mean,
 pub const WEAR_GAP_MIN: u32 = 4;

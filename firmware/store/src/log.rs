@@ -159,7 +159,7 @@ impl<Q: FlashQueue> Store<Q> {
             let dead: Vec<u32> = self.dead_bodies().take(wanted as usize).collect();
             dead.iter().for_each(|index| self.segments.release(*index));
             if !dead.is_empty() {
-                self.compaction.has_room_again();
+                self.has_room_again();
             }
         }
         if self.segments.free() > self.kept(class) { self.segments.choose(head) } else { None }
@@ -304,9 +304,14 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Bytes of metadata that can be written before another segment is needed.
     pub(crate) fn meta_room(&self) -> usize {
+        self.head_room().saturating_sub(self.log.gather.bytes.len())
+    }
+
+    /// The same, if nothing gathered.
+    pub(crate) fn head_room(&self) -> usize {
         let head =
             self.log.meta.map_or(0, |head| self.layout.segment_bytes.saturating_sub(head.offset) as usize);
-        head.saturating_sub(self.log.gather.bytes.len() + self.layout.unit as usize)
+        head.saturating_sub(self.layout.unit as usize)
     }
 
     /// Hands the next group to the device: all that gathers, or as much of it as the segment has room for, and a
@@ -363,15 +368,17 @@ impl<Q: FlashQueue> Store<Q> {
         answered
     }
 
-    /// Whether the next group needs another segment, and what is left is not for what has gathered.
-    pub(crate) fn is_head_spent(&self) -> bool {
+    /// Whether the next group needs another segment, and what is left is not for what has gathered. Returns the bytes
+    /// that are to find room.
+    pub(crate) fn is_head_spent(&self) -> Option<usize> {
         let reserved = self.group_overhead(false);
         let fits = |head: MetaHead| {
             let room = self.layout.segment_bytes.saturating_sub(head.offset) as usize;
             room.checked_sub(reserved).is_some_and(|room| self.log.gather.fitting(room).0 > 0)
         };
         let waits = self.log.gather.records > 0 && !self.log.meta.is_some_and(fits);
-        waits && self.available() <= self.kept(Class::Care)
+        let first = Records::new(&self.log.gather.bytes).next().map_or(0, |record| record.span);
+        (waits && self.available() <= self.kept(Class::Care)).then_some(reserved + first)
     }
 
     /// Finds room for the next group: the head, and what of the waiting records fits. Opens a segment when nothing

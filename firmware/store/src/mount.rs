@@ -215,6 +215,7 @@ impl<Q: FlashQueue> Store<Q> {
             wanted: false,
             mark_wanted: false,
             closing: false,
+            unmarked: false,
             ended: false,
         };
         Self {
@@ -265,11 +266,11 @@ impl<Q: FlashQueue> Store<Q> {
         let highest = headers.keys().next_back().copied().unwrap_or(0);
         self.log.next_seq = highest.max(self.life.anchor.seq_base).saturating_add(SEQ_JUMP);
         let mut newest = newest(&self.life.anchor, &headers);
+        let taken_back = self.take_back(&mut newest, &headers);
         if let Some(newest) = newest {
             // Its header may be damaged: the anchor and the segment behind it know it all the same.
             self.segments.open(newest.segment, Head::Meta, newest.seq, 1);
         }
-        let taken_back = self.take_back(&mut newest, &headers);
         self.state.rescue = rescue();
         let lost = self.load_checkpoint(newest, &headers);
         let from = self.checkpoints.from();
@@ -307,10 +308,10 @@ impl<Q: FlashQueue> Store<Q> {
         let mut taken = Vec::new();
         let base = self.life.anchor.seq_base;
         while let Some(chapter) = newest.filter(|chapter| chapter.seq >= base) {
-            let header = headers.get(&chapter.seq).and_then(|(_, header)| header.before);
-            let Some(seal) = header else { break };
+            let Some((_, header)) = headers.get(&chapter.seq) else { break };
+            let Some(seal) = header.before else { break };
             let before = Chapter { segment: seal.segment, seq: seal.seq, end: Some(seal.end) };
-            if !self.replay().is_checkpoint_only(chapter, before) {
+            if !self.replay().is_checkpoint_only(chapter, before, header.root) {
                 break;
             }
             self.segments.release(chapter.segment);

@@ -130,14 +130,16 @@ impl<Q: FlashQueue> Replay<'_, Q> {
     }
 
     /// Whether a segment holds nothing but parts of a checkpoint that no group names: what a life leaves behind that was
-    /// cut in a checkpoint, and had written nothing else before. `before` is the segment in front of it.
-    pub(crate) fn is_checkpoint_only(&mut self, chapter: Chapter, before: Chapter) -> bool {
-        let root = self.root_of(chapter);
-        if root.is_none() || root != self.root_of(before) {
+    /// cut in a checkpoint, and had written nothing else before. `before` is the segment in front of it, and `root` stands
+    /// in its header.
+    pub(crate) fn is_checkpoint_only(&mut self, chapter: Chapter, before: Chapter, root: Mark) -> bool {
+        let last = self.last_group(chapter);
+        if self.root_of(before) != Some(last.map_or(root, |last| last.root)) {
             return false;
         }
+        // Without a group nothing in it was ever durable.
+        let Some(last) = last else { return true };
         let mut scan = Scan::new(&self.layout, (chapter.segment, chapter.seq), u32::MAX);
-        let Some(last) = self.last_group(chapter) else { return false };
         let mut at = self.layout.first_group();
         while at <= last.offset {
             let group = scan.frame(self.queue, at).and_then(|found| group_at(at, &found));

@@ -21,8 +21,10 @@ impl<Q: FlashQueue> Store<Q> {
         if self.life.closing || self.log.chores.records > 0 {
             return;
         }
-        if !self.is_checkpointing() && self.is_head_spent() {
-            self.turn_over();
+        if !self.is_checkpointing()
+            && let Some(bytes) = self.is_head_spent()
+        {
+            self.turn_over(bytes);
         }
         if self.checkpoints.wanted && !self.is_checkpointing() {
             self.begin_checkpoint();

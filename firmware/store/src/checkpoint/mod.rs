@@ -51,6 +51,8 @@ pub(crate) struct Checkpoints {
     pub(crate) wanted: bool,
     /// Nothing else is written before it is in force.
     alone: bool,
+    /// Room that the last one that was alone has left in its segment: the next one would leave no more.
+    left: Option<usize>,
 }
 
 impl Checkpoints {
@@ -97,13 +99,15 @@ impl<Q: FlashQueue> Store<Q> {
     /// Whether nothing but a checkpoint is to be written. What a life that is cut then leaves behind is taken back by the
     /// next mount (see [`Replay::is_checkpoint_only`](crate::replay::Replay::is_checkpoint_only)).
     pub(crate) const fn is_checkpoint_alone(&self) -> bool {
-        self.checkpoints.alone && (self.checkpoints.wanted || self.is_checkpointing())
+        self.checkpoints.alone
     }
 
     /// Has a checkpoint go before everything else, and elsewhere than what it is of: it needs a segment that others may
-    /// not have any more, and gives back those of the metadata log before it. Says whether there is one for it.
-    pub(crate) fn turn_over(&mut self) -> bool {
-        let possible = self.segments.free() > 0 && !self.life.closing;
+    /// not have any more, and gives back those of the metadata log before it. Says whether there is one for it, and
+    /// `bytes` may find room behind it: otherwise one would follow the other for ever.
+    pub(crate) fn turn_over(&mut self, bytes: usize) -> bool {
+        let helps = self.checkpoints.left.is_none_or(|left| bytes <= left);
+        let possible = helps && self.available() > 0 && !self.life.closing;
         self.checkpoints.wanted |= possible;
         self.checkpoints.alone |= possible;
         possible
@@ -129,6 +133,7 @@ impl<Q: FlashQueue> Store<Q> {
     /// Begins a checkpoint of what is durable now.
     pub(crate) fn begin_checkpoint(&mut self) {
         self.checkpoints.wanted = false;
+        self.checkpoints.left = None;
         self.compaction.emptied.clear();
         self.checkpoints.number += 1;
         self.checkpoints.programmed = self.outbox.programmed();
@@ -148,7 +153,7 @@ impl<Q: FlashQueue> Store<Q> {
     /// From where on the log is not in the state. Behind a segment to which nothing is added any more that is the next
     /// one, whatever its number.
     fn end_of_state(&mut self) -> Mark {
-        if self.checkpoints.alone {
+        if self.checkpoints.alone && self.available() > 0 {
             self.leave_meta();
         }
         let durable = self.log.durable_meta;
@@ -188,7 +193,7 @@ impl<Q: FlashQueue> Store<Q> {
         }
         // What answers damage is written first.
         if self.log.meta.is_none() && self.log.gather.records == 0 {
-            self.turn_over();
+            self.turn_over(0);
         } else {
             self.checkpoints.wanted |= little.len() > 1;
         }
@@ -274,14 +279,17 @@ impl<Q: FlashQueue> Store<Q> {
         if root != self.checkpoints.root {
             return;
         }
-        self.checkpoints.alone &= self.checkpoints.wanted || self.checkpoints.job.is_some();
+        if self.checkpoints.alone && !self.checkpoints.wanted && self.checkpoints.job.is_none() {
+            self.checkpoints.alone = false;
+            self.checkpoints.left = Some(self.head_room());
+        }
         for index in core::mem::take(&mut self.checkpoints.doomed) {
             // What somebody still reads is found again by the next checkpoint.
             if self.segments.is_dead(index) && !self.reader.is_pinned(&self.segments, index) {
                 self.segments.release(index);
-                self.compaction.has_room_again();
             }
         }
+        self.has_room_again();
     }
 
     /// What was being written was lost, or is not to be finished.

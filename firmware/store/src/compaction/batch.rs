@@ -12,7 +12,7 @@ use super::victim::{Candidate, Prices};
 use super::{Emptying, Unnamed, Victim};
 use crate::Store;
 use crate::format::header::{Head, Stream};
-use crate::limits::{BATCH_REST_DIVISOR, MOVED_BYTES};
+use crate::limits::{BATCH_FILLED, MOVED_BYTES};
 use crate::log::Class;
 
 /// What a batch has to move, in bytes.
@@ -40,8 +40,8 @@ impl<Q: FlashQueue> Store<Q> {
     pub(super) fn begin_batch(&mut self) -> Option<Emptying> {
         let victims = self.choose_batch()?;
         // The record may need another segment: rather now, when that gives one back.
-        let has_room = self.meta_room() > self.layout.record_bytes_max() / 2;
-        if !has_room && self.available() <= self.kept(Class::Care) && self.turn_over() {
+        let record = self.layout.record_bytes_max() / 2;
+        if self.meta_room() < record && self.available() <= self.kept(Class::Care) && self.turn_over(record) {
             return None;
         }
         Some(Emptying::of(victims, true))
@@ -57,18 +57,26 @@ impl<Q: FlashQueue> Store<Q> {
         let worth = self.candidates().filter(gives_back).filter(|one| self.is_worth(one, &prices));
         let mut candidates: Vec<Candidate> = worth.collect();
         candidates.sort_unstable_by_key(|candidate| (candidate.live, candidate.seq));
-        let (mut amount, mut opened, mut bodies) = (Amount::default(), 0, 0);
-        let mut victims = Vec::new();
-        for candidate in candidates {
-            let more = self.with(amount, &candidate, &prices);
-            let Some(opens) = self.segments_for(&more) else { break };
-            (amount, opened) = (more, opens);
-            bodies += u32::from(matches!(candidate.head, Head::Body(Stream::Fresh | Stream::Cold)));
-            victims.push(candidate.victim());
-        }
         // Segments of metadata and commits become free by the next checkpoint, which takes one.
         let free = self.available();
-        (victims.len() as u32 > opened && opened <= free && free + bodies > opened).then_some(victims)
+        let (mut amount, mut opened, mut bodies) = (Amount::default(), 0, 0);
+        let (mut victims, mut enough) = (Vec::new(), 0);
+        for candidate in candidates {
+            amount = self.with(amount, &candidate, &prices);
+            let Some(opens) = self.segments_for(&amount).filter(|opens| *opens <= free) else { break };
+            // What can be had without one more is done first.
+            if enough > 0 && opens > opened {
+                break;
+            }
+            opened = opens;
+            bodies += u32::from(matches!(candidate.head, Head::Body(Stream::Fresh | Stream::Cold)));
+            victims.push(candidate.victim());
+            if victims.len() as u32 > opened && free + bodies > opened {
+                enough = victims.len();
+            }
+        }
+        victims.truncate(enough);
+        (enough > 0).then_some(victims)
     }
 
     fn with(&self, amount: Amount, candidate: &Candidate, prices: &Prices) -> Amount {
@@ -85,22 +93,20 @@ impl<Q: FlashQueue> Store<Q> {
         }
     }
 
-    /// How many segments have to be opened for so much; `None` when it is more than one for each stream, or than one
-    /// record names.
+    /// How many segments have to be opened for so much; `None` when one record does not name it.
     fn segments_for(&self, amount: &Amount) -> Option<u32> {
         if amount.name > self.layout.record_bytes_max() as u64 / 2 {
             return None;
         }
+        // Where a segment ends, an extent may not fit any more.
+        let extent = self.layout.extent_bytes_max();
+        let one = (u64::from(self.layout.segment_bytes) - extent as u64) * BATCH_FILLED / 100;
         let streams = [(Stream::Cold, amount.bodies), (Stream::Commits, amount.commits)];
-        let left = self.layout.extent_bytes_max() + (self.layout.segment_bytes / BATCH_REST_DIVISOR) as usize;
         let opens = streams.map(|(stream, bytes)| {
             let room = self.log.bodies.of(stream).as_ref().map_or(0, |body| body.room(&self.layout));
-            match bytes.saturating_sub(room.saturating_sub(left) as u64) {
-                0 => Some(0),
-                more => (more <= (self.layout.segment_bytes as usize - left) as u64).then_some(1),
-            }
+            bytes.saturating_sub(room.saturating_sub(extent) as u64).div_ceil(one)
         });
-        Some(opens[0]? + opens[1]?)
+        u32::try_from(opens[0] + opens[1]).ok()
     }
 
     /// All of a batch has been moved: says so, if that gains what it should.
@@ -116,8 +122,19 @@ impl<Q: FlashQueue> Store<Q> {
     /// Leaves everything where it was.
     pub(super) fn give_up_batch(&mut self, emptying: &Emptying) {
         self.compaction.unnamed = Unnamed::default();
-        if !emptying.stuck {
-            self.compaction.cramped.extend(emptying.victims.iter().map(|victim| victim.seq));
+        if emptying.stuck {
+            return;
+        }
+        // What was opened comes back, and is no reason to try the same again.
+        self.compaction.cramped_at = self.available() + emptying.opened;
+        let live = |victim: &Victim| (victim.seq, self.segments.live(victim.segment));
+        self.compaction.cramped.extend(emptying.victims.iter().map(live));
+    }
+
+    /// Segments have become free: if more are than before, what was given up may be possible now.
+    pub(crate) fn has_room_again(&mut self) {
+        if self.available() > self.compaction.cramped_at {
+            self.compaction.cramped.clear();
         }
     }
 

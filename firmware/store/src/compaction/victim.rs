@@ -75,9 +75,11 @@ impl<Q: FlashQueue> Store<Q> {
         });
         let compaction = &self.compaction;
         let living = all.filter(|(_, seq, segment)| {
-            let passed = [&compaction.stuck, &compaction.cramped, &compaction.emptied];
-            let passed = passed.into_iter().any(|passed| passed.contains(seq));
-            !passed && !self.segments.is_dead(*segment)
+            let passed =
+                [&compaction.stuck, &compaction.emptied].into_iter().any(|passed| passed.contains(seq));
+            let live = self.segments.live(*segment);
+            let cramped = compaction.cramped.get(seq).is_some_and(|before| live >= *before);
+            !passed && !cramped && !self.segments.is_dead(*segment)
         });
         living.map(|(head, seq, segment)| {
             let live = self.segments.live(segment).min(self.layout.segment_bytes);

@@ -22,5 +22,6 @@ mod scenarios;
 mod scrub;
 mod short_lives;
 mod streams;
+mod tight;
 mod undelete;
 mod world;
