@@ -257,9 +257,8 @@ impl<Q: FlashQueue> Store<Q> {
     /// # Errors
     /// [`Refusal::Limit`], and those of every change.
     pub fn put_setting(&mut self, key: &str, value: &[u8]) -> Result<Ticket, Stop> {
-        let all: usize = self.state.settings.values().map(|value| value.as_slice().len()).sum();
         let long = key.len() > SETTING_KEY_BYTES_MAX || value.len() > SETTING_BYTES_MAX;
-        if long || all + value.len() > SETTINGS_BYTES_MAX {
+        if long || self.state.settings_bytes + value.len() as u64 > SETTINGS_BYTES_MAX as u64 {
             return Err(Refusal::Limit.into());
         }
         self.room_for(Class::Mail, RECORD_NUMBERS + key.len() + value.len())?;

@@ -43,7 +43,7 @@ impl<Q: FlashQueue> Store<Q> {
         let segments =
             u64::from(self.segments.free()) + if all { self.dead_soon().count() as u64 } else { 0 };
         let free = segments * u64::from(self.layout.segment_bytes);
-        let kept = u64::from(self.layout.reserve()) * u64::from(self.layout.segment_bytes);
+        let kept = u64::from(self.reserve()) * u64::from(self.layout.segment_bytes);
         head + (free + if all { self.reclaimable() + self.forgettable() } else { 0 }).saturating_sub(kept)
     }
 

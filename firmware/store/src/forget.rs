@@ -78,7 +78,7 @@ impl<Q: FlashQueue> Store<Q> {
     /// Segments that should be free, or could be, as long as deletions are kept: where less is, compaction moves much
     /// for little.
     pub(crate) fn free_wanted(&self) -> u32 {
-        self.layout.reserve() + self.layout.segments / DELETIONS_FREE_DIVISOR
+        self.reserve() + self.layout.segments / DELETIONS_FREE_DIVISOR
     }
 
     /// What is missing for deletions to be kept. No space, as long as what they name is a message somewhere else: it

@@ -228,6 +228,12 @@ pub const COPIES_MAX: usize = 256;
 /// The same when compaction waits for it: what one group takes.
 pub const COPIES_WHEN_SHORT: usize = 16;
 
+/// Pages take on flash what the index takes in memory divided by this, about.
+pub const PAGES_DIVISOR: u64 = 2;
+
+/// Room for a checkpoint is kept in one segment in this many at most: a device of some megabytes has no more.
+pub const CHECKPOINT_DIVISOR: u32 = 4;
+
 /// What a page of letters takes, in bytes, about.
 pub const LETTER_PAGE_BYTES: u64 = 3_584;
 

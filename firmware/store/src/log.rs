@@ -154,7 +154,7 @@ impl<Q: FlashQueue> Store<Q> {
     /// A segment that may be erased now. When free ones are down to the reserve, body segments in which nothing lives
     /// any more become free first, the oldest one first.
     fn choose_segment(&mut self, head: Head, class: Class) -> Option<u32> {
-        let wanted = (self.layout.reserve() + 1).saturating_sub(self.segments.free());
+        let wanted = (self.reserve() + 1).saturating_sub(self.segments.free());
         if wanted > 0 {
             let dead: Vec<u32> = self.dead_bodies().take(wanted as usize).collect();
             dead.iter().for_each(|index| self.segments.release(*index));
@@ -167,13 +167,19 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Segments that `class` must leave alone.
     pub(crate) fn kept(&self, class: Class) -> u32 {
-        let reserve = self.layout.reserve();
-        match class {
-            Class::Mail => reserve,
-            Class::Chore => reserve * 2 / 3,
-            Class::Care => reserve / 3,
-            Class::Last => 0,
-        }
+        let third = self.layout.reserve() / 3;
+        let least = match class {
+            Class::Mail => self.layout.reserve(),
+            Class::Chore => self.layout.reserve() - third,
+            Class::Care => third,
+            Class::Last => return 0,
+        };
+        least + self.checkpoint_segments().saturating_sub(third)
+    }
+
+    /// Segments that mail leaves alone: see [`RESERVE_SEGMENTS_MIN`](crate::limits::RESERVE_SEGMENTS_MIN).
+    pub(crate) fn reserve(&self) -> u32 {
+        self.kept(Class::Mail)
     }
 
     /// Segments that `class` could still open.

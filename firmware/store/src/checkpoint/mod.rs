@@ -23,8 +23,8 @@ use crate::format::table::Root;
 use crate::format::{Mark, Place};
 use crate::index::Home;
 use crate::limits::{
-    CHECKPOINT_SHARE, CHECKPOINT_TAIL_MAX, CHECKPOINT_TAIL_MIN, CHECKPOINT_TAIL_PART, CHECKPOINT_TAIL_SPREAD,
-    COPIES_MAX, COPIES_WHEN_SHORT, REGAIN_DIVISOR,
+    CHECKPOINT_DIVISOR, CHECKPOINT_SHARE, CHECKPOINT_TAIL_MAX, CHECKPOINT_TAIL_MIN, CHECKPOINT_TAIL_PART,
+    CHECKPOINT_TAIL_SPREAD, COPIES_MAX, COPIES_WHEN_SHORT, META_FILLED, PAGES_DIVISOR, REGAIN_DIVISOR,
 };
 use crate::segments::Segments;
 
@@ -94,6 +94,18 @@ impl<Q: FlashQueue> Store<Q> {
     /// Whether a checkpoint is being written, or not yet in force.
     pub(crate) const fn is_checkpointing(&self) -> bool {
         self.checkpoints.job.is_some() || !self.checkpoints.doomed.is_empty()
+    }
+
+    /// Segments that a checkpoint of all there is may take, about, and one more: what is left has to do for it, whatever else
+    /// must wait. In a store of few segments other things need room as well.
+    pub(crate) fn checkpoint_segments(&self) -> u32 {
+        let tables: u64 = self.checkpoints.tables.iter().map(|home| u64::from(home.span)).sum();
+        // Tables stand twice. Where settings have come since the last one, the next takes more than that one gives back.
+        let next = tables.max(2 * self.state.settings_bytes);
+        let bytes = self.index_bytes() / PAGES_DIVISOR + next + (next - tables);
+        let segment = u64::from(self.layout.segment_bytes);
+        let segments = (bytes * 100).div_ceil(segment * META_FILLED) as u32 + 1;
+        segments.min(self.layout.segments / CHECKPOINT_DIVISOR)
     }
 
     /// Whether nothing but a checkpoint is to be written. What a life that is cut then leaves behind is taken back by the
@@ -176,7 +188,7 @@ impl<Q: FlashQueue> Store<Q> {
     /// the first thing that this life does is a checkpoint that needs none of them: otherwise one cut after the other
     /// would use up the reserve.
     pub(crate) fn regain_reserve(&mut self) {
-        if self.segments.free() > self.layout.reserve() {
+        if self.segments.free() > self.reserve() {
             return;
         }
         let metas = self.segments.of(Head::Meta).map(|(_, segment)| (self.segments.live(segment), segment));

@@ -48,7 +48,7 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// So many should be available, so that nobody who brings a letter waits for compaction.
     fn wanted_available(&self) -> u32 {
-        self.layout.reserve() + self.ahead()
+        self.reserve() + self.ahead()
     }
 
     fn ahead(&self) -> u32 {
@@ -57,7 +57,7 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Segments that are missing because compaction does not keep up with what comes: it moves too much for what it gains.
     pub(crate) fn behind(&self) -> u32 {
-        let kept_up = self.layout.reserve() + self.ahead() * 3 / 4;
+        let kept_up = self.reserve() + self.ahead() * 3 / 4;
         kept_up.saturating_sub(self.available())
     }
 
@@ -102,7 +102,7 @@ impl<Q: FlashQueue> Store<Q> {
     /// Metadata segments that are emptied before a checkpoint frees them: the more, the less its pages cost for each.
     /// What they held takes at most as many from the reserve meanwhile.
     pub(super) fn emptied_max(&self) -> usize {
-        (self.layout.reserve() / 2).clamp(1, EMPTIED_MAX) as usize
+        (self.reserve() / 2).clamp(1, EMPTIED_MAX) as usize
     }
 
     /// Whether emptying a segment gains enough to be worth it: what is moved has to be written as well, and so have the
@@ -223,7 +223,7 @@ impl<Q: FlashQueue> Store<Q> {
         if unworn.is_some() || !self.is_short() {
             return unworn;
         }
-        let urgent = self.available() <= self.layout.reserve();
+        let urgent = self.available() <= self.reserve();
         let prices = self.prices();
         let worth = self.candidates().filter(|candidate| self.is_worth(candidate, &prices));
         let best = worth.max_by_key(|candidate| {

@@ -164,13 +164,24 @@ impl State {
 
     fn apply_setting(&mut self, mut payload: &[u8]) -> Applied {
         let Some(record) = take::<SettingPut<'_>>(&mut payload) else { return UNREADABLE };
-        self.settings.insert(record.key.into(), Secret::new(record.value.0));
+        self.put_setting(record.key, record.value.0);
         Ok(Receipt::default())
+    }
+
+    pub(super) fn put_setting(&mut self, key: &str, value: &[u8]) {
+        let before = self.settings.insert(key.into(), Secret::new(value));
+        self.let_go_setting(before.as_ref());
+        self.settings_bytes += value.len() as u64;
+    }
+
+    fn let_go_setting(&mut self, value: Option<&Secret>) {
+        self.settings_bytes -= value.map_or(0, |value| value.as_slice().len() as u64);
     }
 
     fn apply_setting_remove(&mut self, mut payload: &[u8]) -> Applied {
         let Some(key) = take::<&str>(&mut payload) else { return UNREADABLE };
-        self.settings.remove(key);
+        let before = self.settings.remove(key);
+        self.let_go_setting(before.as_ref());
         Ok(Receipt::default())
     }
 

@@ -59,6 +59,8 @@ pub(crate) struct State {
     pub(crate) deletions: Deletions,
     pub(crate) directory: Directory,
     pub(crate) settings: BTreeMap<Box<str>, Secret>,
+    /// Bytes of their values.
+    pub(crate) settings_bytes: u64,
     pub(crate) next: Counters,
     /// Messages in all mailboxes.
     pub(crate) messages: u64,
@@ -89,6 +91,7 @@ impl State {
             deletions: Deletions::default(),
             directory: Directory::default(),
             settings: BTreeMap::new(),
+            settings_bytes: 0,
             next: Counters { modseq: 1, letter: 1, mailbox: 1, account: 1, uid_validity, deletion: 0 },
             messages: 0,
             changed: Vec::new(),

@@ -234,7 +234,7 @@ impl State {
                 self.directory.aliases.insert(lower(row.address).as_str().into(), alias);
             }
             Row::Setting(row) => {
-                self.settings.insert(row.key.into(), Secret::new(row.value.0));
+                self.put_setting(row.key, row.value.0);
             }
             Row::Deletions { next, gone, .. } => {
                 self.deletions.begin_at(*next);

@@ -94,7 +94,7 @@ fn mail_does_not_slip_into_what_the_reserve_has_opened() {
     fill(&mut store, 20_000);
     let mailbox = inbox(&store, ALICE);
     let mut round = 0_u64;
-    while store.segments.free() >= store.layout.reserve() {
+    while store.segments.free() >= store.reserve() {
         round += 1;
         let ticket = store.set_flags(mailbox, &all(), Flags(1 << (round % 2)), Flags(1 << ((round + 1) % 2)));
         wait(&mut store, ticket).unwrap();

@@ -263,3 +263,47 @@ fn lives_that_are_closed_soon_take_nothing() {
         assert!(free.iter().all(|free| *free >= 2), "{rounds}: {free:?}");
     }
 }
+
+/// Settings make each checkpoint several segments long, and the power fails after every few changes: the reserve is large
+/// enough for one.
+#[test]
+fn a_long_checkpoint_finds_room_in_a_full_store() {
+    let mut store = office(64);
+    for key in ["a", "b", "c", "d"] {
+        let value = vec![7; 40_000];
+        let ticket = ask(&mut store, |store| store.put_setting(key, &value));
+        wait(&mut store, ticket).unwrap();
+    }
+    fill(&mut store, 20_000);
+    let mailbox = inbox(&store, ALICE);
+    for round in 0..200 {
+        std::eprintln!(
+            "round {round}: free {} avail {} ckpt {} reserve {} metas {:?} from {:?} alone {}",
+            store.segments.free(),
+            store.available(),
+            store.checkpoint_segments(),
+            store.reserve(),
+            store
+                .segments
+                .of(crate::format::header::Head::Meta)
+                .map(|(seq, i)| (seq, store.segments.live(i)))
+                .collect::<Vec<_>>(),
+            store.checkpoints.from(),
+            store.is_checkpoint_alone()
+        );
+        for flags in [(Flags::SEEN, Flags::NONE), (Flags::NONE, Flags::SEEN)] {
+            let most = every(&store, 2);
+            let ticket = ask(&mut store, |store| store.set_flags(mailbox, &most, flags.0, flags.1));
+            wait(&mut store, ticket).unwrap_or_else(|refusal| panic!("round {round}: {refusal:?}"));
+        }
+        let mut device = store.into_queue().into_device();
+        device.cut();
+        device.power_on(Cut::TornSector, round);
+        store = mount(device).unwrap();
+    }
+    let half = every(&store, 2);
+    let ticket = ask(&mut store, |store| store.expunge(mailbox, &half));
+    wait(&mut store, ticket).unwrap();
+    pump(&mut store);
+    deliver(&mut store, &["alice@example.test"], &text(1, 5_000)).unwrap();
+}
