@@ -126,8 +126,10 @@ impl State {
         self.queued += units.len();
         self.unreadable.forget(&(offset..offset + units.len() as u64));
         let write_size = self.write_size;
-        if let Some(last) = self.open_piece(offset) {
+        if let Some(mut last) = self.take_open_piece(offset) {
+            self.make_room(&mut last, units.len());
             let taken = last.append(units, write_size);
+            self.entries.push_back(Entry::Program(last));
             offset += taken as u64;
             units = units.get(taken..).unwrap_or_default();
         }
@@ -139,17 +141,30 @@ impl State {
         }
     }
 
-    /// The last piece, if a program at `offset` may go into the same write: it follows at once, in the same erase
-    /// block, and the thread has not begun with it.
-    fn open_piece(&mut self, offset: u64) -> Option<&mut Piece> {
+    /// Takes the last piece out, if a program at `offset` may go into the same write: it follows at once, in the same
+    /// erase block, and the thread has not begun with it.
+    fn take_open_piece(&mut self, offset: u64) -> Option<Piece> {
         let begun = self.working && self.entries.len() == 1;
-        match self.entries.back_mut() {
-            Some(Entry::Program(last))
-                if !begun && last.end() == offset && !offset.is_multiple_of(self.erase_size) =>
-            {
-                Some(last)
+        let follows = |last: &Piece| last.end() == offset && !offset.is_multiple_of(self.erase_size);
+        match self.entries.pop_back()? {
+            Entry::Program(last) if !begun && follows(&last) => Some(last),
+            other => {
+                self.entries.push_back(other);
+                None
             }
-            _ => None,
+        }
+    }
+
+    /// Moves a piece that nobody shares into a larger buffer where it has no room for `more` bytes: a device takes one write
+    /// of 64 KiB in little more time than one of 8, and letters come in small ones. Buffers at least double, so that fewer bytes
+    /// are moved in all than come.
+    fn make_room(&mut self, piece: &mut Piece, more: usize) {
+        let wanted = (piece.len + more).min(PIECE_BYTES);
+        if wanted > piece.buffer.capacity() {
+            let mut larger = Piece { offset: piece.offset, len: 0, buffer: self.pool.take(wanted) };
+            larger.append(piece.bytes(), self.write_size);
+            let small = std::mem::replace(piece, larger);
+            self.pool.give(small.buffer);
         }
     }
 
