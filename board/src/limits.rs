@@ -4,9 +4,13 @@
 /// stays in the sockets.
 pub const QUEUE_BYTES: usize = 1 << 20;
 
-/// Longest piece that goes to the device in one write. Larger ones gain nothing on a card and would make a barrier
-/// wait longer for the write before it.
-pub const PIECE_BYTES: usize = 64 << 10;
+/// Longest write to the device, which small programs that follow each other share. Each write costs the time of some
+/// 64 KiB on a fast disk and is whole erase blocks' bookkeeping on a card; a quarter of the queue, so that there is room
+/// again before all has been written.
+pub const PIECE_BYTES: usize = 256 << 10;
+
+/// What is read, or copied to where the kernel takes it, at once.
+pub const SCRATCH_BYTES: usize = 64 << 10;
 
 /// Smallest buffer of the queue; the page size, so that a unit of 4 KiB wastes nothing.
 pub const PIECE_BYTES_MIN: usize = 4 << 10;
