@@ -65,6 +65,8 @@ pub(super) struct State {
     erase_size: u64,
     /// Somebody waits until this much room is there.
     wanted: Option<usize>,
+    /// The thread waits for work.
+    idle: bool,
     /// The thread is to end when nothing is left.
     stopping: bool,
     pool: Pool,
@@ -216,6 +218,7 @@ impl Queue {
             write_size: geometry.write_size as usize,
             erase_size: u64::from(geometry.erase_size),
             wanted: None,
+            idle: false,
             stopping: false,
             pool: Pool::default(),
             unreadable: Unreadable::default(),
@@ -238,7 +241,7 @@ impl Queue {
         }
         if !state.ledger.is_failed() {
             state.push_program(offset, units);
-            self.work.notify_one();
+            self.call(&mut state);
         }
         Ok(())
     }
@@ -248,7 +251,7 @@ impl Queue {
         let mut state = self.open()?;
         if !state.ledger.is_failed() {
             state.entries.push_back(Entry::Erase { offset, len });
-            self.work.notify_one();
+            self.call(&mut state);
         }
         Ok(())
     }
@@ -261,9 +264,16 @@ impl Queue {
             state.ledger.settle(id, || Err(Fault::Io));
         } else {
             state.entries.push_back(Entry::Barrier(id));
-            self.work.notify_one();
+            self.call(&mut state);
         }
         Ok(id)
+    }
+
+    /// Has the thread look at the queue. One that is at work does so anyway, and calling it costs a system call.
+    fn call(&self, state: &mut State) {
+        if std::mem::take(&mut state.idle) {
+            self.work.notify_one();
+        }
     }
 
     fn open(&self) -> Result<MutexGuard<'_, State>, QueueError> {
@@ -272,8 +282,9 @@ impl Queue {
     }
 
     pub(super) fn stop(&self) {
-        self.lock().stopping = true;
-        self.work.notify_one();
+        let mut state = self.lock();
+        state.stopping = true;
+        self.call(&mut state);
     }
 
     /// Waits for the next thing to do and leaves it in the queue, where reads find it; `None` when all is done and
@@ -293,7 +304,8 @@ impl Queue {
     }
 
     /// Waits for work; gives spare memory back when none comes for a while.
-    fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    fn wait<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.idle = true;
         if state.pool.is_empty() {
             return self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
