@@ -264,7 +264,7 @@ mod tests {
             (b"\r\nbody", 2),
             (b"\nbody", 1),
             (b"A: b\r\n\r\r\n\r\nbody", 11),
-            (b"A: b\r\n\rC: d\r\n \r\n\r\n", 19),
+            (b"A: b\r\n\rC: d\r\n \r\n\r\n", 18),
             (b"A: b\r\nC: no end\r\n", 17),
         ];
         for (letter, len) in letters {
