@@ -18,7 +18,7 @@ use super::aligned::{Aligned, is_aligned};
 use super::io::{fault_of, locked, open, open_to_write, read_exact, takes_writes, write_all};
 use super::reader::{FdReader, Reader};
 use super::{Device, OpenError};
-use crate::limits::{ERASE_BYTES, PIECE_BYTES, WRITE_BYTES};
+use crate::limits::{ERASE_BYTES, SCRATCH_BYTES, WRITE_BYTES};
 use crate::sys;
 
 /// The measures to use where the medium has none of its own, in bytes.
@@ -146,7 +146,7 @@ impl Disk {
 
     /// Writes units that lie anywhere, by way of a buffer that does not.
     fn write_bounced(&mut self, at: u64, units: &[u8]) -> Result<(), Fault> {
-        let mut bounce = self.bounce.take().unwrap_or_else(|| Aligned::new(PIECE_BYTES));
+        let mut bounce = self.bounce.take().unwrap_or_else(|| Aligned::new(SCRATCH_BYTES));
         let mut result = Ok(());
         let mut offset = at;
         for piece in units.chunks(bounce.capacity()) {

@@ -11,7 +11,7 @@ use rustix::io::{Errno, IoSliceMut, ReadWriteFlags, preadv2};
 
 use super::aligned::Aligned;
 use super::io::{fault_of, read_exact, read_up_to};
-use crate::limits::{DIRECT_ALIGN, PIECE_BYTES};
+use crate::limits::{DIRECT_ALIGN, SCRATCH_BYTES};
 
 /// Reads a device that another thread writes. Offsets count from the start of the device.
 pub trait Reader: Send + Sync {
@@ -103,7 +103,7 @@ impl Reader for FdReader {
             return read_exact(&self.cached, at, out);
         };
         let mut bounce =
-            Aligned::new(PIECE_BYTES.min(out.len().next_multiple_of(DIRECT_ALIGN) + DIRECT_ALIGN));
+            Aligned::new(SCRATCH_BYTES.min(out.len().next_multiple_of(DIRECT_ALIGN) + DIRECT_ALIGN));
         let piece_max = bounce.capacity() - DIRECT_ALIGN + 1;
         for piece in out.chunks_mut(piece_max) {
             self.read_around(direct, at, piece, &mut bounce)?;

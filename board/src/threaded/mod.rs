@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use flash::{BarrierId, Fault, Flash, FlashQueue, Geometry, QueueError, ReadError};
 
 use crate::devices::{Device, Reader, Shared};
-use crate::limits::{DIRECT_ALIGN, PIECE_BYTES, QUEUE_BYTES, WRITER_STACK_BYTES};
+use crate::limits::{DIRECT_ALIGN, PIECE_BYTES, QUEUE_BYTES, SCRATCH_BYTES, WRITER_STACK_BYTES};
 use queue::Queue;
 use worker::Worker;
 
@@ -223,11 +223,11 @@ impl Warmer {
     /// # Errors
     /// The device's [`Fault`], the first one.
     pub fn warm(&self, offset: u64, len: u64) -> Result<(), Fault> {
-        let mut scratch = vec![0; usize::try_from(len).unwrap_or(PIECE_BYTES).min(PIECE_BYTES)];
+        let mut scratch = vec![0; usize::try_from(len).unwrap_or(SCRATCH_BYTES).min(SCRATCH_BYTES)];
         let mut result = Ok(());
         let mut done = 0;
         while done < len {
-            let piece = usize::try_from(len - done).unwrap_or(PIECE_BYTES).min(scratch.len());
+            let piece = usize::try_from(len - done).unwrap_or(SCRATCH_BYTES).min(scratch.len());
             let piece = scratch.get_mut(..piece).unwrap_or_default();
             if self.reader.read_waiting(offset + done, piece).is_err() {
                 result = result.and(self.warm_what_can_be(offset + done, piece));

@@ -65,6 +65,8 @@ pub(super) struct State {
     erase_size: u64,
     /// Somebody waits until this much room is there.
     wanted: Option<usize>,
+    /// The thread waits for work.
+    idle: bool,
     /// The thread is to end when nothing is left.
     stopping: bool,
     pool: Pool,
@@ -126,8 +128,10 @@ impl State {
         self.queued += units.len();
         self.unreadable.forget(&(offset..offset + units.len() as u64));
         let write_size = self.write_size;
-        if let Some(last) = self.open_piece(offset) {
+        if let Some(mut last) = self.take_open_piece(offset) {
+            self.make_room(&mut last, units.len());
             let taken = last.append(units, write_size);
+            self.entries.push_back(Entry::Program(last));
             offset += taken as u64;
             units = units.get(taken..).unwrap_or_default();
         }
@@ -139,17 +143,30 @@ impl State {
         }
     }
 
-    /// The last piece, if a program at `offset` may go into the same write: it follows at once, in the same erase
-    /// block, and the thread has not begun with it.
-    fn open_piece(&mut self, offset: u64) -> Option<&mut Piece> {
+    /// Takes the last piece out, if a program at `offset` may go into the same write: it follows at once, in the same
+    /// erase block, and the thread has not begun with it.
+    fn take_open_piece(&mut self, offset: u64) -> Option<Piece> {
         let begun = self.working && self.entries.len() == 1;
-        match self.entries.back_mut() {
-            Some(Entry::Program(last))
-                if !begun && last.end() == offset && !offset.is_multiple_of(self.erase_size) =>
-            {
-                Some(last)
+        let follows = |last: &Piece| last.end() == offset && !offset.is_multiple_of(self.erase_size);
+        match self.entries.pop_back()? {
+            Entry::Program(last) if !begun && follows(&last) => Some(last),
+            other => {
+                self.entries.push_back(other);
+                None
             }
-            _ => None,
+        }
+    }
+
+    /// Moves a piece that nobody shares into a larger buffer where it has no room for `more` bytes: a device takes one write
+    /// of 64 KiB in little more time than one of 8, and letters come in small ones. Buffers at least double, so that fewer bytes
+    /// are moved in all than come.
+    fn make_room(&mut self, piece: &mut Piece, more: usize) {
+        let wanted = (piece.len + more).min(PIECE_BYTES);
+        if wanted > piece.buffer.capacity() {
+            let mut larger = Piece { offset: piece.offset, len: 0, buffer: self.pool.take(wanted) };
+            larger.append(piece.bytes(), self.write_size);
+            let small = std::mem::replace(piece, larger);
+            self.pool.give(small.buffer);
         }
     }
 
@@ -201,6 +218,7 @@ impl Queue {
             write_size: geometry.write_size as usize,
             erase_size: u64::from(geometry.erase_size),
             wanted: None,
+            idle: false,
             stopping: false,
             pool: Pool::default(),
             unreadable: Unreadable::default(),
@@ -223,7 +241,7 @@ impl Queue {
         }
         if !state.ledger.is_failed() {
             state.push_program(offset, units);
-            self.work.notify_one();
+            self.call(&mut state);
         }
         Ok(())
     }
@@ -233,7 +251,7 @@ impl Queue {
         let mut state = self.open()?;
         if !state.ledger.is_failed() {
             state.entries.push_back(Entry::Erase { offset, len });
-            self.work.notify_one();
+            self.call(&mut state);
         }
         Ok(())
     }
@@ -246,9 +264,16 @@ impl Queue {
             state.ledger.settle(id, || Err(Fault::Io));
         } else {
             state.entries.push_back(Entry::Barrier(id));
-            self.work.notify_one();
+            self.call(&mut state);
         }
         Ok(id)
+    }
+
+    /// Has the thread look at the queue. One that is at work does so anyway, and calling it costs a system call.
+    fn call(&self, state: &mut State) {
+        if std::mem::take(&mut state.idle) {
+            self.work.notify_one();
+        }
     }
 
     fn open(&self) -> Result<MutexGuard<'_, State>, QueueError> {
@@ -257,8 +282,9 @@ impl Queue {
     }
 
     pub(super) fn stop(&self) {
-        self.lock().stopping = true;
-        self.work.notify_one();
+        let mut state = self.lock();
+        state.stopping = true;
+        self.call(&mut state);
     }
 
     /// Waits for the next thing to do and leaves it in the queue, where reads find it; `None` when all is done and
@@ -278,7 +304,8 @@ impl Queue {
     }
 
     /// Waits for work; gives spare memory back when none comes for a while.
-    fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    fn wait<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.idle = true;
         if state.pool.is_empty() {
             return self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
         }

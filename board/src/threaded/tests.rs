@@ -125,6 +125,24 @@ fn neighbours_share_a_write_but_not_across_erase_blocks() {
 }
 
 #[test]
+fn small_neighbours_make_large_writes() {
+    let (go, gate) = mpsc::channel();
+    let (mut queue, woken) = start(Gate(Simulator::new(GEOMETRY), gate), Options::default());
+    queue.program(65_536, &[0; 512]).unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    for at in 0..128 {
+        queue.program(at * 512, &[at as u8; 512]).unwrap();
+    }
+    queue.barrier().unwrap();
+    drop(go);
+    assert_eq!(wait(&mut queue, &woken).1, Ok(()));
+    assert_eq!(queue.measures().writes, 2);
+    let mut out = [0; 65_536];
+    queue.read(0, &mut out).unwrap();
+    assert!(out.chunks(512).enumerate().all(|(at, unit)| unit == [at as u8; 512]));
+}
+
+#[test]
 fn what_stands_behind_a_failed_barrier_is_dropped() {
     let (go, gate) = mpsc::channel();
     let mut device = Simulator::new(GEOMETRY);

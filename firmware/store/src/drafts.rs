@@ -63,18 +63,22 @@ impl DraftState {
     /// The block ends with an empty line, CRLF or LF alone: a letter that is appended by IMAP may have either.
     pub(crate) fn take_head(&mut self, bytes: &[u8]) -> usize {
         let room = HEAD_BYTES_MAX.saturating_sub(self.head.len());
+        let bytes = bytes.get(..room).unwrap_or(bytes);
         let mut taken = 0;
-        for byte in bytes.iter().take(room) {
-            if self.reading_head == Reading::Body {
-                break;
-            }
-            taken += 1;
-            self.reading_head = match (self.reading_head, byte) {
-                (Reading::LineStart | Reading::LineCr, b'\n') => Reading::Body,
-                (_, b'\n') => Reading::LineStart,
-                (Reading::LineStart, b'\r') => Reading::LineCr,
-                _ => Reading::Line,
+        while self.reads_head()
+            && let Some(rest @ [byte, ..]) = bytes.get(taken..)
+        {
+            let (count, next) = match (self.reading_head, byte) {
+                (Reading::LineStart | Reading::LineCr, b'\n') => (1, Reading::Body),
+                (Reading::LineStart, b'\r') => (1, Reading::LineCr),
+                // In a line nothing counts but its end.
+                _ => match rest.iter().position(|byte| *byte == b'\n') {
+                    Some(end) => (end + 1, Reading::LineStart),
+                    None => (rest.len(), Reading::Line),
+                },
             };
+            self.reading_head = next;
+            taken += count;
         }
         self.head.extend_from_slice(bytes.get(..taken).unwrap_or_default());
         if self.head.len() >= HEAD_BYTES_MAX {
@@ -235,5 +239,43 @@ impl Drafts {
     /// Least sequence number of a segment that holds a part of a letter here.
     pub(crate) fn first_body(&self) -> Option<u32> {
         self.states.iter().filter_map(|state| state.extents.first()).map(|extent| extent.seq).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(pieces: &[&[u8]]) -> usize {
+        let mut drafts = Drafts::default();
+        drafts.add(None).unwrap();
+        let state = drafts.get_mut(0).unwrap();
+        let taken = pieces.iter().map(|piece| state.take_head(piece)).sum();
+        assert_eq!(state.head.len(), taken);
+        taken
+    }
+
+    #[test]
+    fn the_header_block_ends_with_an_empty_line_wherever_it_is_cut() {
+        let letters: [(&[u8], usize); 8] = [
+            (b"A: b\r\nC: d\r\n\r\nbody\r\n\r\n", 14),
+            (b"A: b\nC: d\n\nbody\n\n", 11),
+            (b"A: b\r\n\nbody", 7),
+            (b"\r\nbody", 2),
+            (b"\nbody", 1),
+            (b"A: b\r\n\r\r\n\r\nbody", 11),
+            (b"A: b\r\n\rC: d\r\n \r\n\r\n", 18),
+            (b"A: b\r\nC: no end\r\n", 17),
+        ];
+        for (letter, len) in letters {
+            for cut in 0..=letter.len() {
+                let (before, behind) = letter.split_at(cut);
+                assert_eq!(head(&[before, behind]), len, "{letter:?} cut at {cut}");
+            }
+            let bytes: Vec<&[u8]> = letter.chunks(1).collect();
+            assert_eq!(head(&bytes), len, "{letter:?} byte by byte");
+        }
+        let long = [b'y'; HEAD_BYTES_MAX + 1];
+        assert_eq!(head(&[&long[..10], &long[10..]]), HEAD_BYTES_MAX);
     }
 }

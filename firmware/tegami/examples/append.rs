@@ -3,8 +3,14 @@
 //!
 //! `cargo run --release -p tegami --example append [folder]` (the folder for files; the temporary one otherwise)
 //!
-//! The two take turns, because machines are noisy; the ratio is taken within each turn. Both files are written whole
-//! before, so that no turn measures how the file system finds blocks.
+//! Plain writes, letters stored as they come, and letters stored in frames take many short turns, because machines and
+//! disks are noisy. Medians tell what they did in this hour; upper quartiles compare the disk at its best with itself,
+//! where it has faster and slower moments. Both files are written whole before, so that no turn measures how the file
+//! system finds blocks. Only letters stored as they come write as much as the plain writes do; what frames save is not
+//! written, and what they cost is time of the processor.
+//!
+//! Beside the rates stand the processor's time for a letter, of the thread that has the store and of the one that has
+//! the device, and writes and barriers for a group: they say what limits where the disk does not.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a measurement that cannot go on says why and ends")]
 
@@ -14,8 +20,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use board::devices::{self, Settings};
-use board::threaded::{Options, Threaded};
+use board::threaded::{Measures, Options, Threaded};
 use mail::{Address, Flags, Letter, Mail, MailboxId, Stop, UnixTime};
+use rustix::time::{ClockId, clock_gettime};
 use store::{AccountDetails, FormatOptions, Store};
 
 const FILE_BYTES: u64 = 2 << 30;
@@ -23,10 +30,12 @@ const WRITE_BYTES: usize = 256 << 10;
 const LETTER_BYTES: usize = 8 << 10;
 const HEAD_BYTES: usize = 1_200;
 const SUMMARY: &[u8] = &[0x5A; 400];
-const GROUP: u64 = 32;
+const GROUP: usize = 32;
 /// Writes, and groups, of one turn.
-const TURN: u64 = 100;
-const TURNS: usize = 15;
+const TURN: usize = 25;
+const TURNS: usize = 80;
+/// Different words of the letters: LZ4 makes 57 % of such bodies, about as of English in letters of this size.
+const WORDS: u64 = 500;
 
 type Bench = Store<Threaded>;
 
@@ -98,16 +107,50 @@ fn office(path: &Path) -> (Bench, MailboxId) {
     (store, inbox)
 }
 
-fn letter() -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(LETTER_BYTES);
-    while bytes.len() < HEAD_BYTES {
-        bytes.extend_from_slice(
-            b"X-Line: 0123456789 abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ\r\n",
-        );
+/// Numbers that look random and are the same in each run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
     }
-    bytes.extend_from_slice(b"\r\n");
-    bytes.resize(LETTER_BYTES, b'y');
-    bytes
+
+    fn word(&mut self) -> String {
+        (0..2 + self.below(8)).map(|_| (b'a' + self.below(26) as u8) as char).collect()
+    }
+}
+
+/// Letters of text, a group of them, each different.
+fn letters() -> Vec<Vec<u8>> {
+    let mut dice = Dice(7);
+    let words: Vec<String> = (0..WORDS).map(|_| dice.word()).collect();
+    let mut text = |bytes: &mut Vec<u8>, end: usize| {
+        let mut column = 0;
+        while bytes.len() < end {
+            // Frequent words are frequent: the rank falls off as in text.
+            let below = 1 + dice.below(WORDS);
+            let word = &words[dice.below(below) as usize];
+            column += word.len() + 1;
+            bytes.extend_from_slice(word.as_bytes());
+            bytes.extend_from_slice(if column < 70 { b" " } else { b"\r\n" });
+            column %= 70;
+        }
+        bytes.truncate(end);
+    };
+    let letter = |_| {
+        let mut bytes = b"Subject: ".to_vec();
+        while bytes.len() < HEAD_BYTES {
+            let end = bytes.len() + 60;
+            text(&mut bytes, end);
+            bytes.retain(|byte| !matches!(byte, b'\r' | b'\n'));
+            bytes.extend_from_slice(b"X-Line: ");
+        }
+        bytes.extend_from_slice(b"\r\n\r\n");
+        text(&mut bytes, LETTER_BYTES);
+        bytes
+    };
+    (0..GROUP).map(letter).collect()
 }
 
 fn bring(store: &mut Bench, inbox: MailboxId, bytes: &[u8]) {
@@ -128,13 +171,31 @@ fn bring(store: &mut Bench, inbox: MailboxId, bytes: &[u8]) {
     }
 }
 
+/// What letters cost in one turn.
+#[derive(Clone, Copy)]
+struct Cost {
+    /// Bytes of mail in a second, in millions.
+    rate: f64,
+    /// Processor time for a letter in µs: of this thread, and of all others.
+    own: f64,
+    others: f64,
+    /// Writes for a group, barriers for a group, and bytes programmed for a byte of mail.
+    writes: f64,
+    barriers: f64,
+    programmed: f64,
+}
+
+/// Processor time in µs.
+fn processor_us(clock: ClockId) -> f64 {
+    let time = clock_gettime(clock);
+    time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
+}
+
 /// Brings as many bytes of mail as a turn of plain writes has; while one group is made durable the next one gathers.
-fn turn(store: &mut Bench, inbox: MailboxId, bytes: &[u8]) -> Duration {
+fn turn(store: &mut Bench, inbox: MailboxId, letters: &[Vec<u8>]) -> Duration {
     let begun = Instant::now();
     for _ in 0..TURN {
-        for _ in 0..GROUP {
-            bring(store, inbox, bytes);
-        }
+        letters.iter().for_each(|bytes| bring(store, inbox, bytes));
         while store.barrier_in_flight() {
             settle(store);
         }
@@ -144,9 +205,54 @@ fn turn(store: &mut Bench, inbox: MailboxId, bytes: &[u8]) -> Duration {
     begun.elapsed()
 }
 
-fn median(mut numbers: Vec<f64>) -> f64 {
+fn measured(store: &mut Bench, inbox: MailboxId, letters: &[Vec<u8>]) -> Cost {
+    let before: Measures = store.queue().measures();
+    let clocks = [ClockId::ThreadCPUTime, ClockId::ProcessCPUTime];
+    let begun = clocks.map(processor_us);
+    let took = turn(store, inbox, letters);
+    let [own, all] = [0, 1].map(|at| (processor_us(clocks[at]) - begun[at]) / (TURN * GROUP) as f64);
+    let after = store.queue().measures();
+    let mail = (TURN * WRITE_BYTES) as f64;
+    Cost {
+        rate: mail / 1e6 / took.as_secs_f64(),
+        own,
+        others: all - own,
+        writes: (after.writes - before.writes) as f64 / TURN as f64,
+        barriers: (after.barriers - before.barriers) as f64 / TURN as f64,
+        programmed: (after.programmed_bytes - before.programmed_bytes) as f64 / mail,
+    }
+}
+
+/// Where in a sorted list the median stands, and the upper quartile.
+const MEDIAN: f64 = 0.5;
+const UPPER: f64 = 0.75;
+
+fn quantile(numbers: impl Iterator<Item = f64>, at: f64) -> f64 {
+    let mut numbers: Vec<f64> = numbers.collect();
     numbers.sort_by(f64::total_cmp);
-    numbers[numbers.len() / 2]
+    numbers[(numbers.len() as f64 * at) as usize]
+}
+
+/// Rates beside those of the plain writes, and medians of the rest.
+fn show(what: &str, plain: &[f64], costs: &[Cost]) {
+    let of = |field: fn(&Cost) -> f64, at| quantile(costs.iter().map(field), at);
+    let median = |field| of(field, MEDIAN);
+    for (name, at) in [("median", MEDIAN), ("upper quartile", UPPER)] {
+        let (plain, rate) = (quantile(plain.iter().copied(), at), of(|cost| cost.rate, at));
+        println!(
+            "{what}, {name}: {rate:.0} MB/s, {:.2} of the {plain:.0} MB/s of plain writes",
+            rate / plain
+        );
+    }
+    println!(
+        "{what}: {:.1} + {:.1} µs of the processor for a letter, {:.1} writes and {:.2} barriers for a group, {:.2} bytes \
+         programmed for a byte of mail",
+        median(|cost| cost.own),
+        median(|cost| cost.others),
+        median(|cost| cost.writes),
+        median(|cost| cost.barriers),
+        median(|cost| cost.programmed),
+    );
 }
 
 fn main() {
@@ -155,32 +261,19 @@ fn main() {
     names.iter().for_each(|name| prepare(name));
     let mut plain = Plain::new(&names[0]);
     let (mut store, inbox) = office(&names[1]);
-    let bytes = letter();
-    let mail = (TURN * WRITE_BYTES as u64) as f64 / 1e6;
-    let (mut plains, mut stores, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for number in 1..=TURNS {
-        let plain = mail / plain.turn().as_secs_f64();
-        let appended = mail / turn(&mut store, inbox, &bytes).as_secs_f64();
-        let measures = store.queue().measures();
-        println!(
-            "turn {number:>2}: plain {plain:>6.1} MB/s, letters {appended:>6.1} MB/s ({:>5.0} letters/s): {:.2}; so far {} \
-             writes, {} barriers of {:.2} ms",
-            appended * 1e6 / LETTER_BYTES as f64,
-            appended / plain,
-            measures.writes,
-            measures.barriers,
-            measures.barrier_mean().as_secs_f64() * 1e3,
-        );
-        plains.push(plain);
-        stores.push(appended);
-        ratios.push(appended / plain);
+    let letters = letters();
+    let ways = [("letters as they come", false), ("letters in frames", true)];
+    let (mut plains, mut costs): (Vec<f64>, [Vec<Cost>; 2]) = Default::default();
+    for _ in 0..TURNS {
+        plains.push((TURN * WRITE_BYTES) as f64 / 1e6 / plain.turn().as_secs_f64());
+        for (costs, (_, frames)) in costs.iter_mut().zip(ways) {
+            store.set_compact(frames);
+            costs.push(measured(&mut store, inbox, &letters));
+        }
     }
-    println!(
-        "medians: plain {:.1} MB/s, letters {:.1} MB/s, ratio {:.2}",
-        median(plains),
-        median(stores),
-        median(ratios)
-    );
+    for (costs, (what, _)) in costs.iter().zip(ways) {
+        show(what, &plains, costs);
+    }
     drop(store);
     for name in names {
         std::fs::remove_file(name).expect("removed");
