@@ -167,7 +167,7 @@ impl<Q: FlashQueue> Store<Q> {
 
     /// Segments that `class` must leave alone.
     pub(crate) fn kept(&self, class: Class) -> u32 {
-        let third = self.layout.reserve() / 3;
+        let third = self.layout.reserve().div_ceil(3);
         let least = match class {
             Class::Mail => self.layout.reserve(),
             Class::Chore => self.layout.reserve() - third,

@@ -277,20 +277,6 @@ fn a_long_checkpoint_finds_room_in_a_full_store() {
     fill(&mut store, 20_000);
     let mailbox = inbox(&store, ALICE);
     for round in 0..200 {
-        std::eprintln!(
-            "round {round}: free {} avail {} ckpt {} reserve {} metas {:?} from {:?} alone {}",
-            store.segments.free(),
-            store.available(),
-            store.checkpoint_segments(),
-            store.reserve(),
-            store
-                .segments
-                .of(crate::format::header::Head::Meta)
-                .map(|(seq, i)| (seq, store.segments.live(i)))
-                .collect::<Vec<_>>(),
-            store.checkpoints.from(),
-            store.is_checkpoint_alone()
-        );
         for flags in [(Flags::SEEN, Flags::NONE), (Flags::NONE, Flags::SEEN)] {
             let most = every(&store, 2);
             let ticket = ask(&mut store, |store| store.set_flags(mailbox, &most, flags.0, flags.1));
