@@ -70,8 +70,6 @@ struct Moving {
     /// Its extents: first those as they will be, and from `next` on those as they are.
     extents: Vec<Extent>,
     next: usize,
-    /// The first segment of cold bodies that holds a part of it which no record names yet.
-    first: Option<u32>,
 }
 
 /// What compaction is about.
@@ -79,13 +77,16 @@ struct Moving {
 pub(crate) struct Compaction {
     emptying: Option<Emptying>,
     unnamed: Unnamed,
+    /// The first segment of cold bodies with a part of the letter that is being moved. Not kept with it: it counts in the
+    /// midst of a step as well, when the next segment is opened.
+    begun: Option<u32>,
     /// Something has to be read that is not in memory.
     cold: Option<Cold>,
     /// Waits for that.
     waits: bool,
     /// Segments that cannot be emptied, because something in them cannot be read.
     stuck: BTreeSet<u32>,
-    /// Segments of a batch that was given up, by sequence number, with the bytes that lived in them, and how many
+    /// Segments that could not be emptied for want of room, by sequence number, with the bytes that lived in them, and how many
     /// segments were available.
     cramped: BTreeMap<u32, u32>,
     cramped_at: u32,
@@ -154,15 +155,14 @@ impl Compaction {
 
     /// The first segment of a stream with something that no record names yet.
     pub(crate) fn first_unnamed(&self, stream: Stream) -> Option<u32> {
-        let moving = self.emptying.as_ref().and_then(|emptying| emptying.moving.as_ref()?.first);
-        let moving = moving.filter(|_| stream == Stream::Cold);
-        [moving, *self.unnamed.first.of(stream)].into_iter().flatten().min()
+        let begun = self.begun.filter(|_| stream == Stream::Cold);
+        [begun, *self.unnamed.first.of(stream)].into_iter().flatten().min()
     }
 
     /// Ends what was begun: the letters stay where they are.
     pub(crate) fn abandon(&mut self) {
         (self.emptying, self.cold, self.waits) = (None, None, false);
-        self.unnamed = Unnamed::default();
+        (self.unnamed, self.begun) = (Unnamed::default(), None);
     }
 }
 
@@ -198,9 +198,10 @@ impl<Q: FlashQueue> Store<Q> {
             End::Enough | End::Later => self.compaction.emptying = Some(emptying),
             End::Done if emptying.batch => self.end_batch(&emptying),
             End::Done => self.emptied(&emptying),
-            End::Failed if emptying.batch => self.give_up_batch(&emptying),
-            // What is left is for a batch.
-            End::Failed => {}
+            End::Failed => {
+                self.compaction.begun = None;
+                self.give_up(&emptying);
+            }
         }
     }
 
@@ -279,13 +280,14 @@ impl<Q: FlashQueue> Store<Q> {
                 return Ok(());
             }
         };
-        emptying.moving = Some(Moving { slot, from, extents, next: 0, first: None });
+        emptying.moving = Some(Moving { slot, from, extents, next: 0 });
         Ok(())
     }
 
     /// A letter cannot be moved: neither can what it lies in be emptied.
     fn leave_behind(&mut self, slot: u32, emptying: &mut Emptying) {
         (emptying.stuck, emptying.moving) = (true, None);
+        self.compaction.begun = None;
         let Some(letter) = self.state.letters.get(slot) else { return };
         let holding = emptying.victims.iter().filter(|victim| victim.holds(&letter));
         self.compaction.stuck.extend(holding.map(|victim| victim.seq));
@@ -303,7 +305,7 @@ impl<Q: FlashQueue> Store<Q> {
         let letter = self.state.letters.get(moving.slot);
         if letter.is_none_or(|letter| self.commit_mark(&letter) != moving.from) {
             // It is gone meanwhile, and what it had may be as well.
-            emptying.moving = None;
+            (emptying.moving, self.compaction.begun) = (None, None);
             return Ok(());
         }
         let (slot, parts) = (moving.slot, moving.extents.len());
@@ -337,7 +339,7 @@ impl<Q: FlashQueue> Store<Q> {
         }
         let Some(moving) = &mut emptying.moving else { return Ok(()) };
         let at = moving.next;
-        moving.first = moving.first.or(moved.first().map(|extent| extent.seq));
+        self.compaction.begun = self.compaction.begun.or(moved.first().map(|extent| extent.seq));
         moving.next += moved.len();
         moving.extents.splice(at..=at, moved);
         Ok(())
@@ -426,7 +428,8 @@ impl<Q: FlashQueue> Store<Q> {
         let extent =
             self.append_extent(&Piece::commit(&payload), Stream::Commits).map_err(|_| End::Failed)?;
         *budget = budget.saturating_sub(payload.len());
-        let Some(Moving { slot, from, extents, first, .. }) = emptying.moving.take() else { return Ok(()) };
+        let Some(Moving { slot, from, extents, .. }) = emptying.moving.take() else { return Ok(()) };
+        let first = self.compaction.begun.take();
         let to = Mark { seq: extent.seq, offset: extent.offset };
         let unnamed = &mut self.compaction.unnamed;
         let _ = put_moved(&mut unnamed.payload, &Moved { slot, from, to, span: extent.span() }, &extents);

@@ -112,15 +112,15 @@ impl<Q: FlashQueue> Store<Q> {
     /// All of a batch has been moved: says so, if that gains what it should.
     pub(super) fn end_batch(&mut self, emptying: &Emptying) {
         if emptying.stuck || emptying.victims.len() as u32 <= emptying.opened {
-            return self.give_up_batch(emptying);
+            return self.give_up(emptying);
         }
         self.name_moved();
         self.emptied(emptying);
         self.checkpoints.wanted |= emptying.victims.iter().any(Victim::has_commits);
     }
 
-    /// Leaves everything where it was.
-    pub(super) fn give_up_batch(&mut self, emptying: &Emptying) {
+    /// Leaves what has not been named where it was, and tries the same again only where there is a reason.
+    pub(super) fn give_up(&mut self, emptying: &Emptying) {
         self.compaction.unnamed = Unnamed::default();
         if emptying.stuck {
             return;

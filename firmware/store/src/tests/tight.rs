@@ -293,3 +293,47 @@ fn a_long_checkpoint_finds_room_in_a_full_store() {
     pump(&mut store);
     deliver(&mut store, &["alice@example.test"], &text(1, 5_000)).unwrap();
 }
+
+/// A letter of which a part lies in each of many segments is moved into several new ones, over many groups: the first of
+/// those, which nothing names yet, are not taken for dead when the next one is opened.
+#[test]
+fn what_a_batch_has_moved_of_a_long_letter_is_not_reused() {
+    let geometry = Geometry { capacity: 40 * (256 << 10), write_size: 4096, erase_size: 4096 };
+    let options = FormatOptions { uuid: UUID, segment_bytes: None };
+    let mut store = Store::format(Direct::new(Simulator::new(geometry)), &options).unwrap();
+    store.set_now(UnixTime(1_000_000_000));
+    pump(&mut store);
+    let ticket = store.put_domain("example.test");
+    wait(&mut store, ticket).unwrap();
+    account(&mut store, "alice@example.test", None);
+    let mailbox = inbox(&store, ALICE);
+    // Two letters grow side by side, and the longer one goes.
+    let texts = [text(1, 900_000), text(2, 2_700_000)];
+    let drafts = [store.draft(None).unwrap(), store.draft(None).unwrap()];
+    drafts.iter().for_each(|draft| store.add_mailbox(draft, mailbox, Flags::NONE).unwrap());
+    for part in 0..18 {
+        for (draft, (text, len)) in drafts.iter().zip(texts.iter().zip([50_000, 150_000])) {
+            stream(&mut store, draft, &text[part * len..(part + 1) * len]).unwrap();
+        }
+        pump(&mut store);
+    }
+    for draft in &drafts {
+        let ticket = deposit(&mut store, draft).unwrap();
+        wait(&mut store, Ok(ticket)).unwrap();
+    }
+    fill(&mut store, 60_000);
+    leave(&mut store, 4);
+    let ticket = ask(&mut store, |store| store.expunge(mailbox, &uid_set(&[2])));
+    wait(&mut store, ticket).unwrap();
+    let ticket = ask(&mut store, |store| store.delete_for_good(ALICE, &[0]));
+    wait(&mut store, ticket).unwrap();
+    pump(&mut store);
+    assert!(store.available() > 4, "a batch has gained: {}", store.available());
+    for number in 0..10 {
+        let _ = deliver(&mut store, &["alice@example.test"], &text(100 + number, 60_000));
+    }
+    assert!(read(&mut store, mailbox, Uid(1)) == Ok(texts[0].clone()));
+    let mut store = mount(close(store)).unwrap();
+    assert!(read(&mut store, mailbox, Uid(1)) == Ok(texts[0].clone()));
+    assert_eq!(store.statistics().damage, 0);
+}
