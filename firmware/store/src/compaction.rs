@@ -200,7 +200,10 @@ impl<Q: FlashQueue> Store<Q> {
             End::Done => self.emptied(&emptying),
             End::Failed => {
                 self.compaction.begun = None;
-                self.give_up(&emptying);
+                // Otherwise what is left is for a batch.
+                if emptying.batch {
+                    self.give_up(&emptying);
+                }
             }
         }
     }
@@ -351,7 +354,9 @@ impl<Q: FlashQueue> Store<Q> {
             return true;
         }
         let takes = |victim: &Victim| matches!(victim.head, Head::Meta | Head::Body(Stream::Fresh));
-        if emptying.batch || !emptying.victims.iter().any(takes) {
+        // Where space is short, a long letter would need more segments than there are, and be begun again and again.
+        let has_room = !emptying.batch && self.available() > self.reserve();
+        if !has_room || !emptying.victims.iter().any(takes) {
             return false;
         }
         self.segments.find(extent.seq).is_some_and(|segment| {
