@@ -1,12 +1,15 @@
 //! What the power is cut in: each scenario is written once.
 
-use flash::simulator::Simulator;
+use flash::simulator::{Cut, Simulator};
 use mail::{Flags, Mail, Uid, UidSet};
 
 use super::cuts::exhaust;
-use super::rig::{ALICE, BOB, close, deliver, geometry, inbox, name, office, text, uid_set, wait};
-use super::short_lives;
+use super::rig::{
+    ALICE, BOB, close, deliver, deposit, geometry, inbox, mount, name, office, pump, stream, text, uid_set,
+    wait,
+};
 use super::world::{Stopped, World, furnished};
+use super::{short_lives, tight as few};
 
 /// A scenario: the device that it begins with, and what happens.
 pub(super) struct Scenario {
@@ -85,6 +88,49 @@ fn worn() -> Simulator {
 fn tight() -> Simulator {
     static TIGHT: std::sync::OnceLock<Simulator> = std::sync::OnceLock::new();
     TIGHT.get_or_init(short_lives::tight).clone()
+}
+
+/// Two letters that grew side by side, a part of each in every segment, and hardly a segment left. The longer one has been
+/// deleted: what is left of the other one fills three segments.
+fn long_and_tight() -> Simulator {
+    static LONG: std::sync::OnceLock<Simulator> = std::sync::OnceLock::new();
+    let make = || {
+        let mut store = short_lives::large(24);
+        let mailbox = inbox(&store, ALICE);
+        let drafts = [store.draft(None).unwrap(), store.draft(None).unwrap()];
+        drafts.iter().for_each(|draft| store.add_mailbox(draft, mailbox, Flags::NONE).unwrap());
+        for part in 0..13 {
+            for (draft, len) in drafts.iter().zip([50_000, 150_000]) {
+                stream(&mut store, draft, &text(part, len)).unwrap();
+            }
+            pump(&mut store);
+        }
+        for draft in &drafts {
+            let ticket = deposit(&mut store, draft).unwrap();
+            wait(&mut store, Ok(ticket)).unwrap();
+        }
+        few::leave(&mut store, 4);
+        store.checkpoints.wanted = true;
+        pump(&mut store);
+        let ticket = store.expunge(mailbox, &uid_set(&[2]));
+        wait(&mut store, ticket).unwrap();
+        let device = close(store);
+        // It is gone for good before compaction has begun with what that gives.
+        let forgotten = |operations| {
+            let mut device = device.clone();
+            device.cut_after(operations);
+            let mut store = mount(device).unwrap();
+            let _ = store.delete_for_good(ALICE, &[0]);
+            pump(&mut store);
+            let mut device = store.into_queue().into_device();
+            device.cut();
+            device.power_on(Cut::AllKept, operations);
+            device
+        };
+        let tight = |device: &Simulator| mount(device.clone()).unwrap().has_batch();
+        (0..100).map(forgotten).find(tight).unwrap()
+    };
+    LONG.get_or_init(make).clone()
 }
 
 /// A store that has no room for another letter; then all are deleted.
@@ -641,6 +687,14 @@ scenarios! {
         world.change(|store| store.set_flags(inbox(store, ALICE), &uid_set(&uids), Flags::FLAGGED, Flags::NONE))?;
         world.rest()?;
         world.change(|store| store.expunge(inbox(store, ALICE), &uid_set(&uids[..1])))?;
+        world.deliver(&[ALICE_TO], 3_000)?;
+        world.rest()
+    };
+    // A letter that lies in many segments is moved by a batch over many groups, into several that are opened meanwhile.
+    forgetting_what_a_long_letter_lies_between, long_and_tight, false, |world| {
+        world.mount()?;
+        world.change(|store| store.set_flags(inbox(store, ALICE), &uid_set(&[1]), Flags::FLAGGED, Flags::NONE))?;
+        world.rest()?;
         world.deliver(&[ALICE_TO], 3_000)?;
         world.rest()
     };

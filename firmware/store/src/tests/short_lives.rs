@@ -196,7 +196,7 @@ pub(super) fn tight() -> Simulator {
 }
 
 /// Segments and units as most cards have them.
-fn large(segments: u64) -> SimStore {
+pub(super) fn large(segments: u64) -> SimStore {
     let geometry = Geometry { capacity: segments * (256 << 10), write_size: 4096, erase_size: 4096 };
     let options = FormatOptions { uuid: UUID, segment_bytes: None };
     let mut store = Store::format(Direct::new(Simulator::new(geometry)), &options).unwrap();

@@ -20,7 +20,7 @@ fn fill(store: &mut SimStore, size: usize) {
 }
 
 /// Takes free segments away until no more than `left` are, as a card does that fails.
-fn leave(store: &mut SimStore, left: u32) {
+pub(super) fn leave(store: &mut SimStore, left: u32) {
     for index in 0..store.layout.segments {
         if store.segments.free() > left && store.segments.used(index) == Use::Free {
             store.segments.retire(index);
