@@ -321,7 +321,6 @@ fn what_a_batch_has_moved_of_a_long_letter_is_not_reused() {
         let ticket = deposit(&mut store, draft).unwrap();
         wait(&mut store, Ok(ticket)).unwrap();
     }
-    fill(&mut store, 60_000);
     leave(&mut store, 4);
     let ticket = ask(&mut store, |store| store.expunge(mailbox, &uid_set(&[2])));
     wait(&mut store, ticket).unwrap();
