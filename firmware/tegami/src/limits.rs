@@ -93,5 +93,15 @@ pub(crate) const HEALTH_LETTERS_LISTED: usize = 10;
 /// Less than this share of the flash's life left, in percent, is told: at an office's pace still some months.
 pub(crate) const LIFE_LEFT_PERCENT_MIN: u32 = 10;
 
+/// How often it is looked whether a mailbox is nearly full: mail is not refused for a minute for want of a warning.
+pub(crate) const QUOTA_CHECK: Duration = Duration::from_secs(60);
+
+/// From this share of a quota on, in per cent, its owner is told.
+pub(crate) const QUOTA_PERCENT_TOLD: u64 = 90;
+
+/// Below this share, in per cent, the owner is told again the next time: who keeps a mailbox at nine tenths gets one
+/// letter, not one a day.
+pub(crate) const QUOTA_PERCENT_AGAIN: u64 = 80;
+
 /// How often names, clock and certificate are looked at without a reason.
 pub(crate) const CERTIFICATE_CHECK: Duration = Duration::from_secs(6 * 3_600);

@@ -18,7 +18,7 @@ use crate::{
     http::Front,
     limits::{SHUTDOWN_GRACE, SHUTDOWN_MAX},
     office::{MailStore, Office},
-    scrub,
+    quota, scrub,
     serve::Serve,
     service::Census,
 };
@@ -79,6 +79,7 @@ pub(crate) async fn open(ground: Ground) -> Result<Serving, String> {
     spawn_local(Rc::clone(&house).keep_in_step());
     spawn_local(scrub::run(Rc::clone(&house.office)));
     spawn_local(health::watch(Rc::clone(&house)));
+    spawn_local(quota::watch(Rc::clone(&house)));
     if let Some(passwords) = passwords {
         let hashing = Rc::clone(&house);
         spawn_local(async move { hashing.hash_passwords(passwords).await });

@@ -15,6 +15,7 @@ use crate::{
     house::House,
     language::{Language, Text, fill},
     limits::{HEALTH_CHECK, HEALTH_LETTER_PAUSE, LIFE_LEFT_PERCENT_MIN},
+    notice,
     office::Office,
     provision::{Change, Keeper, Records, key},
     tools::ENDURANCE_DEFAULT,
@@ -151,8 +152,11 @@ async fn tell(house: &House, health: &Health, complaints: &[Complaint], told: u8
     let office = house.office.as_ref();
     let new: Vec<Complaint> =
         complaints.iter().copied().filter(|complaint| told & complaint.bit() == 0).collect();
-    let Some(owner) = letter::owner(&office.store()) else { return false };
-    if let Err(refusal) = letter::deliver(house, health, &new, owner).await {
+    let Some((mailbox, to)) = letter::owner(&office.store()) else { return false };
+    let letters: Vec<_> = office.store().damaged_letters().cloned().collect();
+    let hostname = house.hostname();
+    let facts = letter::Facts { hostname: &hostname, health, complaints: &new, letters: &letters };
+    if let Err(refusal) = notice::deliver(house, &facts, (mailbox, &to)).await {
         log::error!("the letter to the owner about the flash could not be delivered: {refusal:?}");
         return true;
     }

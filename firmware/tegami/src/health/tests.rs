@@ -3,12 +3,13 @@
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::time::Duration;
 
-use mail::{Mail as _, Uid};
+use mail::{Mail as _, Now, Ticks, Uid, UnixTime};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use store::{LetterFault, Statistics};
 use tokio::net::TcpStream;
 
 use super::{letter::Facts, *};
+use crate::notice::Envelope;
 use crate::service::Service;
 use crate::testing::{Flash, Rig, block_on, say, until};
 
@@ -42,15 +43,18 @@ fn the_letter_says_it_in_both_languages() {
     };
     let facts = Facts {
         hostname: "mail.example.test",
-        to: "alice@example.test",
-        language: Language::Japanese,
         health: &AILING,
         complaints: &AILING.complaints(),
         letters: &[damaged],
-        time: (1_795_000_000, 9 * 3_600),
+    };
+    let envelope = Envelope {
+        hostname: "mail.example.test",
+        to: "alice@example.test",
+        language: Language::Japanese,
+        now: Now { ticks: Ticks(0), unix: UnixTime(1_795_000_000), utc_offset_s: 9 * 3_600 },
         unique: "abc",
     };
-    let text = letter::write(&facts);
+    let text = notice::write(&facts, &envelope);
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     assert!(head.is_ascii() && head.lines().all(|line| line.len() <= 78), "{head}");
     for field in [
@@ -69,7 +73,7 @@ fn the_letter_says_it_in_both_languages() {
     }
     assert!(text.lines().all(|line| line.len() < 990) && !text.contains('{'));
     assert!(!text.replace("\r\n", "").contains(['\r', '\n']));
-    let english = letter::write(&Facts { language: Language::English, ..facts });
+    let english = notice::write(&facts, &Envelope { language: Language::English, ..envelope });
     assert!(english.is_ascii(), "{english}");
 }
 

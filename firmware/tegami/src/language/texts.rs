@@ -216,6 +216,17 @@ texts! {
     HealthOnce: "You get one such letter for each kind of trouble, not one a day.",
         "このお知らせは、同じことについては一度だけ送ります。";
 
+    // ---- A mailbox that is nearly full -------------------------------------------------------------------------
+    QuotaSubject: "Your mailbox is {0} % full", "メールボックスの使用量が {0} % になりました";
+    QuotaIntro: "This is your mail server {0}. Your mailbox is {1} % full: {2} of {3}.",
+        "メールサーバー {0} からのお知らせです。メールボックスの使用量が {1} % になりました（{3} のうち {2}）。";
+    QuotaThen: "When it is full, new mail for you is not taken; its senders' servers keep it and try again for some days, then it \
+        goes back.",
+        "いっぱいになると、あなた宛ての新しいメールを受け取れなくなります。送信側のサーバーが数日間は再送を試みますが、その後は差出人に戻されます。";
+    QuotaNext: "Delete mail that you no longer need, large attachments first, and empty the trash; or ask whoever looks after \
+        the server for more room.",
+        "不要なメールを、添付ファイルの大きなものから削除し、ごみ箱も空にしてください。容量を増やしたいときは、サーバーの管理者にご相談ください。";
+
     // ---- A flash that cannot be used ---------------------------------------------------------------------------
     AilingTitle: "No mail is served: the flash cannot be used", "フラッシュを使えないため、メールは止まっています";
     AilingNotAStore: "What is on the flash is not a mail store of Tegami, or its beginning is damaged.",

@@ -30,6 +30,11 @@ pub(crate) mod key {
     pub(crate) const RELAY: &str = "relay";
     /// The administrator's secret, in the form of [`crate::passwords::PasswordSecret`].
     pub(crate) const ADMINISTRATOR: &str = "administrator";
+    /// Whether an account has been told that its mailbox is nearly full; see [`crate::quota`].
+    pub(crate) fn quota_told(account: mail::AccountId) -> String {
+        format!("quota-told/{}", account.0)
+    }
+
     /// Outline of the provision file applied last.
     pub(crate) const OUTLINE: &str = "provision/outline";
     /// Hash of the administrator's password that a provision file set last.

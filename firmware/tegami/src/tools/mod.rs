@@ -29,6 +29,7 @@ use output::say;
 
 pub(crate) use arguments::{Tool, is_tool, parse};
 pub(crate) use limits::ENDURANCE_DEFAULT;
+pub(crate) use wording::size;
 
 /// A sentence for the person who started the tool.
 type Problem = String;
