@@ -1,12 +1,11 @@
 //! What the power is cut in: each scenario is written once.
 
-use flash::simulator::{Cut, Simulator};
+use flash::simulator::Simulator;
 use mail::{Flags, Mail, Uid, UidSet};
 
 use super::cuts::exhaust;
 use super::rig::{
-    ALICE, BOB, close, deliver, deposit, geometry, inbox, mount, name, office, pump, stream, text, uid_set,
-    wait,
+    ALICE, BOB, close, deliver, deposit, geometry, inbox, name, office, pump, stream, text, uid_set, wait,
 };
 use super::world::{Stopped, World, furnished};
 use super::{short_lives, tight as few};
