@@ -12,6 +12,7 @@ pub mod limits;
 
 mod address;
 mod flags;
+mod language;
 mod letter;
 mod mailbox;
 mod port;
@@ -22,6 +23,7 @@ mod uidset;
 
 pub use address::{Address, AddressError};
 pub use flags::Flags;
+pub use language::{Language, fill};
 pub use letter::{Cold, Content, Draft, Letter, Message, Record};
 pub use mailbox::{
     AccountId, MailboxId, MailboxInfo, MailboxName, Modseq, NameError, Quota, SpecialUse, Status, Uid,

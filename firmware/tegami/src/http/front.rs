@@ -18,7 +18,7 @@ use super::path::Path;
 use super::reply::{self, Reply};
 use super::view::{Missing, StateView};
 use crate::certs::AuthorityView;
-use crate::language::{Language, Text};
+use crate::language::{Language, Text, accepted};
 use crate::passwords::Authenticator;
 use crate::provision::{Keeper, key};
 
@@ -175,6 +175,6 @@ pub(super) fn plain(reader: &Reader, status: StatusCode, sentence: Text) -> Repl
 /// What was chosen now, what was chosen before, what the browser prefers.
 pub(super) fn language(headers: &HeaderMap, query: &Form) -> Option<Language> {
     let cookie = || form::cookie(headers, LANGUAGE_COOKIE).and_then(Language::from_code);
-    let header = || headers.get(ACCEPT_LANGUAGE)?.to_str().ok().and_then(Language::accepted);
+    let header = || headers.get(ACCEPT_LANGUAGE)?.to_str().ok().and_then(accepted);
     Language::from_code(query.get("lang")).or_else(cookie).or_else(header)
 }
