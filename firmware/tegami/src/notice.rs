@@ -1,10 +1,8 @@
 //! Letters from the box to somebody who has a mailbox on it: composed in the owner's language and in English, and put into
 //! the mailbox as any letter is.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use jiff::{Timestamp, fmt::rfc2822, tz::Offset};
 use mail::{Draft, Flags, Letter, Mail as _, MailboxId, Now, Refusal, Stop};
-use proto::mime::Scanner;
+use proto::mime::{Date, Scanner, encode};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::{house::House, language::Language, office::Office, provision::Settings};
@@ -34,18 +32,12 @@ pub(crate) struct Envelope<'a> {
 /// The whole letter, as it is stored.
 pub(crate) fn write<N: Notice>(notice: &N, envelope: &Envelope<'_>) -> String {
     let Envelope { hostname, to, language, now, unique } = envelope;
-    let offset = Offset::from_seconds(now.utc_offset_s).unwrap_or(Offset::UTC);
-    let date = Timestamp::from_second(now.unix.0).unwrap_or_default().to_zoned(offset.to_time_zone());
-    let date = rfc2822::to_string(&date).unwrap_or_default();
-    let subject = encoded(&notice.subject(*language));
-    let languages: &[Language] = match language {
-        Language::English => &[Language::English],
-        Language::Japanese => &[Language::Japanese, Language::English],
-    };
+    let date = Date { time: now.unix, zone_minutes: zone_minutes(*now) };
+    let subject = encode::words(&notice.subject(*language));
     let body = |language: &Language| -> String {
         notice.lines(*language).iter().flat_map(|line| [line.as_str(), "\r\n"]).collect()
     };
-    let parts: Vec<String> = languages.iter().map(body).collect();
+    let parts: Vec<String> = language.then_english().iter().map(body).collect();
     format!(
         "Return-Path: <>\r\n\
          From: Tegami <MAILER-DAEMON@{hostname}>\r\n\
@@ -62,25 +54,6 @@ pub(crate) fn write<N: Notice>(notice: &N, envelope: &Envelope<'_>) -> String {
         N::TOPIC,
         parts.join("\r\n----------\r\n\r\n")
     )
-}
-
-/// A header text: as it is, or in encoded words of whole characters, one on each line, none of which is longer than 76
-/// characters with the name of the field in front (RFC 2047 §2).
-fn encoded(text: &str) -> String {
-    /// Bytes that make 48 characters in base64, and 60 with what an encoded word has around them.
-    const WORD_BYTES: usize = 36;
-    if text.is_ascii() {
-        return text.to_owned();
-    }
-    let mut words = vec![String::new()];
-    for character in text.chars() {
-        match words.last_mut() {
-            Some(word) if word.len() + character.len_utf8() <= WORD_BYTES => word.push(character),
-            _ => words.push(character.into()),
-        }
-    }
-    let words: Vec<_> = words.iter().map(|word| format!("=?UTF-8?B?{}?=", STANDARD.encode(word))).collect();
-    words.join("\r\n ")
 }
 
 /// Puts a letter, flagged, into a mailbox whose owner has the address `to`; returns when it is durable.
@@ -102,9 +75,8 @@ pub(crate) async fn deliver<N: Notice>(
     let summary = scanner.finish();
     let draft = begin(office, mailbox, text.len() as u64)?;
     stream(office, &draft, text.as_bytes()).await?;
-    let zone_minutes = i16::try_from(now.utc_offset_s / 60).unwrap_or(0);
     let ticket = loop {
-        let letter = Letter { received: now.unix, zone_minutes, summary: &summary };
+        let letter = Letter { received: now.unix, zone_minutes: zone_minutes(now), summary: &summary };
         let handed = office.store_mut().deposit(&draft, &letter);
         office.after_step();
         match handed {
@@ -135,6 +107,11 @@ async fn stream(office: &Office, draft: &Draft, mut rest: &[u8]) -> Result<(), R
         }
     }
     Ok(())
+}
+
+/// The box's time zone in minutes east of UTC.
+fn zone_minutes(now: Now) -> i16 {
+    i16::try_from(now.utc_offset_s / 60).unwrap_or(0)
 }
 
 /// Digits that no other letter has.

@@ -1,8 +1,10 @@
-//! The Date field (RFC 5322 §3.3), read as leniently as it is written.
+//! The Date field (RFC 5322 §3.3): read as leniently as it is written, written strictly.
+
+use core::fmt;
 
 use mail::{
     UnixTime,
-    calendar::{DAY_S, Day, month_named},
+    calendar::{DAY_S, Day, month_name, month_named},
 };
 
 use super::lexer::Lexer;
@@ -11,7 +13,7 @@ use super::lexer::Lexer;
 ///
 /// Day names, comments, missing seconds, years of two digits (RFC 5322 §4.3) and zone names are understood; what is
 /// no date gives `None`.
-pub(super) fn parse(field: &[u8]) -> Option<(UnixTime, i16)> {
+pub(crate) fn parse(field: &[u8]) -> Option<(UnixTime, i16)> {
     let mut words = Words(Lexer::new(field));
     let mut word = words.next()?;
     if !word.first()?.is_ascii_digit() {
@@ -25,6 +27,34 @@ pub(super) fn parse(field: &[u8]) -> Option<(UnixTime, i16)> {
     let seconds = time_of_day(&mut words)?;
     let zone = words.zone().unwrap_or(0);
     moment(year, month, day, seconds, zone)
+}
+
+/// A moment in a zone, shown as `Sat, 14 Nov 2026 15:23:01 +0900`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Date {
+    /// When.
+    pub time: UnixTime,
+    /// Minutes east of UTC.
+    pub zone_minutes: i16,
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let day_of = Day::of(self.time, self.zone_minutes);
+        let (year, month, day) = day_of.civil();
+        let second = self.time.local_s(self.zone_minutes).rem_euclid(DAY_S);
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        let sign = if self.zone_minutes < 0 { '-' } else { '+' };
+        let zone = self.zone_minutes.unsigned_abs();
+        write!(
+            f,
+            "{}, {day:02} {} {year:04} {hour:02}:{minute:02}:{second:02} {sign}{:02}{:02}",
+            day_of.weekday(),
+            month_name(month),
+            zone / 60,
+            zone % 60
+        )
+    }
 }
 
 struct Words<'a>(Lexer<'a>);
@@ -125,7 +155,23 @@ fn moment(year: u32, month: u32, day: u32, seconds: u32, zone: i16) -> Option<(U
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::{String, ToString};
+
     use super::*;
+
+    fn shown(time: i64, zone_minutes: i16) -> String {
+        Date { time: UnixTime(time), zone_minutes }.to_string()
+    }
+
+    #[test]
+    fn known_moments_are_shown_right() {
+        assert_eq!(shown(0, 0), "Thu, 01 Jan 1970 00:00:00 +0000");
+        assert_eq!(shown(1_794_637_381, 540), "Sat, 14 Nov 2026 15:23:01 +0900");
+        assert_eq!(shown(951_782_400, 0), "Tue, 29 Feb 2000 00:00:00 +0000");
+        assert_eq!(shown(951_782_400, -210), "Mon, 28 Feb 2000 20:30:00 -0330");
+        assert_eq!(shown(4_107_542_399, 0), "Sun, 28 Feb 2100 23:59:59 +0000");
+        assert_eq!(shown(4_107_542_400, 0), "Mon, 01 Mar 2100 00:00:00 +0000");
+    }
 
     #[test]
     fn dates_as_senders_write_them() {

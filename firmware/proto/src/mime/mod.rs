@@ -5,16 +5,18 @@
 
 pub mod charset;
 pub mod decode;
+pub mod encode;
 pub mod fold;
 pub mod header;
 pub mod limits;
 pub mod words;
 
+pub(crate) mod date;
+
 mod address;
 mod body;
 mod boundary;
 mod content;
-mod date;
 mod envelope;
 mod fields;
 mod guess;
@@ -39,6 +41,7 @@ mod property_tests;
 #[cfg(test)]
 mod tests;
 
+pub use date::Date;
 pub use long_envelope::{LongEnvelope, Next};
 pub use part::{Encoding, Message, Part};
 pub use scanner::Scanner;

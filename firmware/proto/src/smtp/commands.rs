@@ -10,14 +10,13 @@ use super::{
     arguments::{MailArguments, recipient},
     auth,
     command::Command,
-    date::Date,
     letter::{Arrival, Envelope, zone_minutes},
     limits::{RECIPIENT_COMMANDS_MAX, REFUSED_RECIPIENTS_MAX, UNPRODUCTIVE_COMMANDS_MAX},
     reply::{self, Reply},
     session::{Client, Outcome, SmtpSession},
     trace::{Protocol, Trace, client_name, letter_id},
 };
-use crate::sasl;
+use crate::{mime::Date, sasl};
 
 impl SmtpSession {
     /// Does a command.

@@ -1,8 +1,8 @@
 //! SMTP, the receiving side (RFC 5321): letters from other servers on port 25, from mail programs on 587 and 465.
 //!
 //! `session` is the loop; `commands` and `auth` are what it does with lines, `letter` what it does with letters. The
-//! rest are parts that know no session: `command` and `arguments` read lines, `dots` reads bodies, `trace`, `date` and
-//! `hops` are about the lines before a letter, `reply` has every sentence, `patience` the time limits.
+//! rest are parts that know no session: `command` and `arguments` read lines, `dots` reads bodies, `trace` and `hops`
+//! are about the lines before a letter, `reply` has every sentence, `patience` the time limits.
 
 use alloc::string::String;
 
@@ -14,7 +14,6 @@ mod arguments;
 mod auth;
 mod command;
 mod commands;
-mod date;
 mod dots;
 mod hops;
 mod letter;

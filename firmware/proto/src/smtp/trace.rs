@@ -6,10 +6,8 @@ use core::net::IpAddr;
 
 use mail::{Address, Now};
 
-use super::{
-    date::Date,
-    limits::{CLIENT_NAME_BYTES_MAX, TRACE_BYTES_MAX},
-};
+use super::limits::{CLIENT_NAME_BYTES_MAX, TRACE_BYTES_MAX};
+use crate::mime::Date;
 
 /// What a letter's trace tells.
 #[derive(Debug)]
