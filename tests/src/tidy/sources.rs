@@ -19,11 +19,12 @@ const NO_STD_CRATES: [&str; 4] = ["firmware/mail", "firmware/proto", "firmware/s
 const DEVICE_FOLDERS: [&str; 2] = ["firmware/", "board/"];
 
 /// Rooms of `proto` and the rooms that they may not import.
-const PROTO_ROOMS: [(&str, &[&str]); 6] = [
+const PROTO_ROOMS: [(&str, &[&str]); 7] = [
     ("smtp", &["imap", "pop3"]),
     ("imap", &["smtp", "pop3"]),
     ("pop3", &["smtp", "imap"]),
-    ("mime", &["smtp", "imap", "pop3"]),
+    ("report", &["smtp", "imap", "pop3"]),
+    ("mime", &["smtp", "imap", "pop3", "report"]),
     ("sasl", &["smtp", "imap", "pop3"]),
     ("line", &["smtp", "imap", "pop3"]),
 ];
