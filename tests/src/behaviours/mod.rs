@@ -60,6 +60,7 @@ macro_rules! behaviours {
             a_catch_all_catches,
             dots_and_long_lines_arrive_as_sent,
             pipelined_commands_are_answered_in_order,
+            smtplib_sends_letters_in_chunks,
             a_full_mailbox_refuses_and_keeps_what_it_has,
             addresses_that_carriers_issued_are_taken,
             a_broken_off_letter_is_nobodys,

@@ -5,7 +5,7 @@ use crate::clients::Smtp;
 use crate::ledger::Ledger;
 use crate::letters::{numbered, short};
 use crate::load::Load;
-use crate::programs::{curl, swaks, swaks_trust, url};
+use crate::programs::{curl, python, swaks, swaks_trust, url};
 use crate::provision;
 use crate::site::{Service, Site};
 
@@ -48,7 +48,9 @@ pub fn swaks_delivers_after_starttls(site: &Site) {
 pub fn the_greeting_and_ehlo_say_what_is_there(site: &Site) {
     let mut smtp = Smtp::try_connect(site, Service::Smtp).expect("a greeting");
     let plain = smtp.expect(250, "EHLO client.test").lines;
-    for keyword in ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "STARTTLS"] {
+    for keyword in
+        ["PIPELINING", "8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8", "ENHANCEDSTATUSCODES", "STARTTLS"]
+    {
         assert!(plain.iter().any(|line| line == keyword), "{keyword} is not in {plain:?}");
     }
     assert!(plain.contains(&format!("SIZE {}", provision::MESSAGE_SIZE)), "{plain:?}");
@@ -191,6 +193,19 @@ pub fn pipelined_commands_are_answered_in_order(site: &Site) {
     assert_eq!(codes, [2, 2, 5, 2, 2, 5, 2, 3]);
     smtp.expect(250, "Subject: pipelined\r\n\r\nHello.\r\n.");
     only_letter(site, &account);
+}
+
+/// RFC 3030, driven by Python's smtplib: a letter in chunks, one after another and all at once, with what would be its end
+/// by DATA in it; chunks that are refused; a letter of any bytes.
+pub fn smtplib_sends_letters_in_chunks(site: &Site) {
+    let account = site.account();
+    python(site, "smtp_chunks.py", &account).success();
+    let received = inbox(site, &account, 3);
+    for letter in &received[..2] {
+        assert!(letter.ends_with(b"Subject: chunks\r\n\r\n.\r\nQUIT\r\n..\r\nno line end"));
+    }
+    let every_byte: Vec<u8> = (0..=255).collect();
+    assert!(received[2].ends_with(&[&b"Subject: binary\r\n\r\n"[..], &every_byte.repeat(300)].concat()));
 }
 
 /// A mailbox of 1 MiB: what can never fit, what does not fit now, and what is there stays.

@@ -4,7 +4,7 @@
 //! a line begins with a dot, which is rare, so that this costs a search and no copy.
 //!
 //! What counts as the beginning of a line is what follows an LF, with or without a CR before it: letters stored by
-//! IMAP may have either. A client that knows only CRLF sees one dot too many in such a line; a client that knows LF
+//! IMAP, or sent with BINARYMIME (RFC 3030), may have either. A client that knows only CRLF sees one dot too many in such a line; a client that knows LF
 //! alone, and most do, would take a line of one dot for the end of the letter and what follows for replies.
 
 use alloc::vec::Vec;
@@ -96,7 +96,8 @@ impl Transfer {
         stuff(out, from, begins_line);
     }
 
-    /// RFC 1939 §3: CRLF, a dot, CRLF. The first of them is there if the letter ends with one.
+    /// RFC 1939 §3: CRLF, a dot, CRLF. The first of them is there if the letter ends with one, which a letter by APPEND or
+    /// by BDAT need not.
     fn end(&self, output: &mut Output) {
         output.push(if self.tail == Tail::LineEnd { b".\r\n" } else { b"\r\n.\r\n" });
     }

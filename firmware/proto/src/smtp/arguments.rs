@@ -1,4 +1,4 @@
-//! Arguments of MAIL and RCPT: paths (RFC 5321 §4.1.2) and parameters (RFC 1870, 6152, 6531, 4954).
+//! Arguments of MAIL and RCPT: paths (RFC 5321 §4.1.2) and parameters (RFC 1870, 6152, 3030, 6531, 4954); and of BDAT.
 
 use alloc::format;
 
@@ -15,6 +15,8 @@ pub(super) struct MailArguments {
     pub(super) size: Option<u64>,
     /// RFC 6531: addresses and header may be UTF-8.
     pub(super) utf8: bool,
+    /// RFC 3030 §3: the letter may have any bytes.
+    pub(super) binary: bool,
 }
 
 impl MailArguments {
@@ -26,7 +28,7 @@ impl MailArguments {
             "" => None,
             path => Some(Address::parse(path).map_err(|_| reply::SENDER_SYNTAX)?),
         };
-        let mut arguments = Self { sender, size: None, utf8: false };
+        let mut arguments = Self { sender, size: None, utf8: false, binary: false };
         let mut seen = Seen::default();
         for parameter in parameters.split_ascii_whitespace() {
             arguments.set(parameter, &mut seen)?;
@@ -49,10 +51,13 @@ impl MailArguments {
                 self.size = Some(number(value).ok_or(reply::PARAMETER_MALFORMED)?);
                 seen.first(Seen::SIZE)
             }
-            // RFC 6152 §3. Neither makes a difference: every byte is kept as it comes.
+            // RFC 6152 §3, RFC 3030 §3. The first two make no difference: every byte is kept as it comes.
             Some(value) if is("BODY") => {
+                self.binary = value.eq_ignore_ascii_case("BINARYMIME");
                 seen.first(Seen::BODY)
-                    && ["7BIT", "8BITMIME"].iter().any(|known| value.eq_ignore_ascii_case(known))
+                    && ["7BIT", "8BITMIME", "BINARYMIME"]
+                        .iter()
+                        .any(|known| value.eq_ignore_ascii_case(known))
             }
             // RFC 4954 §5: what it says is trusted from nobody, which is as if it said `<>`.
             Some(value) if is("AUTH") => seen.first(Seen::AUTH) && is_xtext(value),
@@ -65,6 +70,29 @@ impl MailArguments {
             _ => return Err(reply::PARAMETER_UNKNOWN),
         };
         if fits { Ok(()) } else { Err(reply::PARAMETER_MALFORMED) }
+    }
+}
+
+/// What BDAT says (RFC 3030 §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ChunkArguments {
+    /// Bytes that follow the line. A number too great to be one is the greatest, as with SIZE.
+    pub(super) size: u64,
+    /// No chunk follows this one.
+    pub(super) is_last: bool,
+    /// Something else is there as well, or in the place of LAST.
+    pub(super) is_malformed: bool,
+}
+
+impl ChunkArguments {
+    /// Reads what stands behind the verb. `None` if it does not begin with a size.
+    pub(super) fn parse(argument: &[u8]) -> Option<Self> {
+        let mut words = core::str::from_utf8(argument).ok()?.split_ascii_whitespace();
+        let size = number(words.next()?)?;
+        let marker = words.next();
+        let is_last = marker.is_some_and(|marker| marker.eq_ignore_ascii_case("LAST"));
+        let is_malformed = marker.is_some() != is_last || words.next().is_some();
+        Some(Self { size, is_last, is_malformed })
     }
 }
 
@@ -206,7 +234,8 @@ mod tests {
     fn parameters_are_read() {
         let parse = |argument: &str| MailArguments::parse(argument.as_bytes());
         let arguments = parse("<é@b.test> SIZE=12 body=8BitMime SMTPUTF8 AUTH=<>").unwrap();
-        assert_eq!((arguments.size, arguments.utf8), (Some(12), true));
+        assert_eq!((arguments.size, arguments.utf8, arguments.binary), (Some(12), true, false));
+        assert!(parse("<> BODY=BinaryMIME").unwrap().binary);
         assert_eq!(parse("<> SIZE=99999999999999999999").unwrap().size, Some(u64::MAX));
         for bad in [
             "SIZE",
@@ -214,8 +243,9 @@ mod tests {
             "SIZE=-1",
             "SIZE=1k",
             "SIZE=1 SIZE=1",
-            "BODY=BINARYMIME",
+            "BODY=BINARY",
             "BODY",
+            "BODY=BINARYMIME BODY=7BIT",
             "AUTH=",
             "AUTH=a+4",
             "AUTH=a=b",
@@ -228,6 +258,31 @@ mod tests {
         assert_eq!(parse("<> RET=FULL"), Err(reply::PARAMETER_UNKNOWN));
         assert_eq!(parse("<é@b.test>"), Err(reply::NEEDS_SMTPUTF8));
         assert_eq!(MailArguments::parse(b"<\xe9@b.test> SMTPUTF8"), Err(reply::NOT_UTF8));
+    }
+
+    #[test]
+    fn chunks_are_read() {
+        let chunk = |size, is_last, is_malformed| Some(ChunkArguments { size, is_last, is_malformed });
+        for (argument, expected) in [
+            ("0", chunk(0, false, false)),
+            ("86 LAST", chunk(86, true, false)),
+            ("007  last", chunk(7, true, false)),
+            ("10000000000000000000", chunk(10_000_000_000_000_000_000, false, false)),
+            ("99999999999999999999 LAST", chunk(u64::MAX, true, false)),
+            ("5 FIRST", chunk(5, false, true)),
+            ("5 LAST LAST", chunk(5, true, true)),
+            ("", None),
+            ("LAST", None),
+            ("-1", None),
+            ("+1", None),
+            ("0x10", None),
+            ("5,LAST", None),
+            ("\u{ff15}", None),
+            ("100000000000000000000", None),
+        ] {
+            assert_eq!(ChunkArguments::parse(argument.as_bytes()), expected, "{argument}");
+        }
+        assert_eq!(ChunkArguments::parse(b"5\xff"), None);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Command lines (RFC 5321 §4.1.1): from bytes to a [`Command`]. Arguments of MAIL and RCPT are in `arguments`.
+//! Command lines (RFC 5321 §4.1.1): from bytes to a [`Command`]. Arguments of MAIL, RCPT and BDAT are in
+//! `arguments`.
 
 use super::reply::{self, Reply};
 
@@ -14,6 +15,8 @@ pub(super) enum Command<'a> {
     /// `RCPT TO:<path> parameters`; what stands behind the colon.
     Rcpt(&'a [u8]),
     Data,
+    /// `BDAT size [LAST]`
+    Bdat(&'a [u8]),
     Rset,
     Noop,
     Vrfy,
@@ -26,8 +29,8 @@ pub(super) enum Command<'a> {
     Foreign,
 }
 
-/// Commands of other mail servers that this one does not have, and BDAT, which it does not announce.
-const NOT_IMPLEMENTED: [&str; 8] = ["EXPN", "TURN", "ATRN", "ETRN", "SEND", "SOML", "SAML", "BDAT"];
+/// Commands of other mail servers that this one does not have.
+const NOT_IMPLEMENTED: [&str; 7] = ["EXPN", "TURN", "ATRN", "ETRN", "SEND", "SOML", "SAML"];
 
 /// Words with which a web browser begins. Pages have made browsers send letters to port 25.
 const BROWSER: [&str; 8] = ["GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "CONNECT", "PATCH"];
@@ -54,6 +57,7 @@ impl<'a> Command<'a> {
             () if is("MAIL") => keyed(argument, b"FROM:").map(Self::Mail).ok_or(reply::MAIL_SYNTAX),
             () if is("RCPT") => keyed(argument, b"TO:").map(Self::Rcpt).ok_or(reply::RCPT_SYNTAX),
             () if is("DATA") => alone(argument, Self::Data),
+            () if is("BDAT") => Ok(Self::Bdat(argument)),
             () if is("RSET") => alone(argument, Self::Rset),
             () if is("QUIT") => alone(argument, Self::Quit),
             () if is("STARTTLS") => alone(argument, Self::StartTls),
@@ -96,6 +100,8 @@ mod tests {
             (b"MAIL FROM: <a@b>\r\n", Command::Mail(b"<a@b>")),
             (b"Rcpt To:<a@b>\r\n", Command::Rcpt(b"<a@b>")),
             (b"data\t \r\n", Command::Data),
+            (b"Bdat  5 LAST \r\n", Command::Bdat(b"5 LAST")),
+            (b"BDAT\r\n", Command::Bdat(b"")),
             (b"NOOP whatever it is\r\n", Command::Noop),
             (b"AUTH PLAIN abc=\r\n", Command::Auth(b"PLAIN abc=")),
             (b"GET / HTTP/1.1\r\n", Command::Foreign),
@@ -119,7 +125,6 @@ mod tests {
             (b"RCPT FROM:<a@b>\r\n", reply::RCPT_SYNTAX),
             (b"DATA now\r\n", reply::NO_ARGUMENT),
             (b"EXPN list\r\n", reply::NOT_IMPLEMENTED),
-            (b"BDAT 5 LAST\r\n", reply::NOT_IMPLEMENTED),
             (b"\xff\xfe\r\n", reply::UNKNOWN),
         ] {
             assert_eq!(Command::parse(line), Err(reply), "{}", line.escape_ascii());

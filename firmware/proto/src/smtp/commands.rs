@@ -7,13 +7,16 @@ use mail::{Mail, Now, Refusal};
 
 use super::{
     Mode,
-    arguments::{MailArguments, recipient},
+    arguments::{ChunkArguments, MailArguments, recipient},
     auth,
+    chunks::Chunks,
     command::Command,
-    letter::{Arrival, Envelope, zone_minutes},
+    dots::Dots,
+    letter::{Arrival, Envelope, Framing, zone_minutes},
     limits::{RECIPIENT_COMMANDS_MAX, REFUSED_RECIPIENTS_MAX, UNPRODUCTIVE_COMMANDS_MAX},
     reply::{self, Reply},
     session::{Client, Outcome, SmtpSession},
+    storing::Storing,
     trace::{Protocol, Trace, client_name, letter_id},
 };
 use crate::{mime::Date, sasl};
@@ -21,11 +24,12 @@ use crate::{mime::Date, sasl};
 impl SmtpSession {
     /// Does a command.
     pub(super) fn command(&mut self, command: Command<'_>, mail: &mut dyn Mail, now: Now) -> Outcome {
-        if !matches!(command, Command::Rcpt(_)) {
-            self.counts.unproductive += 1;
-            if self.counts.unproductive > UNPRODUCTIVE_COMMANDS_MAX {
-                return Outcome::Close(self.closing("4.7.0", "Too many commands without a letter"));
-            }
+        self.counts.unproductive += u32::from(!self.is_productive(command));
+        if self.counts.unproductive > UNPRODUCTIVE_COMMANDS_MAX {
+            return Outcome::Close(self.closing("4.7.0", "Too many commands without a letter"));
+        }
+        if self.chunked.is_some() && !may_stand_between_chunks(command) {
+            return Outcome::Reply(reply::BETWEEN_CHUNKS);
         }
         match command {
             Command::Helo(name) => Outcome::Reply(self.hello(name, false)),
@@ -35,8 +39,9 @@ impl SmtpSession {
             }
             Command::Rcpt(argument) => self.recipient(argument, mail),
             Command::Data => self.data(now),
+            Command::Bdat(argument) => self.chunk(argument, now),
             Command::Rset => {
-                self.envelope = None;
+                self.forget_letter();
                 Outcome::Reply(reply::OK)
             }
             Command::Noop => Outcome::Reply(reply::OK),
@@ -52,9 +57,21 @@ impl SmtpSession {
         }
     }
 
+    /// Whether a command brings a letter nearer, so that it does not count against a client that only talks.
+    fn is_productive(&self, command: Command<'_>) -> bool {
+        match command {
+            Command::Rcpt(_) => true,
+            Command::Bdat(argument) => {
+                (self.envelope.is_some() || self.chunked.is_some())
+                    && ChunkArguments::parse(argument).is_some_and(|chunk| chunk.size > 0)
+            }
+            _ => false,
+        }
+    }
+
     /// HELO and EHLO (RFC 5321 §4.1.1.1); both begin anew (§4.1.4).
     fn hello(&mut self, name: &[u8], extended: bool) -> Reply {
-        self.envelope = None;
+        self.forget_letter();
         self.client = Some(Client { name: client_name(name), extended });
         let mut text = self.config.hostname.clone();
         if extended {
@@ -65,7 +82,7 @@ impl SmtpSession {
 
     /// The extensions that are on offer at this point of the session.
     fn announce(&self, text: &mut String) {
-        // RFC 2920, RFC 1870, RFC 2034, RFC 6152, RFC 6531. Writing to a String does not fail.
+        // RFC 2920, RFC 1870. Writing to a String does not fail.
         let _ = write!(text, "\nPIPELINING\nSIZE {}", self.config.message_bytes_max);
         if !self.secure {
             text.push_str("\nSTARTTLS");
@@ -78,7 +95,8 @@ impl SmtpSession {
                 text.push_str(mechanism.name());
             }
         }
-        text.push_str("\nENHANCEDSTATUSCODES\n8BITMIME\nSMTPUTF8");
+        // RFC 2034, RFC 6152, RFC 3030, RFC 6531.
+        text.push_str("\nENHANCEDSTATUSCODES\n8BITMIME\nBINARYMIME\nCHUNKING\nSMTPUTF8");
     }
 
     /// Whether a password may be sent over this connection as it is now.
@@ -97,7 +115,7 @@ impl SmtpSession {
         if self.envelope.is_some() {
             return Err(reply::MAIL_GIVEN);
         }
-        let MailArguments { sender, size, utf8 } = MailArguments::parse(argument)?;
+        let MailArguments { sender, size, utf8, binary } = MailArguments::parse(argument)?;
         // RFC 1870 §6.1.
         if size.is_some_and(|size| size > self.config.message_bytes_max) {
             return Err(reply::TOO_LARGE);
@@ -109,7 +127,7 @@ impl SmtpSession {
             return Err(reply::NOT_YOUR_ADDRESS);
         }
         let draft = mail.draft(size).map_err(reply::refused)?;
-        self.envelope = Some(Box::new(Envelope::new(draft, sender, utf8)));
+        self.envelope = Some(Box::new(Envelope::new(draft, sender, utf8, binary)));
         Ok(reply::SENDER_OK)
     }
 
@@ -144,11 +162,46 @@ impl SmtpSession {
 
     /// DATA (RFC 5321 §4.1.1.4). The envelope is used up, whatever becomes of the letter.
     fn data(&mut self, now: Now) -> Outcome {
+        // RFC 3030 §3.
+        if self.envelope.as_ref().is_some_and(|envelope| envelope.binary) {
+            return Outcome::Reply(reply::BINARY_BY_DATA);
+        }
         let Some(envelope) = self.envelope.take_if(|envelope| envelope.has_recipient()) else {
             // RFC 5321 §3.3: 503 or 554.
             let reply = if self.envelope.is_some() { reply::NO_RECIPIENTS } else { reply::MAIL_FIRST };
             return Outcome::Reply(reply);
         };
+        Outcome::Letter(Box::new(self.arrival(*envelope, Framing::Dots(Dots::new()), now)))
+    }
+
+    /// BDAT (RFC 3030 §2). Whatever is wrong with it, its chunk follows: it is read, and then it is said what is wrong.
+    /// The first chunk uses up the envelope even if it is refused, so that the others are never taken for the letter.
+    fn chunk(&mut self, argument: &[u8], now: Now) -> Outcome {
+        let Some(ChunkArguments { size, is_last, is_malformed }) = ChunkArguments::parse(argument) else {
+            // To go on would be to run the letter's lines as commands.
+            return Outcome::Close(reply::CHUNK_SIZE);
+        };
+        let size_max = self.config.message_bytes_max;
+        let in_letter = self.chunked.is_some() || self.envelope.is_some();
+        let mut arrival = match (self.chunked.take(), self.envelope.take()) {
+            (Some(arrival), _) => arrival,
+            (None, Some(envelope)) if envelope.has_recipient() => {
+                let framing = Framing::Chunks(Chunks::new(envelope.binary));
+                Box::new(self.arrival(*envelope, framing, now))
+            }
+            (None, Some(_)) => Box::new(Arrival::unwanted(reply::NO_RECIPIENTS, size_max)),
+            (None, None) => Box::new(Arrival::unwanted(reply::MAIL_FIRST, size_max)),
+        };
+        if is_malformed {
+            arrival.refuse(reply::CHUNK_SYNTAX);
+        }
+        // Without MAIL there is no letter that the next chunk could belong to.
+        arrival.begin_chunk(size, is_last || !in_letter);
+        Outcome::Chunk(arrival)
+    }
+
+    /// What takes in the letter of this envelope, which begins to come now.
+    fn arrival(&self, envelope: Envelope, framing: Framing, now: Now) -> Arrival {
         let id = letter_id(now, envelope.draft.id());
         let client = self.client.as_ref();
         let trace = Trace {
@@ -167,6 +220,16 @@ impl SmtpSession {
             date: Date { time: now.unix, zone_minutes: zone_minutes(now) },
         };
         let lines = trace.lines();
-        Outcome::Letter(Box::new(Arrival::new(envelope.draft, id, lines, self.config.message_bytes_max)))
+        let storing = Storing::new(envelope.draft, lines);
+        Arrival::new(framing, storing, id, self.config.message_bytes_max)
     }
+}
+
+/// Whether a command may come when a letter waits for its next chunk: what belongs to the letter, and what is harmless
+/// or gives it up.
+const fn may_stand_between_chunks(command: Command<'_>) -> bool {
+    !matches!(
+        command,
+        Command::Mail(_) | Command::Rcpt(_) | Command::Data | Command::StartTls | Command::Auth(_)
+    )
 }

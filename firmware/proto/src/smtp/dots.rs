@@ -48,7 +48,7 @@ pub(super) enum Piece {
     Letter(usize),
     /// So many bytes that do not belong to it.
     Skip(usize),
-    /// So many bytes that do not belong to it, and the letter is complete.
+    /// So many bytes that do not belong to it, and the letter, or the chunk of it, is complete.
     End(usize),
     /// No bytes are left.
     More,

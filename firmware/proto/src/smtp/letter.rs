@@ -7,12 +7,13 @@ use alloc::{boxed::Box, format, string::String, vec::Vec};
 use mail::{Address, Draft, Letter, Mail, Now, Stop, Ticket};
 
 use super::{
+    chunks::Chunks,
     dots::{Defect, Dots, Piece},
-    hops::Hops,
     limits::{DISCARD_BYTES_MAX, HOPS_MAX},
     reply::{self, Reply},
+    storing::Storing,
 };
-use crate::{Input, mime::Scanner};
+use crate::Input;
 
 /// What MAIL and RCPT have said.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(super) struct Envelope {
     pub(super) sender: Option<Address>,
     /// SMTPUTF8 was asked for.
     pub(super) utf8: bool,
+    /// BODY=BINARYMIME was announced.
+    pub(super) binary: bool,
     /// The first recipient that was accepted, as the client wrote it.
     first: Option<Address>,
     /// Whether another was accepted.
@@ -31,8 +34,8 @@ pub(super) struct Envelope {
 }
 
 impl Envelope {
-    pub(super) const fn new(draft: Draft, sender: Option<Address>, utf8: bool) -> Self {
-        Self { draft, sender, utf8, first: None, more: false, named: 0 }
+    pub(super) const fn new(draft: Draft, sender: Option<Address>, utf8: bool, binary: bool) -> Self {
+        Self { draft, sender, utf8, binary, first: None, more: false, named: 0 }
     }
 
     /// A recipient was accepted.
@@ -54,28 +57,29 @@ impl Envelope {
     }
 }
 
-/// A letter whose bytes are coming in.
+/// A letter whose bytes are coming in, by DATA or by BDAT.
 #[derive(Debug)]
 pub(super) struct Arrival {
     id: String,
     size_max: u64,
-    dots: Dots,
+    framing: Framing,
     /// Bytes at the front of the input that belong to the letter and are not stored yet.
     owed: usize,
     /// Bytes of the letter so far, as the client counts them: without the lines put before it.
     size: u64,
+    /// Its end has been read.
+    is_whole: bool,
     /// Where it is stored; or why it is refused and the rest of it thrown away.
     storing: Result<Box<Storing>, Reply>,
 }
 
+/// How the bytes of a letter are told from what stands around them.
 #[derive(Debug)]
-struct Storing {
-    draft: Draft,
-    /// Lines to put before the letter, and how many of their bytes are stored.
-    trace: Vec<u8>,
-    trace_stored: usize,
-    hops: Hops,
-    scanner: Scanner,
+pub(super) enum Framing {
+    /// DATA.
+    Dots(Dots),
+    /// BDAT.
+    Chunks(Chunks),
 }
 
 /// What an arrival needs next.
@@ -85,6 +89,8 @@ pub(super) enum Need {
     Input,
     /// Room in the write queue.
     Flash,
+    /// Another chunk: one has ended that was not the last.
+    Chunk,
     /// To be finished: its end has been read.
     Finish,
     /// To be given up: it goes on far beyond the size limit.
@@ -92,10 +98,22 @@ pub(super) enum Need {
 }
 
 impl Arrival {
-    /// A letter with the lines `trace` before it and at most `size_max` bytes behind them.
-    pub(super) fn new(draft: Draft, id: String, trace: Vec<u8>, size_max: u64) -> Self {
-        let storing = Storing { draft, trace, trace_stored: 0, hops: Hops::new(), scanner: Scanner::new() };
-        Self { id, size_max, dots: Dots::new(), owed: 0, size: 0, storing: Ok(Box::new(storing)) }
+    /// A letter called `id` that comes by `framing` and has at most `size_max` bytes.
+    pub(super) fn new(framing: Framing, storing: Storing, id: String, size_max: u64) -> Self {
+        Self { id, size_max, framing, owed: 0, size: 0, is_whole: false, storing: Ok(Box::new(storing)) }
+    }
+
+    /// A letter whose chunks come although it cannot be taken (RFC 3030 §2: they are read all the same).
+    pub(super) const fn unwanted(reply: Reply, size_max: u64) -> Self {
+        let framing = Framing::Chunks(Chunks::new(true));
+        Self { id: String::new(), size_max, framing, owed: 0, size: 0, is_whole: false, storing: Err(reply) }
+    }
+
+    /// A chunk of so many bytes follows.
+    pub(super) const fn begin_chunk(&mut self, size: u64, is_last: bool) {
+        if let Framing::Chunks(chunks) = &mut self.framing {
+            chunks.begin(size, is_last);
+        }
     }
 
     /// Goes on as far as it can.
@@ -109,12 +127,18 @@ impl Arrival {
             if self.owed > 0 && !input.is_empty() {
                 continue;
             }
-            match self.dots.next(input.rest()) {
+            if self.is_whole {
+                return Need::Finish;
+            }
+            match self.framing.next(input.rest()) {
                 Piece::Letter(count) => self.owe(count),
                 Piece::Skip(count) => _ = input.take(count),
                 Piece::End(count) => {
                     input.take(count);
-                    return Need::Finish;
+                    if !self.framing.ends_letter() {
+                        return Need::Chunk;
+                    }
+                    self.is_whole = true;
                 }
                 Piece::More => return Need::Input,
             }
@@ -124,14 +148,30 @@ impl Arrival {
         }
     }
 
+    /// What is said to a chunk that is not the last: a refusal, once there is a reason for one (RFC 3030 §2).
+    pub(super) fn chunk_reply(&self) -> Reply {
+        match (self.framing.defect(), &self.storing) {
+            (Some(defect), _) => defect.into(),
+            (None, Err(reply)) => reply.clone(),
+            (None, Ok(_)) => reply::CHUNK_OK,
+        }
+    }
+
     /// The letter is complete: it is to be delivered, or the reply says why not.
     pub(super) fn finish(self) -> Result<Delivery, Reply> {
         // Of two reasons, this is the one that does not depend on the pieces in which the letter arrived.
-        if let Some(defect) = self.dots.defect() {
+        if let Some(defect) = self.framing.defect() {
             return Err(defect.into());
         }
-        let Storing { draft, scanner, .. } = *self.storing?;
-        Ok(Delivery { id: self.id, draft, summary: scanner.finish(), ticket: None })
+        let (draft, summary) = self.storing?.finish();
+        Ok(Delivery { id: self.id, draft, summary, ticket: None })
+    }
+
+    /// The first reason counts. With this the draft is gone, and what was stored of it is dead space.
+    pub(super) fn refuse(&mut self, reply: Reply) {
+        if self.storing.is_ok() {
+            self.storing = Err(reply);
+        }
     }
 
     /// The next `count` bytes of input belong to the letter.
@@ -141,15 +181,8 @@ impl Arrival {
         if self.size > self.size_max {
             self.refuse(reply::TOO_LARGE);
         }
-        if let Some(defect) = self.dots.defect() {
+        if let Some(defect) = self.framing.defect() {
             self.refuse(defect.into());
-        }
-    }
-
-    /// The first reason counts. With this the draft is gone, and what was stored of it is dead space.
-    fn refuse(&mut self, reply: Reply) {
-        if self.storing.is_ok() {
-            self.storing = Err(reply);
         }
     }
 
@@ -159,38 +192,44 @@ impl Arrival {
             self.owed -= input.take(self.owed).len();
             return Ok(());
         };
-        storing.store_trace(mail)?;
         while self.owed > 0 && !input.is_empty() {
             let rest = input.rest();
-            let taken = append(mail, &storing.draft, rest.get(..self.owed).unwrap_or(rest))?;
-            let stored = input.take(taken);
-            self.owed -= stored.len();
-            storing.hops.feed(stored);
-            storing.scanner.feed(stored);
+            let taken = storing.append(rest.get(..self.owed).unwrap_or(rest), mail)?;
+            self.owed -= input.take(taken).len();
         }
-        if storing.hops.count() > HOPS_MAX {
+        if self.is_whole {
+            storing.end(mail)?;
+        }
+        if storing.hops() > HOPS_MAX {
             self.refuse(reply::LOOP);
         }
         Ok(())
     }
 }
 
-impl Storing {
-    fn store_trace(&mut self, mail: &mut dyn Mail) -> Result<(), Stop> {
-        while let Some(rest) = self.trace.get(self.trace_stored..).filter(|rest| !rest.is_empty()) {
-            let taken = append(mail, &self.draft, rest)?;
-            self.scanner.feed(rest.get(..taken).unwrap_or(rest));
-            self.trace_stored += taken;
+impl Framing {
+    /// Says what the next of `bytes` are. They count as taken.
+    fn next(&mut self, bytes: &[u8]) -> Piece {
+        match self {
+            Self::Dots(dots) => dots.next(bytes),
+            Self::Chunks(chunks) => chunks.next(bytes),
         }
-        Ok(())
     }
-}
 
-/// Appends, and does not spin where nothing is taken.
-fn append(mail: &mut dyn Mail, draft: &Draft, bytes: &[u8]) -> Result<usize, Stop> {
-    match mail.append(draft, bytes)? {
-        0 => Err(Stop::Busy),
-        taken => Ok(taken),
+    /// Whether [`Piece::End`] is the end of the letter.
+    const fn ends_letter(&self) -> bool {
+        match self {
+            Self::Dots(_) => true,
+            Self::Chunks(chunks) => chunks.is_last(),
+        }
+    }
+
+    /// The first defect found so far.
+    fn defect(&self) -> Option<Defect> {
+        match self {
+            Self::Dots(dots) => dots.defect(),
+            Self::Chunks(chunks) => chunks.defect(),
+        }
     }
 }
 

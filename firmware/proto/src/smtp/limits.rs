@@ -14,7 +14,8 @@ pub const IDLE_MS_MAX: u64 = 5 * 60 * 1000;
 pub const UNPRODUCTIVE_MS_MAX: u64 = 30 * 60 * 1000;
 
 /// How long a client may make us wait within one letter, in milliseconds, before it must have shown progress: see
-/// [`TRANSFER_BYTES_PER_S_MIN`]. RFC 5321 §4.5.3.2.5 gives each block three minutes, §4.5.3.2.6 the end ten.
+/// [`TRANSFER_BYTES_PER_S_MIN`]. The time between two chunks of BDAT belongs to it. RFC 5321 §4.5.3.2.5 gives each
+/// block three minutes, §4.5.3.2.6 the end ten.
 pub const TRANSFER_MS_MAX: u64 = 10 * 60 * 1000;
 
 /// Slowest transfer of a letter, in bytes per second, over any stretch of [`TRANSFER_MS_MAX`]. A mobile phone at the
@@ -25,7 +26,8 @@ pub const TRANSFER_BYTES_PER_S_MIN: u64 = 1000;
 pub const ERRORS_MAX: u32 = 20;
 
 /// Commands other than RCPT since the last letter or log-in. A letter takes two or three; a server that asks first
-/// whether each of many senders would be accepted takes some dozens.
+/// whether each of many senders would be accepted takes some dozens. A BDAT that brings bytes of a letter does not
+/// count, because some send 8 KiB with each; the size of the letter bounds those.
 pub const UNPRODUCTIVE_COMMANDS_MAX: u32 = 100;
 
 /// Recipients refused for good on one connection. An old mailing list has some dozens; who tries names has thousands.

@@ -1,8 +1,9 @@
 //! SMTP, the receiving side (RFC 5321): letters from other servers on port 25, from mail programs on 587 and 465.
 //!
-//! `session` is the loop; `commands` and `auth` are what it does with lines, `letter` what it does with letters. The
-//! rest are parts that know no session: `command` and `arguments` read lines, `dots` reads bodies, `trace` and `hops`
-//! are about the lines before a letter, `reply` has every sentence, `patience` the time limits.
+//! `session` is the loop; `commands` and `auth` are what it does with lines, `letter` and `storing` what it does with
+//! letters. The rest are parts that know no session: `command` and `arguments` read lines, `dots` and `chunks` tell
+//! the bytes of letters from what is around them, `trace` and `hops` are about the lines before a letter,
+//! `reply` has every sentence, `patience` the time limits.
 
 use alloc::string::String;
 
@@ -12,6 +13,7 @@ pub mod limits;
 
 mod arguments;
 mod auth;
+mod chunks;
 mod command;
 mod commands;
 mod dots;
@@ -20,6 +22,7 @@ mod letter;
 mod patience;
 mod reply;
 mod session;
+mod storing;
 mod trace;
 
 #[cfg(test)]

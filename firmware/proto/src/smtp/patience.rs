@@ -18,7 +18,7 @@ pub(super) struct Patience {
     idle_ms: u64,
     /// What is left until the next letter or log-in must have come.
     unproductive_ms: u64,
-    /// What is left of the present letter's time; `None` between letters.
+    /// What is left of the present letter's time, from its first byte to its last; `None` between letters.
     transfer_ms: Option<u64>,
 }
 
@@ -54,10 +54,10 @@ impl Patience {
         self.idle_ms = IDLE_MS_MAX;
     }
 
-    /// A letter begins.
-    pub(super) const fn begin_transfer(&mut self) {
+    /// A letter begins, or goes on with another chunk: that is no new beginning, and buys no time.
+    pub(super) fn begin_transfer(&mut self) {
         self.idle_ms = IDLE_MS_MAX;
-        self.transfer_ms = Some(TRANSFER_MS_MAX);
+        self.transfer_ms.get_or_insert(TRANSFER_MS_MAX);
     }
 
     /// Bytes of a letter have come. They earn time, but never more than the letter began with: a fast beginning buys
@@ -132,6 +132,18 @@ mod tests {
         while patience.deadline() > now.after_ms(60_000) {
             pass(&mut patience, &mut now, 60_000);
             patience.transferred(1);
+            assert!(now < Ticks(2 * TRANSFER_MS_MAX));
+        }
+    }
+
+    #[test]
+    fn chunks_buy_no_time() {
+        let (mut patience, mut now) = (Patience::new(Ticks(0)), Ticks(0));
+        while patience.deadline() > now {
+            patience.begin_transfer();
+            let step = (patience.deadline().0 - now.0).min(60_000);
+            pass(&mut patience, &mut now, step);
+            patience.line();
             assert!(now < Ticks(2 * TRANSFER_MS_MAX));
         }
     }

@@ -103,10 +103,11 @@ pub(super) const HELP: Reply = Reply::new(
     214,
     "2.0.0",
     "This is the mail server Tegami; it knows\n\
-     HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT STARTTLS AUTH",
+     HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT STARTTLS AUTH",
 );
 pub(super) const READY_FOR_TLS: Reply = Reply::new(220, "2.0.0", "Ready to start TLS");
 pub(super) const GO_AHEAD: Reply = Reply::new(354, "", "Go ahead; end with a line of a single dot");
+pub(super) const CHUNK_OK: Reply = Reply::new(250, "2.0.0", "Ok; go on with the next chunk");
 
 pub(super) const UNKNOWN: Reply = Reply::new(500, "5.5.2", "This command is not known here");
 pub(super) const LINE_TOO_LONG: Reply = Reply::new(500, "5.5.2", "The line is too long");
@@ -130,6 +131,16 @@ pub(super) const HELLO_FIRST: Reply = Reply::new(503, "5.5.1", "Say EHLO first")
 pub(super) const MAIL_FIRST: Reply = Reply::new(503, "5.5.1", "Say MAIL first");
 pub(super) const MAIL_GIVEN: Reply = Reply::new(503, "5.5.1", "A letter has been begun already");
 pub(super) const NO_RECIPIENTS: Reply = Reply::new(554, "5.5.1", "No recipient was accepted");
+pub(super) const BETWEEN_CHUNKS: Reply =
+    Reply::new(503, "5.5.1", "A letter is coming in chunks: go on with BDAT, or drop it with RSET");
+pub(super) const BINARY_BY_DATA: Reply =
+    Reply::new(503, "5.5.1", "A letter with BODY=BINARYMIME cannot come by DATA, only by BDAT");
+pub(super) const CHUNK_SYNTAX: Reply = Reply::new(501, "5.5.4", "Syntax: BDAT size [LAST]");
+pub(super) const CHUNK_SIZE: Reply = Reply::new(
+    501,
+    "5.5.4",
+    "Syntax: BDAT size [LAST]; nobody can tell where this chunk ends, so the connection does",
+);
 
 pub(super) const NO_RELAY: Reply =
     Reply::new(550, "5.7.1", "Relaying denied: this box takes letters for its own domains only");
@@ -193,7 +204,7 @@ mod tests {
         assert_eq!(
             text,
             "214-2.0.0 This is the mail server Tegami; it knows\r\n\
-             214 2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT STARTTLS AUTH\r\n\
+             214 2.0.0 HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT STARTTLS AUTH\r\n\
              354 Go ahead; end with a line of a single dot\r\n"
         );
     }

@@ -32,6 +32,8 @@ pub struct SmtpSession {
     pub(super) account: Option<AccountId>,
     /// The letter that is being addressed.
     pub(super) envelope: Option<Box<Envelope>>,
+    /// The letter that waits for its next chunk.
+    pub(super) chunked: Option<Box<Arrival>>,
     pub(super) counts: Counts,
     pub(super) patience: Patience,
     lines: Lines,
@@ -71,7 +73,7 @@ enum Phase {
     Login,
     /// None: TLS is being started.
     Tls,
-    /// A letter.
+    /// A letter, or a chunk of one.
     Arrival(Box<Arrival>),
     /// None: a letter becomes durable.
     Delivery(Box<Delivery>),
@@ -94,8 +96,10 @@ pub(super) enum Outcome {
     Login(Box<Login>),
     /// TLS is started.
     StartTls,
-    /// A letter follows.
+    /// This is told to come, and follows.
     Letter(Box<Arrival>),
+    /// A chunk of this follows.
+    Chunk(Box<Arrival>),
 }
 
 impl SmtpSession {
@@ -110,6 +114,7 @@ impl SmtpSession {
             client: None,
             account: None,
             envelope: None,
+            chunked: None,
             counts: Counts::default(),
             patience: Patience::new(now.ticks),
             lines: Lines::new(COMMAND_BYTES_MAX),
@@ -195,11 +200,16 @@ impl SmtpSession {
             }
             Outcome::Letter(arrival) => {
                 reply::GO_AHEAD.write(io.output);
-                self.patience.begin_transfer();
-                self.phase = Phase::Arrival(arrival);
+                self.transfer(arrival);
             }
+            Outcome::Chunk(arrival) => self.transfer(arrival),
         }
         None
+    }
+
+    fn transfer(&mut self, arrival: Box<Arrival>) {
+        self.patience.begin_transfer();
+        self.phase = Phase::Arrival(arrival);
     }
 
     /// Says something, unless the client has made too many errors: then it is told so instead.
@@ -219,8 +229,15 @@ impl SmtpSession {
 
     /// Gives up whatever was going on.
     fn hang_up(&mut self) {
-        self.envelope = None;
+        self.forget_letter();
         self.phase = Phase::Closing;
+    }
+
+    /// Gives up the letter that is being addressed, or of which chunks have come.
+    pub(super) fn forget_letter(&mut self) {
+        self.envelope = None;
+        self.chunked = None;
+        self.patience.end_transfer();
     }
 
     /// A last word (RFC 5321 §3.8: 421).
@@ -245,7 +262,7 @@ impl SmtpSession {
         self.secure = true;
         self.client = None;
         self.account = None;
-        self.envelope = None;
+        self.forget_letter();
         self.lines = Lines::new(COMMAND_BYTES_MAX);
         self.phase = Phase::Commands;
         None
@@ -260,6 +277,7 @@ impl SmtpSession {
         match need {
             Need::Input => return Some(Want::Input),
             Need::Flash => return Some(Want::Flash),
+            Need::Chunk => self.chunk_arrived(io.output),
             Need::Finish => self.arrived(io.output),
             Need::GiveUp => {
                 self.patience.end_transfer();
@@ -267,6 +285,14 @@ impl SmtpSession {
             }
         }
         None
+    }
+
+    /// The end of a chunk has been read, and the letter goes on. Even where it is refused it is not over: the chunks
+    /// that are on their way belong to it (RFC 3030 §2), up to the last or to RSET.
+    fn chunk_arrived(&mut self, output: &mut Output) {
+        let Phase::Arrival(arrival) = core::mem::replace(&mut self.phase, Phase::Commands) else { return };
+        arrival.chunk_reply().write(output);
+        self.chunked = Some(arrival);
     }
 
     /// The end of a letter has been read.

@@ -76,6 +76,24 @@ fn a_large_letter_is_streamed() {
 }
 
 #[test]
+fn a_letter_of_any_bytes_is_given_out_by_count() {
+    // As SMTP keeps one that was announced with BINARYMIME (RFC 3030).
+    let letter = b"Subject: x\r\n\r\n\0\r\n.\r\n)\n\r\r\n\xff no line end\r";
+    let mut mail = FakeMail::new();
+    let mailbox = mail.mailbox_of(ALICE, "INBOX");
+    deliver(&mut mail, mailbox, Flags::NONE, letter);
+    let mut driver = inbox(mail);
+    driver.send(b"a FETCH 1 (BODY.PEEK[] RFC822.SIZE)\r\n");
+    let expected = [
+        format!("* 1 FETCH (RFC822.SIZE {0} BODY[] {{{0}}}\r\n", letter.len()).as_bytes(),
+        letter,
+        b")\r\na OK That is all\r\n",
+    ]
+    .concat();
+    assert_eq!(driver.received(), expected);
+}
+
+#[test]
 fn a_header_beyond_what_the_metadata_holds_is_read_from_the_letter() {
     let mut mail = FakeMail::new();
     let mailbox = mail.mailbox_of(ALICE, "INBOX");

@@ -118,6 +118,35 @@ fn a_large_letter_streams_within_the_output_limit() {
 }
 
 #[test]
+fn letters_with_any_line_ends_keep_their_bytes_and_end_once() {
+    // What SMTP keeps of a letter by BDAT, BINARYMIME or not (RFC 3030), and IMAP of one by APPEND.
+    for letter in [
+        &b"Subject: x\r\n\r\nno line end"[..],
+        b"\r",
+        b"\n",
+        b"\0",
+        b".",
+        b".\r",
+        b".\r\n.",
+        b"\r.\r\n.\r\n",
+        b"\r\n.\r",
+        b"\n.\n.\r\n",
+        b"\r\n.\n",
+        b"\r\n\0.\r\n.\0\r\n",
+        b"\r\r\n.\r\r\n",
+        b"\n\r.\n\r",
+    ] {
+        for read in [1, 2, 100] {
+            let reply = fetch("RETR 1", letter, Some(read), 1);
+            let (first, got) = unstuffed(&reply);
+            assert_eq!(first, format!("+OK {} octets\r\n", letter.len()));
+            assert_eq!(got, with_line_end(letter), "{}", letter.escape_ascii());
+            assert!(ends_strictly(&reply), "{}", reply.escape_ascii());
+        }
+    }
+}
+
+#[test]
 fn an_empty_letter_is_a_letter() {
     assert_eq!(fetch("RETR 1", b"", None, 0), b"+OK 0 octets\r\n.\r\n");
     assert_eq!(fetch("TOP 1 5", b"", None, 0), b"+OK 0 octets\r\n.\r\n");

@@ -1,16 +1,19 @@
 //! Attacks by name. Each must cost the attacker the connection or the letter, and nobody else anything.
 
-use alloc::{vec, vec::Vec};
+use alloc::{format, vec, vec::Vec};
 
 use proptest::prelude::*;
 
-use super::{address, config, kept, port_25, port_465, session};
+use super::{address, by_bdat, config, envelope, kept, port_25, port_465, session};
 use crate::{
     Session, Want,
     limits::OUTPUT_BYTES_SOFT_MAX,
     smtp::{
         Mode, SmtpSession,
-        limits::{COMMAND_BYTES_MAX, DISCARD_BYTES_MAX, TRANSFER_MS_MAX, UNPRODUCTIVE_MS_MAX},
+        limits::{
+            COMMAND_BYTES_MAX, DISCARD_BYTES_MAX, TRANSFER_MS_MAX, UNPRODUCTIVE_COMMANDS_MAX,
+            UNPRODUCTIVE_MS_MAX,
+        },
     },
     testing::{Driver, FakeMail, NOW, PEER},
 };
@@ -72,6 +75,168 @@ fn no_false_end_of_a_letter_is_one_wherever_it_is_cut() {
             assert_eq!(kept_by_alice, usize::from(said.starts_with(b"250 ")));
         }
     }
+}
+
+#[test]
+fn a_letter_smuggled_by_bdat_is_not_two() {
+    // What would end a letter when this one is passed on by DATA, and what would be a second behind it.
+    let smuggled =
+        b"MAIL FROM:<forged@example.test>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\nforged\r\n.\r\n";
+    for false_end in
+        [&b"\n.\n"[..], b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\r\r\n.\r\r\n"]
+    {
+        let letter = [b"lures", false_end, smuggled].concat();
+        for cut in 0..=letter.len() {
+            let mut driver = port_25();
+            envelope(&mut driver, "", &["alice@example.test"]);
+            driver.send(&[format!("BDAT {cut}\r\n").as_bytes(), &letter[..cut]].concat());
+            driver.received();
+            driver
+                .send(&[format!("BDAT {} LAST\r\n", letter.len() - cut).as_bytes(), &letter[cut..]].concat());
+            let said = driver.received();
+            assert!(said.starts_with(b"550 5.6.0 "), "{cut}: {}", said.escape_ascii());
+            assert_eq!(said.split(|byte| *byte == b'\n').count(), 2, "one reply: {}", said.escape_ascii());
+            assert!(
+                ["alice", "bob"].iter().all(|name| {
+                    driver.mail.messages(&format!("{name}@example.test"), "INBOX").is_empty()
+                })
+            );
+        }
+    }
+    // The end by the rules of DATA is text here, and kept.
+    let letter = [b"lures\r\n.\r\n", &smuggled[..]].concat();
+    let mut driver = port_25();
+    envelope(&mut driver, "", &["alice@example.test"]);
+    driver.send(&by_bdat(&letter, 10));
+    assert_eq!(kept(&driver), letter);
+    assert_eq!(driver.mail.messages("bob@example.test", "INBOX").len(), 0);
+}
+
+#[test]
+fn the_bytes_of_a_refused_chunk_are_never_commands() {
+    for before in [
+        &b""[..],
+        b"MAIL FROM:<>\r\n",
+        b"MAIL FROM:<>\r\nRCPT TO:<nobody@example.test>\r\n",
+        b"MAIL FROM:<>\r\nRCPT TO:<alice@example.test>\r\nBDAT 5 NEVER\r\nab\r\n\n",
+    ] {
+        let chunk = b"MAIL FROM:<forged@example.test>\r\nRCPT TO:<bob@example.test>\r\nBDAT 0 LAST\r\n";
+        let mut driver = port_25();
+        driver.send(&[b"HELO evil\r\n", before].concat());
+        driver.received();
+        driver.send(&[format!("BDAT {} LAST\r\n", chunk.len()).as_bytes(), chunk].concat());
+        let said = driver.received();
+        assert!(said.starts_with(b"5"), "{}", said.escape_ascii());
+        assert_eq!(said.split(|byte| *byte == b'\n').count(), 2, "one reply: {}", said.escape_ascii());
+        assert_eq!(driver.mail.messages("bob@example.test", "INBOX").len(), 0);
+    }
+}
+
+#[test]
+fn a_chunk_size_that_lies_costs_the_letter_or_the_connection() {
+    // Too small: what stands behind the chunk is read as a command, and a header field is none.
+    let mut driver = port_25();
+    envelope(&mut driver, "", &["alice@example.test"]);
+    driver.send(b"BDAT 12\r\nSubject: x\r\nTo: y\r\n\r\n");
+    assert!(driver.is_closed());
+    assert_eq!(driver.mail.open_drafts(), 0);
+    // Too large: what was meant for a command is the letter's. Nothing is kept of it unless it ends.
+    let mut driver = port_25();
+    envelope(&mut driver, "", &["alice@example.test"]);
+    driver.send(b"BDAT 1000 LAST\r\nSubject: x\r\n\r\nMAIL FROM:<>\r\nQUIT\r\n");
+    assert_eq!(driver.received(), b"");
+    driver.wait(600_000);
+    assert!(driver.is_closed());
+    assert!(driver.received().starts_with(b"421 4.4.2 "));
+    assert_eq!(
+        (driver.mail.messages("alice@example.test", "INBOX").len(), driver.mail.open_drafts()),
+        (0, 0)
+    );
+}
+
+#[test]
+fn a_chunk_of_ten_to_the_nineteenth_is_cut_off_beyond_the_limit() {
+    for (command, reply) in [
+        ("BDAT 10000000000000000000\r\n", "552 5.3.4 The letter is larger than this box takes\r\n"),
+        ("BDAT 99999999999999999999 LAST\r\n", "552 5.3.4 The letter is larger than this box takes\r\n"),
+        (
+            "BDAT 100000000000000000000\r\n",
+            "501 5.5.4 Syntax: BDAT size [LAST]; nobody can tell where this chunk ends, so the connection does\r\n",
+        ),
+    ] {
+        for is_addressed in [true, false] {
+            let config = super::Config { message_bytes_max: 1000, ..config() };
+            let mut driver = Driver::new(session(Mode::Mx, PEER, config), FakeMail::new());
+            if is_addressed {
+                envelope(&mut driver, "", &["alice@example.test"]);
+            }
+            driver.received();
+            driver.send(command.as_bytes());
+            let piece = vec![b'x'; 16 * 1024];
+            let mut sent = 0;
+            while !driver.is_closed() {
+                driver.send(&piece);
+                sent += piece.len() as u64;
+                assert!(sent <= DISCARD_BYTES_MAX + 1000 + piece.len() as u64);
+            }
+            assert_eq!(driver.received(), reply.as_bytes());
+            assert_eq!(driver.mail.open_drafts(), 0);
+        }
+    }
+}
+
+#[test]
+fn a_thousand_empty_chunks_are_idle_talk() {
+    let mut driver = port_25();
+    envelope(&mut driver, "", &["alice@example.test"]);
+    driver.send(&b"BDAT 0\r\n".repeat(1_000));
+    assert!(driver.is_closed());
+    let said = driver.received();
+    let replies = said.split(|byte| *byte == b'\n').count() - 1;
+    assert!(replies <= UNPRODUCTIVE_COMMANDS_MAX as usize);
+    assert!(said.ends_with(b"421 4.7.0 mail.example.test Too many commands without a letter\r\n"));
+    assert_eq!(driver.mail.open_drafts(), 0);
+}
+
+#[test]
+fn a_thousand_chunks_without_a_letter_are_idle_talk() {
+    let mut driver = port_25();
+    driver.send(&b"BDAT 1\r\nx".repeat(1_000));
+    assert!(driver.is_closed());
+    assert!(
+        driver.received().ends_with(b"421 4.7.0 mail.example.test Too many commands without a letter\r\n")
+    );
+}
+
+#[test]
+fn chunks_beyond_the_limit_are_cut_off_as_one_letter() {
+    let config = super::Config { message_bytes_max: 1000, ..config() };
+    let mut driver = Driver::new(session(Mode::Mx, PEER, config), FakeMail::new());
+    driver.received();
+    envelope(&mut driver, "", &["alice@example.test"]);
+    let chunk = [&b"BDAT 16384\r\n"[..], &[b'x'; 16_384]].concat();
+    let mut sent = 0;
+    while !driver.is_closed() {
+        driver.send(&chunk);
+        sent += 16_384;
+        assert!(sent <= DISCARD_BYTES_MAX + 1000 + 16_384);
+        let said = driver.received();
+        assert_eq!(said, b"552 5.3.4 The letter is larger than this box takes\r\n");
+    }
+}
+
+#[test]
+fn a_chunk_a_minute_ends() {
+    let mut driver = port_25();
+    envelope(&mut driver, "", &["alice@example.test"]);
+    let mut minutes = 0;
+    while !driver.is_closed() {
+        driver.send(b"BDAT 1\r\nx");
+        driver.wait(60_000);
+        minutes += 1;
+    }
+    assert!(minutes <= TRANSFER_MS_MAX / 60_000 + 1, "{minutes}");
+    assert_eq!(driver.mail.open_drafts(), 0);
 }
 
 #[test]
@@ -196,12 +361,12 @@ fn pipelined_commands_wait_for_room_in_the_output() {
 fn a_letter_can_have_a_thousand_recipients_and_no_more() {
     let mut driver = port_25();
     for number in 0..1_001 {
-        driver.mail.add_account(&alloc::format!("a{number}@example.test"), "secret");
+        driver.mail.add_account(&format!("a{number}@example.test"), "secret");
     }
     driver.send(b"EHLO client.test\r\nMAIL FROM:<>\r\n");
     driver.received();
     for number in 0..1_001 {
-        driver.send(alloc::format!("RCPT TO:<a{number}@example.test>\r\n").as_bytes());
+        driver.send(format!("RCPT TO:<a{number}@example.test>\r\n").as_bytes());
     }
     let said = driver.received();
     assert!(said.starts_with(&b"250 2.1.5 Recipient ok\r\n".repeat(1_000)));
@@ -252,6 +417,13 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         b"AUTH PLAIN AGFsaWNlAHNlY3JldCBvZiBhbGljZQ==\r\n",
         b"STARTTLS\r\n",
         b"Received: x\r\n",
+        b"MAIL FROM:<> BODY=BINARYMIME\r\n",
+        b"BDAT 0\r\n",
+        b"BDAT 4\r\n",
+        b"BDAT 6 LAST\r\nNOOP\r\n",
+        b"BDAT 0 LAST\r\n",
+        b"BDAT 2 LAS\r\n",
+        b"BDAT 18446744073709551615\r\n",
     ]);
     prop_oneof![
         8 => known.prop_map(<[u8]>::to_vec),

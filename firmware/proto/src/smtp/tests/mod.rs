@@ -2,6 +2,7 @@
 //! here: which bytes are kept, when they are seen, and what hostile input does to memory and time.
 
 mod attacks;
+mod chunks;
 mod letters;
 
 use alloc::{borrow::ToOwned, rc::Rc, vec::Vec};
@@ -51,12 +52,43 @@ fn port_465() -> Driver<SmtpSession> {
 
 /// Says who a letter is for, up to DATA.
 fn address(driver: &mut Driver<SmtpSession>, to: &[&str]) {
-    driver.send(b"EHLO client.test\r\nMAIL FROM:<carol@elsewhere.test>\r\n");
+    envelope(driver, "", to);
+    driver.send(b"DATA\r\n");
+    assert_eq!(driver.received(), b"354 Go ahead; end with a line of a single dot\r\n");
+}
+
+/// Says who a letter is for.
+fn envelope(driver: &mut Driver<SmtpSession>, parameters: &str, to: &[&str]) {
+    driver.send(b"EHLO client.test\r\n");
+    driver.send(alloc::format!("MAIL FROM:<carol@elsewhere.test>{parameters}\r\n").as_bytes());
     for recipient in to {
         driver.send(alloc::format!("RCPT TO:<{recipient}>\r\n").as_bytes());
     }
-    driver.send(b"DATA\r\n");
-    assert!(driver.received().ends_with(b"\r\n354 Go ahead; end with a line of a single dot\r\n"));
+    assert!(driver.received().ends_with(b"\r\n250 2.1.5 Recipient ok\r\n"));
+}
+
+/// A letter of whole lines as DATA sends it, the command included (RFC 5321 §4.5.2).
+fn by_data(letter: &[u8]) -> Vec<u8> {
+    let mut bytes = b"DATA\r\n".to_vec();
+    for line in letter.split_inclusive(|byte| *byte == b'\n') {
+        if line.starts_with(b".") {
+            bytes.push(b'.');
+        }
+        bytes.extend_from_slice(line);
+    }
+    bytes.extend_from_slice(b".\r\n");
+    bytes
+}
+
+/// A letter as BDAT sends it in chunks of `size` bytes, of which the last is empty.
+fn by_bdat(letter: &[u8], size: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for chunk in letter.chunks(size) {
+        bytes.extend_from_slice(alloc::format!("BDAT {}\r\n", chunk.len()).as_bytes());
+        bytes.extend_from_slice(chunk);
+    }
+    bytes.extend_from_slice(b"BDAT 0 LAST\r\n");
+    bytes
 }
 
 /// The only letter of alice, without the lines that were put before it.
