@@ -48,9 +48,16 @@ pub fn swaks_delivers_after_starttls(site: &Site) {
 pub fn the_greeting_and_ehlo_say_what_is_there(site: &Site) {
     let mut smtp = Smtp::try_connect(site, Service::Smtp).expect("a greeting");
     let plain = smtp.expect(250, "EHLO client.test").lines;
-    for keyword in
-        ["PIPELINING", "8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8", "ENHANCEDSTATUSCODES", "STARTTLS"]
-    {
+    for keyword in [
+        "PIPELINING",
+        "LIMITS RCPTMAX=1000",
+        "8BITMIME",
+        "BINARYMIME",
+        "CHUNKING",
+        "SMTPUTF8",
+        "ENHANCEDSTATUSCODES",
+        "STARTTLS",
+    ] {
         assert!(plain.iter().any(|line| line == keyword), "{keyword} is not in {plain:?}");
     }
     assert!(plain.contains(&format!("SIZE {}", provision::MESSAGE_SIZE)), "{plain:?}");

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, string::String};
 use core::fmt::Write as _;
 
-use mail::{Mail, Now, Refusal};
+use mail::{Mail, Now, Refusal, limits::RECIPIENTS_MAX};
 
 use super::{
     Mode,
@@ -84,6 +84,9 @@ impl SmtpSession {
     fn announce(&self, text: &mut String) {
         // RFC 2920, RFC 1870. Writing to a String does not fail.
         let _ = write!(text, "\nPIPELINING\nSIZE {}", self.config.message_bytes_max);
+        // RFC 9422: RCPT commands for one letter; where aliases stand for many it can be fewer. There is no MAILMAX,
+        // because commands are counted anew from each letter that is accepted.
+        let _ = write!(text, "\nLIMITS RCPTMAX={RECIPIENTS_MAX}");
         if !self.secure {
             text.push_str("\nSTARTTLS");
         }
