@@ -60,11 +60,20 @@ pub fn curl_submits_on_both_ports(site: &Site) {
     }
 }
 
-/// Python's smtplib: features, STARTTLS, log-in, refused recipients by name, a letter in Japanese.
+/// Python's smtplib: features, STARTTLS, log-in, refused recipients by name, a letter in Japanese. It comes without a
+/// date and an identifier, and gets them (RFC 6409 §8).
 pub fn smtplib_keeps_a_whole_dialogue(site: &Site) {
     let account = site.account();
     python(site, "smtp_dialogue.py", &account).success();
-    inbox(site, &account, 2);
+    for received in inbox(site, &account, 2) {
+        let text = String::from_utf8_lossy(&received).into_owned();
+        let header = text.split("\r\n\r\n").next().unwrap_or_default();
+        let added: Vec<&str> = header.lines().rev().take(2).collect();
+        assert!(added[1].starts_with("Date: ") && added[1].ends_with(" +0900"), "{header}");
+        assert!(added[0].starts_with("Message-ID: <"), "{header}");
+        assert!(added[0].ends_with(&format!("@{}>", site.hostname)), "{header}");
+        assert_eq!(header.matches("\r\nDate: ").count(), 1, "{header}");
+    }
 }
 
 /// No log-in, no letter: not even for a local recipient, not even from a local sender.

@@ -12,12 +12,13 @@ use super::{
     chunks::Chunks,
     command::Command,
     dots::Dots,
+    fields::Fields,
     letter::{Arrival, Envelope, Framing, zone_minutes},
     limits::{RECIPIENT_COMMANDS_MAX, REFUSED_RECIPIENTS_MAX, UNPRODUCTIVE_COMMANDS_MAX},
     reply::{self, Reply},
     session::{Client, Outcome, SmtpSession},
     storing::Storing,
-    trace::{Protocol, Trace, client_name, letter_id},
+    trace::{Protocol, Trace, client_name, letter_id, message_id},
 };
 use crate::{mime::Date, sasl};
 
@@ -206,13 +207,15 @@ impl SmtpSession {
     /// What takes in the letter of this envelope, which begins to come now.
     fn arrival(&self, envelope: Envelope, framing: Framing, now: Now) -> Arrival {
         let id = letter_id(now, envelope.draft.id());
+        let hostname = &self.config.hostname;
+        let date = Date { time: now.unix, zone_minutes: zone_minutes(now) };
         let client = self.client.as_ref();
         let trace = Trace {
             sender: envelope.sender.as_ref(),
             only_recipient: envelope.only_recipient(),
             client: client.and_then(|client| client.name.as_deref()),
             ip: self.peer.ip,
-            hostname: &self.config.hostname,
+            hostname,
             protocol: Protocol {
                 extended: client.is_some_and(|client| client.extended),
                 utf8: envelope.utf8,
@@ -220,10 +223,12 @@ impl SmtpSession {
                 authenticated: self.account.is_some(),
             },
             id: &id,
-            date: Date { time: now.unix, zone_minutes: zone_minutes(now) },
+            date,
         };
         let lines = trace.lines();
-        let storing = Storing::new(envelope.draft, lines);
+        let submitted = self.mode == Mode::Submission;
+        let fields = submitted.then(|| Fields { date, message_id: message_id(&id, now, hostname) });
+        let storing = Storing::new(envelope.draft, lines, fields);
         Arrival::new(framing, storing, id, self.config.message_bytes_max)
     }
 }

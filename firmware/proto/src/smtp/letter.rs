@@ -65,7 +65,7 @@ pub(super) struct Arrival {
     framing: Framing,
     /// Bytes at the front of the input that belong to the letter and are not stored yet.
     owed: usize,
-    /// Bytes of the letter so far, as the client counts them: without the lines put before it.
+    /// Bytes of the letter so far, as the client counts them: without the box's own lines.
     size: u64,
     /// Its end has been read.
     is_whole: bool,

@@ -47,9 +47,9 @@ pub const HOPS_MAX: u32 = 100;
 /// and not a broken connection, upon which it would try again for days.
 pub const DISCARD_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Most bytes that the lines put before a letter add to it: Return-Path and Received with addresses, host names and
-/// the recipient, each at its longest. Whoever sets the size limit of the mail behind the port allows this much more
-/// than [`super::Config::message_bytes_max`].
+/// Most bytes that the box's own lines add to a letter: Return-Path and Received with addresses, host names and the
+/// recipient, each at its longest, and the Date and Message-ID that a submitted letter may get. Whoever sets the size
+/// limit of the mail behind the port allows this much more than [`super::Config::message_bytes_max`].
 pub const TRACE_BYTES_MAX: usize = 2048;
 
 /// Longest name that a client may give itself, in bytes. RFC 5321 §4.5.3.1.2 says 255 for a domain.

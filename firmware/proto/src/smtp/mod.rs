@@ -2,8 +2,8 @@
 //!
 //! `session` is the loop; `commands` and `auth` are what it does with lines, `letter` and `storing` what it does with
 //! letters. The rest are parts that know no session: `command` and `arguments` read lines, `dots` and `chunks` tell
-//! the bytes of letters from what is around them, `trace` and `hops` are about the lines before a letter,
-//! `reply` has every sentence, `patience` the time limits.
+//! the bytes of letters from what is around them, `header` looks at their fields, `trace` and `fields` are
+//! about those that the box adds, `reply` has every sentence, `patience` the time limits.
 
 use alloc::string::String;
 
@@ -17,7 +17,8 @@ mod chunks;
 mod command;
 mod commands;
 mod dots;
-mod hops;
+mod fields;
+mod header;
 mod letter;
 mod patience;
 mod reply;

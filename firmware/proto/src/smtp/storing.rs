@@ -1,45 +1,56 @@
-//! Where the bytes of a letter go, however they come: into the mail behind the port, behind the lines that the box puts
-//! before it, past everything that looks at a letter on its way.
+//! Where the bytes of a letter go, however they come: into the mail behind the port, with the box's own lines among
+//! them, past everything that looks at a letter on its way.
 
 use alloc::vec::Vec;
 
 use mail::{Draft, Mail, Stop};
 
-use super::hops::Hops;
+use super::{fields::Fields, header::Header};
 use crate::mime::Scanner;
 
 /// A letter that is being stored. No byte of it is kept here.
 #[derive(Debug)]
 pub(super) struct Storing {
     draft: Draft,
-    /// Lines to put before the letter, and how many of their bytes are stored.
-    trace: Vec<u8>,
-    trace_stored: usize,
-    hops: Hops,
+    /// Lines of the box's own that come next, and how many of their bytes are stored.
+    own: Vec<u8>,
+    own_stored: usize,
+    /// What the letter gets at the end of its header block.
+    fields: Option<Fields>,
+    header: Header,
     scanner: Scanner,
 }
 
 impl Storing {
-    /// A letter with the lines `trace` before it.
-    pub(super) fn new(draft: Draft, trace: Vec<u8>) -> Self {
-        Self { draft, trace, trace_stored: 0, hops: Hops::new(), scanner: Scanner::new() }
+    /// A letter with the lines `trace` before it, and with `fields` where it lacks them.
+    pub(super) fn new(draft: Draft, trace: Vec<u8>, fields: Option<Fields>) -> Self {
+        Self { draft, own: trace, own_stored: 0, fields, header: Header::new(), scanner: Scanner::new() }
     }
 
     /// `Received:` lines of the letter so far.
     pub(super) const fn hops(&self) -> u32 {
-        self.hops.count()
+        self.header.hops()
     }
 
-    /// Stores the next bytes of the letter, as many as the mail takes. Says how many.
+    /// Stores the next bytes of the letter, as many as the mail takes and as can be stored in one piece. Says how many.
     ///
     /// # Errors
     /// Those of [`Mail::append`].
     pub(super) fn append(&mut self, bytes: &[u8], mail: &mut dyn Mail) -> Result<usize, Stop> {
-        self.append_trace(mail)?;
-        let taken = append(mail, &self.draft, bytes)?;
-        let stored = bytes.get(..taken).unwrap_or(bytes);
-        self.hops.feed(stored);
-        self.scanner.feed(stored);
+        self.append_own(mail)?;
+        let mut header = self.header;
+        let wanted = header.feed(bytes);
+        let piece = bytes.get(..wanted).unwrap_or(bytes);
+        let taken = append(mail, &self.draft, piece)?;
+        self.scanner.feed(piece.get(..taken).unwrap_or(piece));
+        if taken < wanted {
+            self.header.feed(piece.get(..taken).unwrap_or(piece));
+        } else {
+            self.header = header;
+        }
+        if self.header.has_ended() {
+            self.end_header();
+        }
         Ok(taken)
     }
 
@@ -48,7 +59,9 @@ impl Storing {
     /// # Errors
     /// Those of [`Mail::append`].
     pub(super) fn end(&mut self, mail: &mut dyn Mail) -> Result<(), Stop> {
-        self.append_trace(mail)
+        // A letter may be without an empty line (RFC 5322 §3.5: the body is optional).
+        self.end_header();
+        self.append_own(mail)
     }
 
     /// The draft and the summary of the letter in it.
@@ -56,11 +69,17 @@ impl Storing {
         (self.draft, self.scanner.finish())
     }
 
-    fn append_trace(&mut self, mail: &mut dyn Mail) -> Result<(), Stop> {
-        while let Some(rest) = self.trace.get(self.trace_stored..).filter(|rest| !rest.is_empty()) {
+    fn end_header(&mut self) {
+        if let Some(fields) = self.fields.take() {
+            self.own.extend(fields.lacking(&self.header));
+        }
+    }
+
+    fn append_own(&mut self, mail: &mut dyn Mail) -> Result<(), Stop> {
+        while let Some(rest) = self.own.get(self.own_stored..).filter(|rest| !rest.is_empty()) {
             let taken = append(mail, &self.draft, rest)?;
             self.scanner.feed(rest.get(..taken).unwrap_or(rest));
-            self.trace_stored += taken;
+            self.own_stored += taken;
         }
         Ok(())
     }
@@ -68,6 +87,9 @@ impl Storing {
 
 /// Appends, and does not spin where nothing is taken.
 fn append(mail: &mut dyn Mail, draft: &Draft, bytes: &[u8]) -> Result<usize, Stop> {
+    if bytes.is_empty() {
+        return Ok(0);
+    }
     match mail.append(draft, bytes)? {
         0 => Err(Stop::Busy),
         taken => Ok(taken),

@@ -1,4 +1,5 @@
-//! The lines that are put before a letter: Return-Path and Received (RFC 5321 §4.4), and the letter's number.
+//! The lines that are put before a letter: Return-Path and Received (RFC 5321 §4.4); and the letter's number, of which
+//! its Message-ID is made where it has none.
 
 use alloc::{format, string::String, vec::Vec};
 use core::fmt::{self, Write as _};
@@ -111,6 +112,13 @@ pub(super) fn letter_id(now: Now, draft: u64) -> String {
     format!("{}-{}", Base32(now.unix.0.unsigned_abs()), Base32(draft))
 }
 
+/// An identifier that no other letter has (RFC 5322 §3.6.4), for one that has none: its number, and the milliseconds
+/// of the clock that never goes back. Numbers begin anew with each start of the program, and without network a box
+/// does not know that time has passed in between.
+pub(super) fn message_id(letter_id: &str, now: Now, hostname: &str) -> String {
+    format!("{letter_id}-{}@{hostname}", Base32(now.ticks.0))
+}
+
 struct Base32(u64);
 
 impl fmt::Display for Base32 {
@@ -128,10 +136,13 @@ impl fmt::Display for Base32 {
 mod tests {
     use alloc::string::ToString;
 
-    use mail::UnixTime;
+    use mail::{Ticks, UnixTime};
 
     use super::*;
-    use crate::testing::NOW;
+    use crate::{
+        smtp::{fields::Fields, header::Header},
+        testing::NOW,
+    };
 
     fn address(text: &str) -> Address {
         Address::parse(text).unwrap()
@@ -150,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_trace_is_within_its_limit() {
+    fn the_longest_lines_of_the_box_are_within_their_limit() {
         let longest = address(&format!("{}@{}", "a".repeat(64), "b".repeat(189)));
         let trace = Trace {
             sender: Some(&longest),
@@ -162,7 +173,13 @@ mod tests {
             id: &letter_id(Now { unix: UnixTime(i64::MIN), ..NOW }, u64::MAX),
             date: Date { time: NOW.unix, zone_minutes: 540 },
         };
-        let lines = trace.lines();
+        let fields = Fields {
+            date: trace.date,
+            message_id: message_id(trace.id, Now { ticks: Ticks(u64::MAX), ..NOW }, trace.hostname),
+        };
+        let mut header = Header::new();
+        header.feed(b"Subject: without an end");
+        let lines = [trace.lines(), fields.lacking(&header)].concat();
         assert!(lines.len() <= TRACE_BYTES_MAX);
         // RFC 5322 §2.1.1.
         assert!(lines.split(|byte| *byte == b'\n').all(|line| line.len() <= 998));
@@ -188,6 +205,7 @@ mod tests {
     fn numbers_are_short_and_differ() {
         assert_eq!(letter_id(NOW, 0), "1NFFZJ5-0");
         assert_eq!(letter_id(NOW, 32), "1NFFZJ5-10");
+        assert_eq!(message_id("1NFFZJ5-0", NOW, "mail.example.test"), "1NFFZJ5-0-YGJ0@mail.example.test");
         assert_eq!(Base32(u64::MAX).to_string(), "FZZZZZZZZZZZZ");
     }
 }

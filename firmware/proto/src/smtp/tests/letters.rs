@@ -59,14 +59,15 @@ fn the_trace_names_no_recipient_of_many() {
 fn the_trace_tells_of_tls_and_log_in() {
     let mut driver = port_465();
     driver.send("MAIL FROM:<alice@example.test> SMTPUTF8\r\nRCPT TO:<bob@example.test>\r\n".as_bytes());
-    driver.send(b"DATA\r\n.\r\n");
+    driver.send(b"DATA\r\nDate: x\r\nMessage-ID: y\r\n.\r\n");
     assert_eq!(
         text_kept(&driver, "bob@example.test"),
         "Return-Path: <alice@example.test>\r\n\
          Received: from [192.0.2.7] ([192.0.2.7])\r\n\
          \tby mail.example.test (Tegami) with UTF8SMTPSA id 1NFFZJ5-1\r\n\
          \tfor <bob@example.test>;\r\n\
-         \tSat, 14 Nov 2026 15:23:01 +0900\r\n"
+         \tSat, 14 Nov 2026 15:23:01 +0900\r\n\
+         Date: x\r\nMessage-ID: y\r\n"
     );
 }
 

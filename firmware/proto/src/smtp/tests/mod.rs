@@ -4,6 +4,7 @@
 mod attacks;
 mod chunks;
 mod letters;
+mod submission;
 
 use alloc::{borrow::ToOwned, rc::Rc, vec::Vec};
 
@@ -44,7 +45,11 @@ fn port_25() -> Driver<SmtpSession> {
 
 /// A connection to port 465, logged in as alice.
 fn port_465() -> Driver<SmtpSession> {
-    let mut driver = Driver::new(session(Mode::Submission, TLS_PEER, config()), FakeMail::new());
+    logged_in(config())
+}
+
+fn logged_in(config: Config) -> Driver<SmtpSession> {
+    let mut driver = Driver::new(session(Mode::Submission, TLS_PEER, config), FakeMail::new());
     driver.send(b"EHLO [192.0.2.7]\r\nAUTH PLAIN AGFsaWNlAHNlY3JldCBvZiBhbGljZQ==\r\n");
     assert!(driver.received().ends_with(b"235 2.7.0 Welcome\r\n"));
     driver
