@@ -47,7 +47,10 @@ impl SmtpSession {
             }
             Command::Noop => Outcome::Reply(reply::OK),
             Command::Vrfy => Outcome::Reply(reply::NO_VERIFY),
-            Command::Help => Outcome::Reply(reply::HELP),
+            Command::Help => Outcome::Reply(match self.mode {
+                Mode::Mx => reply::HELP,
+                Mode::Submission => reply::HELP_SUBMISSION,
+            }),
             Command::Quit => Outcome::Close(reply::BYE),
             Command::StartTls if self.secure => Outcome::Reply(reply::TLS_ALREADY),
             Command::StartTls => Outcome::StartTls,

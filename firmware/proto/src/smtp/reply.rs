@@ -103,6 +103,12 @@ pub(super) const HELP: Reply = Reply::new(
     214,
     "2.0.0",
     "This is the mail server Tegami; it knows\n\
+     HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT STARTTLS",
+);
+pub(super) const HELP_SUBMISSION: Reply = Reply::new(
+    214,
+    "2.0.0",
+    "This is the mail server Tegami; it knows\n\
      HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT STARTTLS AUTH",
 );
 pub(super) const READY_FOR_TLS: Reply = Reply::new(220, "2.0.0", "Ready to start TLS");
@@ -204,7 +210,7 @@ mod tests {
         assert_eq!(
             text,
             "214-2.0.0 This is the mail server Tegami; it knows\r\n\
-             214 2.0.0 HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT STARTTLS AUTH\r\n\
+             214 2.0.0 HELO EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT STARTTLS\r\n\
              354 Go ahead; end with a line of a single dot\r\n"
         );
     }
