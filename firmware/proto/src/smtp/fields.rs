@@ -3,7 +3,8 @@
 use alloc::{string::String, vec::Vec};
 use core::fmt::{self, Write as _};
 
-use super::{date::Date, header::Header};
+use super::header::Header;
+use crate::mime::Date;
 
 /// What a submitted letter gets at the end of its header block where it has none of its own: `Date` (RFC 6409 §8.2, RFC
 /// 5322 §3.6.1) and `Message-ID` (RFC 6409 §8.3, RFC 5322 §3.6.4). Letters from other servers are left as they are.
