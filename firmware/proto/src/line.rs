@@ -1,8 +1,8 @@
-//! Lines: collecting them from input of any shape, with a limit.
+//! Lines: collecting them from input of any shape, with a limit; and doubling the dots that begin them on the way out.
 
 use alloc::vec::Vec;
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 use zeroize::Zeroize;
 
 use crate::Input;
@@ -90,6 +90,29 @@ impl Lines {
         self.partial = Vec::new();
         self.state = next;
     }
+}
+
+/// Doubles the dots at the beginnings of lines in `out`, from `from` on (RFC 5321 §4.5.2, RFC 1939 §3); `begins_line`
+/// says whether a line begins there. A line begins behind every LF.
+///
+/// Bytes are moved only where a line begins with a dot, which is rare: this costs a search and no copy.
+pub(crate) fn double_dots(out: &mut Vec<u8>, from: usize, begins_line: bool) {
+    let new = out.get(from..).unwrap_or_default();
+    let dot_first = begins_line && new.first() == Some(&b'.');
+    if !dot_first && memmem::find(new, b"\n.").is_none() {
+        return;
+    }
+    let new = out.split_off(from);
+    if dot_first {
+        out.push(b'.');
+    }
+    let mut copied = 0;
+    for at in memmem::find_iter(&new, b"\n.") {
+        out.extend_from_slice(new.get(copied..=at).unwrap_or_default());
+        out.push(b'.');
+        copied = at + 1;
+    }
+    out.extend_from_slice(new.get(copied..).unwrap_or_default());
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@
 use alloc::vec::Vec;
 
 use mail::{Cold, Content, Mail, Unready};
-use memchr::{memchr, memmem};
+use memchr::memchr;
 
-use crate::Output;
+use crate::{Output, line::double_dots};
 
 /// A letter that is being sent.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl Transfer {
         }
         let begins_line = matches!(self.tail, Tail::LineEnd | Tail::BareLf);
         self.tail = self.tail.after(out.get(from..).unwrap_or_default());
-        stuff(out, from, begins_line);
+        double_dots(out, from, begins_line);
     }
 
     /// RFC 1939 §3: CRLF, a dot, CRLF. The first of them is there if the letter ends with one, which a letter by APPEND or
@@ -125,26 +125,6 @@ impl Tail {
             _ => Self::MidLine,
         }
     }
-}
-
-/// Doubles the dots at the beginnings of lines in `out`, from `from` on; `begins_line` says whether one is there.
-fn stuff(out: &mut Vec<u8>, from: usize, begins_line: bool) {
-    let new = out.get(from..).unwrap_or_default();
-    let dot_first = begins_line && new.first() == Some(&b'.');
-    if !dot_first && memmem::find(new, b"\n.").is_none() {
-        return;
-    }
-    let new = out.split_off(from);
-    if dot_first {
-        out.push(b'.');
-    }
-    let mut copied = 0;
-    for at in memmem::find_iter(&new, b"\n.") {
-        out.extend_from_slice(new.get(copied..=at).unwrap_or_default());
-        out.push(b'.');
-        copied = at + 1;
-    }
-    out.extend_from_slice(new.get(copied..).unwrap_or_default());
 }
 
 /// Where TOP stops: behind so many lines of the body (RFC 1939 §7).
