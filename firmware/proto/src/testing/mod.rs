@@ -11,7 +11,7 @@ mod transcript;
 pub(crate) use driver::{Driver, Waiting};
 pub(crate) use fake::FakeMail;
 pub(crate) use shelf::Stored;
-pub(crate) use transcript::{Settings, play, play_all, unescape};
+pub(crate) use transcript::{Cast, Settings, play, play_all, play_all_as, unescape};
 
 use core::net::{IpAddr, Ipv4Addr};
 
