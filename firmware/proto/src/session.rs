@@ -46,6 +46,9 @@ pub enum Want {
     Warm(Cold),
     /// Room in the write queue of the flash.
     Flash,
+    /// Its next job, or to be told that there is none; or input, whichever comes first. Only sending sessions have jobs:
+    /// [`crate::smtp::client::SmtpClient`] says how they are given.
+    Work,
     /// TLS on the connection: flush the output, drop input not taken, shake hands. [`Answer::Tls`].
     StartTls,
     /// The connection closed once the output is flushed.

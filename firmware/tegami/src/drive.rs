@@ -141,6 +141,8 @@ impl Connection {
             Want::Durable(ticket) => self.office.durable(&ticket).await,
             Want::Warm(cold) => self.office.warm(cold).await,
             Want::Flash => changed(seen).await,
+            // Those that are driven here receive mail or serve it: they have no jobs.
+            Want::Work => return Err(End::Gone(io::Error::other("the session wants work that nobody has"))),
             Want::StartTls => self.start_tls().await?,
             Want::Close => return Err(End::Closed),
         }

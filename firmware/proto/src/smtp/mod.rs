@@ -1,4 +1,5 @@
-//! SMTP, the receiving side (RFC 5321): letters from other servers on port 25, from mail programs on 587 and 465.
+//! SMTP, the receiving side (RFC 5321): letters from other servers on port 25, from mail programs on 587 and 465. The
+//! sending side is in `client`.
 //!
 //! `session` is the loop; `commands` and `auth` are what it does with lines, `letter` and `storing` what it does with
 //! letters. The rest are parts that know no session: `command` and `arguments` read lines, `dots` and `chunks` tell
@@ -9,6 +10,7 @@ use alloc::string::String;
 
 use crate::{Output, Reason};
 
+pub mod client;
 pub mod limits;
 
 mod arguments;
@@ -31,7 +33,7 @@ mod tests;
 
 pub use session::SmtpSession;
 
-/// What all SMTP sessions share.
+/// What all receiving sessions share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// The name of this host: greeting, EHLO, Received.

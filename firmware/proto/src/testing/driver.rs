@@ -15,6 +15,8 @@ const TURNS_MAX: usize = 100_000;
 pub(crate) enum Waiting {
     Input,
     Change(MailboxId),
+    /// A job of the test's own.
+    Work,
     /// Only while [`Driver::hold_commits`] is set.
     Durable,
     Closed,
@@ -145,6 +147,10 @@ impl<S: Session> Driver<S> {
             }
             Want::Change(mailbox) => {
                 self.waiting = Waiting::Change(mailbox);
+                return true;
+            }
+            Want::Work => {
+                self.waiting = Waiting::Work;
                 return true;
             }
             Want::Close => {
