@@ -2,10 +2,13 @@
 
 use alloc::{boxed::Box, rc::Rc, string::String, vec::Vec};
 
-use super::reply::{Breach, EnhancedStatus, Reply};
+use super::{
+    job::Job,
+    reply::{Breach, EnhancedStatus, Reply},
+};
 
 /// What came of one job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// What became of each recipient, by the caller's number, in the order of the job.
     pub fates: Vec<(u32, Fate)>,
@@ -78,7 +81,7 @@ pub enum Stage {
     Tls,
     /// AUTH.
     Auth,
-    /// Nothing, between two jobs.
+    /// Nothing, between two jobs: of one that had been given, nothing was said.
     Idle,
     /// MAIL, and RSET before it.
     Mail,
@@ -125,6 +128,14 @@ pub enum Ending {
     },
     /// A letter could not be sent to its end, and the connection was closed lest half of it be taken for all.
     BrokenOff(Own),
+}
+
+impl Outcome {
+    /// The same for all recipients of a job of which nothing was said to the remote.
+    pub(super) fn of_all(job: &Job, fate: &Fate) -> Self {
+        let fates = job.recipients.iter().map(|recipient| (recipient.number, fate.clone()));
+        Self { fates: fates.collect(), dsn: false }
+    }
 }
 
 impl Own {
@@ -186,11 +197,6 @@ impl Fates {
         for open in self.0.iter_mut().skip(first).filter(|open| open.is_none()) {
             *open = Some(fate.clone());
         }
-    }
-
-    /// Whether anybody may still get the letter.
-    pub(super) fn any_open(&self) -> bool {
-        self.0.iter().any(Option::is_none)
     }
 
     /// The fates, once all are settled; one that is not is [`Fate::Left`].

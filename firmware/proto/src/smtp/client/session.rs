@@ -212,9 +212,8 @@ impl SmtpClient {
     /// Ends without a word. Whoever is in question is to be tried again.
     fn hang_up(&mut self, ending: Ending) {
         if let Some(job) = self.job.take() {
-            let mut transaction = Transaction::new(job, &self.extensions, false);
-            transaction.settle(&Fate::Deferred(Reason::Ended(Stage::Idle)));
-            self.outcome = Some(transaction.close());
+            let fate = Fate::Deferred(Reason::Ended(Stage::Idle));
+            self.outcome = Some(Outcome::of_all(&job, &fate));
         }
         if let Phase::Sending(mut transaction) = mem::replace(&mut self.phase, Phase::Closed) {
             let fate = transaction.fate_if_cut();
@@ -349,16 +348,14 @@ impl SmtpClient {
     /// Begins a job, if it can be sent to this server at all.
     fn begin(&mut self, job: Box<Job>) {
         let verified = self.secure && self.config.require_tls;
-        let own = self.extensions.refuses(&job, verified);
-        let mut transaction = Transaction::new(job, &self.extensions, self.unclean);
-        if let Some(own) = own {
-            transaction.settle(&own.fate());
-        }
-        if transaction.any_open() {
-            self.letters += 1;
-            self.phase = Phase::Sending(Box::new(transaction));
+        if let Some(own) = self.extensions.refuses(&job, verified) {
+            self.outcome = Some(Outcome::of_all(&job, &own.fate()));
+        } else if job.recipients.is_empty() {
+            self.outcome = Some(Outcome::default());
         } else {
-            self.outcome = Some(transaction.close());
+            self.letters += 1;
+            let transaction = Transaction::new(job, &self.extensions, self.unclean);
+            self.phase = Phase::Sending(Box::new(transaction));
         }
     }
 

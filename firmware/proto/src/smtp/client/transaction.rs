@@ -33,7 +33,7 @@ pub(super) struct Transaction {
     transfer: Option<Transfer>,
     /// NOTIFY and the like went along.
     dsn: bool,
-    /// The end of a letter was answered.
+    /// The server has taken the letter.
     forgotten: bool,
 }
 
@@ -91,11 +91,6 @@ impl Transaction {
         }
     }
 
-    /// Whether anybody may still get the letter.
-    pub(super) fn any_open(&self) -> bool {
-        self.fates.any_open()
-    }
-
     /// The same for everybody whose fate is open.
     pub(super) fn settle(&mut self, fate: &Fate) {
         self.fates.settle_rest(0, fate);
@@ -144,7 +139,7 @@ impl Transaction {
         self.is_quiet() && self.next.is_none() && !self.is_sending()
     }
 
-    /// Whether the server has forgotten it, as it does with the end of a letter (RFC 5321 §4.1.1.4).
+    /// Whether the server has surely forgotten it, as it does with a letter that it took (RFC 5321 §4.1.1.4).
     pub(super) const fn is_forgotten(&self) -> bool {
         self.forgotten
     }
@@ -263,7 +258,7 @@ impl Transaction {
     }
 
     fn end_answered(&mut self, reply: &Rc<Reply>) {
-        self.forgotten = true;
+        self.forgotten = reply.is_positive();
         let fate =
             if reply.is_positive() { Fate::Delivered(Rc::clone(reply)) } else { fate_of(Stage::End, reply) };
         self.settle(&fate);
