@@ -11,7 +11,7 @@ use crate::limits::OUTPUT_BYTES_SOFT_MAX;
 /// A protocol session, driven by calling [`step`](Session::step) until it wants to close.
 pub trait Session {
     /// Goes on as far as it can: takes input, writes output, asks `mail`. Returns what it needs before it can go
-    /// on. The first step writes the greeting. Output must be flushed before a [`Want`] other than
+    /// on. A server's first step writes the greeting. Output must be flushed before a [`Want`] other than
     /// [`Want::Turn`] is waited for.
     fn step(&mut self, io: &mut Io<'_, '_>, mail: &mut dyn Mail) -> Want;
 

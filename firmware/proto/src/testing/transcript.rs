@@ -10,7 +10,7 @@
 //! S= +\s                   The server says these bytes.
 //! -- tls                   TLS has just been started.
 //! -- wait 300s             This much time passes.
-//! -- closed                The server has closed the connection.
+//! -- closed                The session has closed the connection.
 //! -- changed               The mailbox that the session watches has changed: it is called again.
 //! -- holds alice@example.test 1   So many messages are in that INBOX.
 //! -- busy 2                Anything else is a switch of the fake mail (`FakeMail::direct`) or the test's own.

@@ -280,13 +280,12 @@ impl SmtpClient {
         }
     }
 
-    /// RFC 3207 §4.2: what was known before TLS is forgotten.
+    /// RFC 3207 §4.2: what was said before TLS is forgotten; the extensions are asked for anew.
     fn tls_started(&mut self, io: &mut Io<'_, '_>) {
         if io.answer.take() != Some(Answer::Tls) {
             return self.lost("TLS did not begin");
         }
         self.secure = true;
-        self.extensions = Extensions::default();
         self.replies = Replies::new();
         self.patience.expect(COMMAND_MS_MAX);
         self.hello(true, io.output);

@@ -29,6 +29,8 @@ pub(super) struct Transaction {
     named_max: usize,
     /// How many of them were accepted.
     accepted: usize,
+    /// MAIL was refused: nobody can be accepted any more.
+    refused: bool,
     /// The letter, while it is being sent.
     transfer: Option<Transfer>,
     /// NOTIFY and the like went along.
@@ -85,6 +87,7 @@ impl Transaction {
             asked: VecDeque::new(),
             named_max,
             accepted: 0,
+            refused: false,
             transfer: None,
             dsn: extensions.dsn,
             forgotten: false,
@@ -207,6 +210,7 @@ impl Transaction {
             // RFC 5321 §4.1.1.5: it cannot be refused.
             Command::Reset => reply.is_positive(),
             Command::Data => reply.is_intermediate() || reply.is_refusal(),
+            Command::Recipient(_) if self.refused => reply.is_refusal(),
             Command::Mail | Command::Recipient(_) | Command::End => reply.is_positive() || reply.is_refusal(),
         };
         if !fits {
@@ -227,6 +231,7 @@ impl Transaction {
         if reply.is_refusal() {
             self.settle(&fate_of(Stage::Mail, reply));
             // What was sent behind it is answered all the same.
+            self.refused = true;
             self.next = None;
         }
     }
