@@ -9,6 +9,7 @@
 
 extern crate alloc;
 
+pub mod dkim;
 pub mod imap;
 pub mod limits;
 pub mod line;
