@@ -19,12 +19,13 @@ const NO_STD_CRATES: [&str; 4] = ["firmware/mail", "firmware/proto", "firmware/s
 const DEVICE_FOLDERS: [&str; 2] = ["firmware/", "board/"];
 
 /// Rooms of `proto` and the rooms that they may not import.
-const PROTO_ROOMS: [(&str, &[&str]); 7] = [
+const PROTO_ROOMS: [(&str, &[&str]); 8] = [
     ("smtp", &["imap", "pop3"]),
     ("imap", &["smtp", "pop3"]),
     ("pop3", &["smtp", "imap"]),
     ("report", &["smtp", "imap", "pop3"]),
-    ("mime", &["smtp", "imap", "pop3", "report"]),
+    ("dkim", &["smtp", "imap", "pop3"]),
+    ("mime", &["smtp", "imap", "pop3", "report", "dkim"]),
     ("sasl", &["smtp", "imap", "pop3"]),
     ("line", &["smtp", "imap", "pop3"]),
 ];
