@@ -34,6 +34,7 @@ mod scrub;
 mod serve;
 mod service;
 mod serving;
+mod stored;
 #[cfg(test)]
 mod testing;
 mod tools;
