@@ -53,6 +53,7 @@ Usage:
   tegami import FLASH --account A IN              copy mail in: from mbox files or a Maildir
   tegami deleted FLASH --account A                list deleted mail that can be brought back
   tegami undelete FLASH --account A NUMBER...     bring it back; or with --since TIME, --mailbox NAME
+  tegami dkim FLASH [--domain D]                  show the DNS records of signatures; --rotate and --use change keys
   tegami --help | --version                       of every command as well: tegami check --help
 
 Options of host:

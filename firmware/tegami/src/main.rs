@@ -12,6 +12,7 @@ mod certs;
 mod cli;
 mod clock;
 mod closing;
+mod dkim;
 mod door;
 mod drive;
 mod gather;

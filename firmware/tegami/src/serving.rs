@@ -12,6 +12,7 @@ use crate::{
     capacity::Capacity,
     clock::Clock,
     closing::Closing,
+    dkim,
     door::{Door, Listeners},
     health,
     house::{House, Site},
@@ -77,6 +78,7 @@ pub(crate) async fn open(ground: Ground) -> Result<Serving, String> {
     let serve = Serve { house: Rc::clone(&house), front: Rc::clone(&front), closing: Rc::clone(&closing) };
     Door::new(serve, Census::new(capacity), Rc::clone(&closing)).open(listeners)?;
     spawn_local(Rc::clone(&house).keep_in_step());
+    spawn_local(dkim::keep(Rc::clone(&house.office), house.changes()));
     spawn_local(scrub::run(Rc::clone(&house.office)));
     spawn_local(health::watch(Rc::clone(&house)));
     spawn_local(quota::watch(Rc::clone(&house)));

@@ -50,6 +50,14 @@ pub(crate) mod key {
         named("route/", domain)
     }
 
+    /// What keys of [`dkim`] begin with.
+    pub(crate) const DKIM_PREFIX: &str = "dkim/";
+
+    /// DKIM keys of a domain; see [`crate::dkim`].
+    pub(crate) fn dkim(domain: &str) -> String {
+        named(DKIM_PREFIX, domain)
+    }
+
     /// A key with a name in it; one that is too long for a key stands there as its SHA-256.
     fn named(prefix: &str, name: &str) -> String {
         if prefix.len() + name.len() <= super::SETTING_KEY_BYTES_MAX {

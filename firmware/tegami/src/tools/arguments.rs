@@ -57,6 +57,29 @@ pub(crate) enum Tool {
         /// Which of it.
         which: Which,
     },
+    /// Show DKIM records, or go on with a rotation of keys.
+    Dkim {
+        /// The flash.
+        flash: PathBuf,
+        /// What to do.
+        what: Dkim,
+    },
+}
+
+/// What is done with DKIM keys.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Dkim {
+    /// Show the records of a domain; of all domains for `None`.
+    Show(Option<String>),
+    /// Make new keys for a domain.
+    Rotate(String),
+    /// Sign the letters of a domain with its new keys.
+    Use {
+        /// The domain.
+        domain: String,
+        /// What the keys are called.
+        name: String,
+    },
 }
 
 /// Which deleted messages are meant.
@@ -158,6 +181,21 @@ NUMBER...        those that `tegami deleted` lists under these numbers
 They come back as new messages into the mailbox that they were in; if it is gone, it is created anew.
 ";
 
+const DKIM: &str = "\
+Shows the DNS records with which others verify the letters of a flash's domains (DKIM), and changes the keys.
+
+Usage: tegami dkim FLASH [--domain D]
+       tegami dkim FLASH --domain D --rotate
+       tegami dkim FLASH --domain D --use NAME
+
+FLASH is the file of `tegami host --flash`, or the flash partition of a card (the sixth). Showing changes nothing; for
+--rotate and --use nobody may be serving it.
+D is one of its domains; without --domain all of them are shown. The box makes the first keys of a domain by itself.
+
+--rotate     makes new keys, to replace the ones that sign: publish their records first, and leave the others
+--use NAME   signs with the new keys of that name from now on; their records must be there for others to see
+";
+
 /// Whether a word is the name of a tool.
 pub(crate) fn is_tool(word: &str) -> bool {
     help(word).is_some()
@@ -171,6 +209,7 @@ fn help(tool: &str) -> Option<&'static str> {
         "import" => IMPORT,
         "deleted" => DELETED,
         "undelete" => UNDELETE,
+        "dkim" => DKIM,
         _ => return None,
     })
 }
@@ -185,6 +224,9 @@ struct Words {
     endurance: Option<u32>,
     since: Option<DateTime>,
     mailbox: Option<String>,
+    domain: Option<String>,
+    rotate: bool,
+    name: Option<String>,
 }
 
 /// Reads the arguments behind the tool's name.
@@ -210,6 +252,7 @@ pub(crate) fn parse(tool: &str, words: impl Iterator<Item = OsString>) -> Result
         "stat" => Tool::Stat { flash, endurance: words.endurance.unwrap_or(ENDURANCE_DEFAULT) },
         "import" => Tool::Import { flash, account: account?, from: plain.next().unwrap_or_default() },
         "deleted" => Tool::Deleted { flash, account: account? },
+        "dkim" => Tool::Dkim { flash, what: dkim(words.domain, words.rotate, words.name)? },
         "undelete" => {
             Tool::Undelete { flash, account: account?, which: which(plain, words.since, words.mailbox)? }
         }
@@ -245,6 +288,16 @@ fn which(
     }
 }
 
+fn dkim(domain: Option<String>, rotate: bool, name: Option<String>) -> Result<Dkim, String> {
+    match (domain, rotate, name) {
+        (domain, false, None) => Ok(Dkim::Show(domain)),
+        (Some(domain), true, None) => Ok(Dkim::Rotate(domain)),
+        (Some(domain), false, Some(name)) => Ok(Dkim::Use { domain, name }),
+        (Some(_), true, Some(_)) => Err("`dkim` takes --rotate or --use, not both at once".into()),
+        (None, ..) => Err("`dkim` needs --domain D: whose keys are to be changed".into()),
+    }
+}
+
 /// Tells options from other words. `None` if help is asked for.
 fn sort(tool: &str, mut words: impl Iterator<Item = OsString>) -> Result<Option<Words>, String> {
     let mut sorted = Words::default();
@@ -262,10 +315,15 @@ fn sort(tool: &str, mut words: impl Iterator<Item = OsString>) -> Result<Option<
             "--since" | "--mailbox" => tool == "undelete",
             "--mbox" | "--maildir" => tool == "export",
             "--endurance" => tool == "stat",
+            "--domain" | "--rotate" | "--use" => tool == "dkim",
             _ => false,
         };
         if !known {
             return Err(format!("`{tool}` has no option `{option}`; `tegami {tool} --help` lists them"));
+        }
+        if option == "--rotate" {
+            sorted.rotate = true;
+            continue;
         }
         let value = words.next().ok_or_else(|| format!("`{option}` needs a value"))?;
         match option.as_str() {
@@ -274,6 +332,8 @@ fn sort(tool: &str, mut words: impl Iterator<Item = OsString>) -> Result<Option<
             "--endurance" => sorted.endurance = Some(endurance(&value)?),
             "--since" => sorted.since = Some(time(&value)?),
             "--mailbox" => sorted.mailbox = Some(value.to_string_lossy().into_owned()),
+            "--domain" => sorted.domain = Some(value.to_string_lossy().into_owned()),
+            "--use" => sorted.name = Some(value.to_string_lossy().into_owned()),
             _ => sorted.account = Some(value.to_string_lossy().into_owned()),
         }
     }
@@ -325,6 +385,16 @@ mod tests {
             let undelete = Tool::Undelete { flash: "a.flash".into(), account: "alice".into(), which };
             assert_eq!(parse_words(&format!("undelete a.flash --account alice {words}")), Ok(undelete));
         }
+        let domain = || "example.test".to_owned();
+        for (words, what) in [
+            ("", Dkim::Show(None)),
+            ("--domain example.test", Dkim::Show(Some(domain()))),
+            ("--rotate --domain example.test", Dkim::Rotate(domain())),
+            ("--domain example.test --use t202611", Dkim::Use { domain: domain(), name: "t202611".into() }),
+        ] {
+            let dkim = Tool::Dkim { flash: "a.flash".into(), what };
+            assert_eq!(parse_words(&format!("dkim {words} a.flash")), Ok(dkim));
+        }
     }
 
     #[test]
@@ -351,6 +421,14 @@ mod tests {
             "undelete a --account alice --since 2026-11-23 --mailbox INBOX",
             "undelete a --account alice --since yesterday",
             "undelete a --account alice seventeen",
+            "dkim",
+            "dkim a b",
+            "dkim a --rotate",
+            "dkim a --use t202611",
+            "dkim a --domain example.test --use",
+            "dkim a --domain example.test --use t202611 --rotate",
+            "dkim a --account alice",
+            "stat a --rotate",
         ] {
             let problem = parse_words(words);
             assert!(problem.as_ref().is_err_and(|problem| problem.split(' ').count() > 3), "{problem:?}");
@@ -359,7 +437,7 @@ mod tests {
 
     #[test]
     fn help_is_everywhere() {
-        for tool in ["check", "stat", "export", "import", "deleted", "undelete"] {
+        for tool in ["check", "stat", "export", "import", "deleted", "undelete", "dkim"] {
             for words in ["--help", "a -h"] {
                 let Ok(Tool::Help(text)) = parse_words(&format!("{tool} {words}")) else {
                     panic!("{tool} {words}");

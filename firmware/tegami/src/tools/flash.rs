@@ -183,7 +183,7 @@ impl Writing {
 }
 
 /// The time, as this computer knows it.
-fn now() -> UnixTime {
+pub(super) fn now() -> UnixTime {
     UnixTime(jiff::Timestamp::now().as_second())
 }
 

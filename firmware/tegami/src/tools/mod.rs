@@ -1,13 +1,14 @@
 //! Care and rescue on a host: the tools that look at a flash which nobody serves, take its mail out, and put mail in.
 //!
 //! `check`, `stat`, `export` and `deleted` open the flash for reading alone; `import` and `undelete` write to it as the
-//! box does. All of them take the lock that the box takes. They wait for flash and files: nothing here runs while the
-//! network is served.
+//! box does, and so does `dkim` where it changes keys. All of them take the lock that the box takes. They wait for flash
+//! and files: nothing here runs while the network is served.
 
 mod accounts;
 mod arguments;
 mod check;
 mod deleted;
+mod dkim;
 mod export;
 #[cfg(test)]
 mod figures_tests;
@@ -59,6 +60,7 @@ pub(crate) fn run(tool: &Tool) -> Result<ExitCode, Problem> {
         Tool::Import { flash, account, from } => import::run(flash, account, from),
         Tool::Deleted { flash, account } => deleted::run(flash, account),
         Tool::Undelete { flash, account, which } => undelete::run(flash, account, which),
+        Tool::Dkim { flash, what } => dkim::run(flash, what),
     }?;
     Ok(if outcome == Outcome::Good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
