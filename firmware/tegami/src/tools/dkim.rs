@@ -124,7 +124,10 @@ fn report(domain: &str, keys: &DomainKeys, zone: &TimeZone) -> Option<Vec<String
     let current = keys.current();
     let mut lines = vec![
         domain.to_owned(),
-        format!("  Its letters are signed with {}: these two records have to be in its DNS.", current.name()),
+        format!(
+            "  Its letters are to be signed with {}: these two records have to be in its DNS.",
+            current.name()
+        ),
     ];
     lines.extend(publication(domain, &records(current)?));
     if let Some(next) = keys.next() {

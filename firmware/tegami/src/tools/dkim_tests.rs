@@ -42,7 +42,7 @@ fn use_name(flash: &Flash, name: &str) -> Result<Outcome, Problem> {
 fn keys_are_rotated_in_two_steps() {
     let flash = served("dkim-rotate");
     let first = said(&flash);
-    assert!(first.contains("signed with t202605:") && !first.contains("replace"), "{first}");
+    assert!(first.contains("to be signed with t202605:") && !first.contains("replace"), "{first}");
     assert_eq!(first.matches("IN TXT").count(), 2, "{first}");
     assert!(use_name(&flash, "t202612").unwrap_err().contains("--rotate"));
 
@@ -61,7 +61,7 @@ fn keys_are_rotated_in_two_steps() {
     assert_eq!(use_name(&flash, &name), Ok(Outcome::Good));
     let used = said(&flash);
     assert!(
-        used.contains(&format!("signed with {name}:")) && used.contains("t202605 signs no more."),
+        used.contains(&format!("to be signed with {name}:")) && used.contains("t202605 signs no more."),
         "{used}"
     );
     assert_eq!(used.matches("IN TXT").count(), 2, "{used}");
