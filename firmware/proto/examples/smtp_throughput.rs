@@ -57,8 +57,10 @@ fn deliver(letter: &[u8]) {
         hostname: "mail.example.test".into(),
         postmaster_domain: "example.test".into(),
         message_bytes_max: 1 << 30,
+        scram: false,
     });
-    let peer = Peer { ip: Ipv4Addr::LOCALHOST.into(), tls: false, trusted_path: false };
+    let peer =
+        Peer { ip: Ipv4Addr::LOCALHOST.into(), tls: false, channel_binding: None, trusted_path: false };
     let mut session = SmtpSession::new(config, Mode::Mx, peer, NOW);
     let mut output = Output::new();
     feed(

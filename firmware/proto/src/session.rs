@@ -6,7 +6,10 @@ use core::{fmt, net::IpAddr};
 use mail::{AccountId, Cold, Mail, MailboxId, Now, Ticket, Ticks};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::limits::OUTPUT_BYTES_SOFT_MAX;
+use crate::{
+    limits::OUTPUT_BYTES_SOFT_MAX,
+    sasl::{ChannelBinding, ScramAccepted, ScramChallenge, ScramProof},
+};
 
 /// A protocol session, driven by calling [`step`](Session::step) until it wants to close.
 pub trait Session {
@@ -40,6 +43,10 @@ pub enum Want {
     Change(MailboxId),
     /// These credentials checked: [`Answer::Login`].
     Login(Box<Login>),
+    /// What somebody of this log-in name needs to make a proof: [`Answer::ScramChallenge`].
+    ScramChallenge(Secret),
+    /// This proof checked: [`Answer::ScramProof`].
+    ScramProof(Box<ScramProof>),
     /// This change durable. The result is in the ticket.
     Durable(Ticket),
     /// This stretch of flash in memory.
@@ -56,22 +63,17 @@ pub enum Want {
 }
 
 /// What came of a [`Want`] that has an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Of [`Want::Login`].
     Login(Result<AccountId, LoginRefusal>),
-    /// Of [`Want::StartTls`]; had it failed, the connection would be closed.
-    Tls,
-}
-
-impl Answer {
-    /// What came of a log-in, if that is what was asked for.
-    pub(crate) fn login(self) -> Option<Result<AccountId, LoginRefusal>> {
-        match self {
-            Self::Login(result) => Some(result),
-            Self::Tls => None,
-        }
-    }
+    /// Of [`Want::ScramChallenge`]. A name that nobody has gets a challenge like any other.
+    ScramChallenge(Result<ScramChallenge, LoginRefusal>),
+    /// Of [`Want::ScramProof`].
+    ScramProof(Result<ScramAccepted, LoginRefusal>),
+    /// Of [`Want::StartTls`]; had it failed, the connection would be closed. With it the channel binding, where the
+    /// connection has one.
+    Tls(Option<ChannelBinding>),
 }
 
 /// Why a log-in was not accepted.
@@ -142,6 +144,8 @@ pub struct Peer {
     pub ip: IpAddr,
     /// Whether the connection began with TLS (ports 465, 993, 995).
     pub tls: bool,
+    /// What a log-in can be bound to, on a connection that began with TLS.
+    pub channel_binding: Option<ChannelBinding>,
     /// Whether a password may be taken without TLS: on loopback, in hosted mode.
     pub trusted_path: bool,
 }

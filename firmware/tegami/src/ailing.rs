@@ -140,7 +140,7 @@ impl Reception for Rc<Ailing> {
     }
 
     fn refusal(&self, service: Service, reason: Reason) -> Output {
-        Configs::new(self.hostname(), None, 0).refusal(service, reason)
+        Configs::new(self.hostname(), None, 0, false).refusal(service, reason)
     }
 }
 

@@ -7,7 +7,7 @@ use store::AccountDetails;
 
 use crate::{
     office::{MailStore, Office},
-    passwords::Accounts,
+    passwords::{Accounts, PasswordSecret},
     provision::{AliasName, Change, Keeper, Records, key},
 };
 
@@ -16,6 +16,10 @@ impl Accounts for Office {
         let store = self.store();
         let account = store.account(store.find_login(name)?)?;
         Some((account.id, account.secret.to_vec()))
+    }
+
+    fn domains(&self) -> Vec<String> {
+        self.store().domains().map(str::to_owned).collect()
     }
 
     fn administrator(&self) -> Option<Vec<u8>> {
@@ -71,6 +75,12 @@ impl Keeper for Office {
 }
 
 impl Office {
+    /// Whether every account has what SCRAM needs; see [`proto::sasl::Offer::mechanisms`] for why all of them must.
+    pub(crate) fn everybody_has_scram(&self) -> bool {
+        let has = |secret: &[u8]| PasswordSecret::decode(secret).is_some_and(|secret| secret.scram.is_some());
+        self.store().accounts().all(|account| has(account.secret))
+    }
+
     async fn make(&self, change: &Change) -> Result<Ticket, Refusal> {
         loop {
             let made = make(&mut self.store_mut(), change);

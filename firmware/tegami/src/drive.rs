@@ -138,6 +138,14 @@ impl Connection {
             Want::Login(login) => {
                 self.answer = Some(Answer::Login(self.check(&login).await));
             }
+            Want::ScramChallenge(name) => {
+                let challenge = self.authenticator.challenge(self.office.as_ref(), name.expose());
+                self.answer = Some(Answer::ScramChallenge(challenge));
+            }
+            Want::ScramProof(proof) => {
+                let accepted = self.authenticator.check_proof(self.office.as_ref(), &proof, self.peer);
+                self.answer = Some(Answer::ScramProof(accepted));
+            }
             Want::Durable(ticket) => self.office.durable(&ticket).await,
             Want::Warm(cold) => self.office.warm(cold).await,
             Want::Flash => changed(seen).await,
@@ -210,7 +218,7 @@ impl Connection {
             shaken = stalled(HANDSHAKE_MAX, self.wire.start_tls(&self.acceptor)) => shaken?,
             () = &mut self.leaving => return Err(End::Left),
         }
-        self.answer = Some(Answer::Tls);
+        self.answer = Some(Answer::Tls(self.wire.channel_binding()));
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use proto::{imap, pop3, smtp};
+use ring::rand::SystemRandom;
 use tokio::{
     sync::{Notify, watch},
     time::sleep,
@@ -22,7 +23,7 @@ use crate::{
     memory::Memory,
     network::Resident,
     office::Office,
-    passwords::{Authenticator, Hasher},
+    passwords::{Authenticator, CannotHash, Decoys, Hasher},
     provision::{self, FileError, Keeper, PasswordTask, SCRUB_DAYS_DEFAULT, Settings},
     service::Service,
 };
@@ -47,13 +48,24 @@ pub(crate) struct Configs {
 }
 
 impl Configs {
-    /// For a box of that name, with the domain of `<postmaster>` if it has one, and its largest message in bytes.
-    pub(crate) fn new(hostname: String, postmaster_domain: Option<String>, message_bytes_max: u64) -> Self {
+    /// For a box of that name, with the domain of `<postmaster>` if it has one, its largest message in bytes, and whether
+    /// everybody can log in with SCRAM.
+    pub(crate) fn new(
+        hostname: String,
+        postmaster_domain: Option<String>,
+        message_bytes_max: u64,
+        scram: bool,
+    ) -> Self {
         let postmaster_domain = postmaster_domain.unwrap_or_else(|| hostname.clone());
         Self {
-            smtp: Rc::new(smtp::Config { hostname: hostname.clone(), postmaster_domain, message_bytes_max }),
-            imap: Rc::new(imap::Config { hostname: hostname.clone(), alert: None }),
-            pop3: Rc::new(pop3::Config { hostname }),
+            smtp: Rc::new(smtp::Config {
+                hostname: hostname.clone(),
+                postmaster_domain,
+                message_bytes_max,
+                scram,
+            }),
+            imap: Rc::new(imap::Config { hostname: hostname.clone(), alert: None, scram }),
+            pop3: Rc::new(pop3::Config { hostname, scram }),
         }
     }
 }
@@ -99,14 +111,16 @@ impl House {
         provision: Option<&[u8]>,
     ) -> Result<(Rc<Self>, Option<Vec<PasswordTask>>), Problem> {
         let hasher = Hasher::start().map_err(|error| format!("no thread for passwords: {error}"))?;
-        let authenticator = Authenticator::new(hasher).map_err(|_| "there is no randomness")?;
-        let authenticator = Rc::new(authenticator);
+        let (decoys, new_decoys) =
+            Decoys::open(office.as_ref(), &SystemRandom::new()).map_err(no_randomness)?;
+        let authenticator = Rc::new(Authenticator::new(hasher, decoys).map_err(no_randomness)?);
         let (view, tasks) = apply(&office, &authenticator, provision).await;
         let settings = Settings::load(office.as_ref());
         set_clock_and_limits(&office, &settings);
         let names = names(&office, &settings, &site);
         let opened = Certificates::open(office.as_ref(), &names, moment(&office));
-        let (certificates, changes) = opened.map_err(|error| format!("no certificate: {error}"))?;
+        let (certificates, mut changes) = opened.map_err(|error| format!("no certificate: {error}"))?;
+        changes.extend(new_decoys);
         // A store that takes no more writes still serves what it has; its keys then last until the box is restarted.
         if let Err(refusal) = office.carry_out(changes).await {
             log::error!("the new keys could not be stored: {refusal:?}");
@@ -157,6 +171,8 @@ impl House {
                 return log::error!("a password of the provision file could not be set: {problem:?}");
             }
         }
+        // Those who connect from now on can log in with SCRAM.
+        *self.configs.borrow_mut() = configs(&self.office, &Settings::load(self.office.as_ref()));
         self.hashed.set(true);
         self.shown.send_replace(());
     }
@@ -280,6 +296,10 @@ impl Desk for House {
     }
 }
 
+fn no_randomness(_: CannotHash) -> Problem {
+    "there is no randomness".to_owned()
+}
+
 /// Applies the provision file; on an error nothing is applied and the box serves as before.
 async fn apply(
     office: &Rc<Office>,
@@ -344,7 +364,7 @@ fn names(office: &Office, settings: &Settings, site: &Site) -> Names {
 fn configs(office: &Office, settings: &Settings) -> Configs {
     let hostname = settings.hostname.clone().unwrap_or_else(|| HOSTNAME_DEFAULT.into());
     let postmaster_domain = office.store().domains().next().map(str::to_owned);
-    Configs::new(hostname, postmaster_domain, message_limit(settings))
+    Configs::new(hostname, postmaster_domain, message_limit(settings), office.everybody_has_scram())
 }
 
 fn moment(office: &Office) -> Moment {

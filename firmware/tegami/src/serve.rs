@@ -81,6 +81,7 @@ impl Serve {
         let peer = Peer {
             ip: from.to_canonical(),
             tls: service.is_tls(),
+            channel_binding: wire.channel_binding(),
             trusted_path: self.house.trusts_loopback() && from.is_loopback(),
         };
         let mut session = self.session(service, peer);
@@ -116,3 +117,7 @@ impl Configs {
         output
     }
 }
+
+#[cfg(test)]
+#[path = "serve_tests.rs"]
+mod tests;

@@ -1,5 +1,7 @@
 //! What tests of several modules share.
 
+pub(crate) mod scram;
+
 use std::{future::Future, net::SocketAddr, path::PathBuf, rc::Rc, sync::Arc, time::Duration};
 
 use tokio::{

@@ -7,6 +7,8 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use proto::sasl::ChannelBinding;
+use rustls::ProtocolVersion;
 use tokio::{
     io::{AsyncRead, AsyncWriteExt, ReadBuf},
     net::TcpStream,
@@ -42,6 +44,19 @@ impl Wire {
         };
         *self = Self::Tls(Box::new(acceptor.accept(stream).await?));
         Ok(())
+    }
+
+    /// What a log-in on this connection can be bound to: `tls-exporter` (RFC 9266 §2), under TLS 1.3 only. Two connections
+    /// of TLS 1.2 can have one master secret unless they use the extended one (RFC 9266 §4, RFC 7627), and rustls does
+    /// not say whether this one does; what a client binds to there is `tls-unique` anyway (RFC 5802 §6.1).
+    pub(crate) fn channel_binding(&self) -> Option<ChannelBinding> {
+        let Self::Tls(stream) = self else { return None };
+        let (_, connection) = stream.get_ref();
+        if connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+            return None;
+        }
+        let exported = connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(&[]));
+        exported.ok().map(ChannelBinding)
     }
 
     /// Waits for bytes and appends them to `input`; returns how many, 0 at the end of the stream.

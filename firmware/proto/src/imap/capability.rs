@@ -3,7 +3,6 @@
 use alloc::vec::Vec;
 
 use super::turn::State;
-use crate::sasl;
 
 /// What holds at any time.
 const ALWAYS: &str = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE";
@@ -26,7 +25,7 @@ pub(super) fn write(state: &State, out: &mut Vec<u8>) {
         out.extend_from_slice(b" LOGINDISABLED");
         return;
     }
-    for mechanism in sasl::MECHANISMS {
+    for mechanism in state.offer().mechanisms() {
         out.extend_from_slice(b" AUTH=");
         out.extend_from_slice(mechanism.name().as_bytes());
     }

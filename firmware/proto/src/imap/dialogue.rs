@@ -70,7 +70,7 @@ impl Dialogue {
 
     /// Goes on as far as it can.
     pub(super) fn step(&mut self, turn: &mut Turn<'_, '_>) -> Want {
-        if core::mem::take(&mut self.awaits_tls) && turn.answer.take() != Some(Answer::Tls) {
+        if core::mem::take(&mut self.awaits_tls) && !matches!(turn.answer.take(), Some(Answer::Tls(_))) {
             self.closing = true;
         }
         loop {

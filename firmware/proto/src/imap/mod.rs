@@ -35,4 +35,6 @@ pub struct Config {
     pub hostname: alloc::string::String,
     /// What everybody is told who logs in (RFC 3501 §7.1, ALERT), in ASCII; clients show it to people.
     pub alert: Option<&'static str>,
+    /// Whether everybody can log in with SCRAM; see [`crate::sasl::Offer::mechanisms`].
+    pub scram: bool,
 }

@@ -45,8 +45,9 @@ impl Session for ImapSession {
             now: io.now,
             work: Work::new(),
         };
-        if turn.answer == Some(Answer::Tls) {
+        if let Some(Answer::Tls(channel_binding)) = turn.answer {
             turn.state.secure = true;
+            turn.state.peer.channel_binding = channel_binding;
             turn.state.login_by = turn.now.ticks.after_ms(BEFORE_LOGIN_MS_MAX);
         }
         let want = self.dialogue.step(&mut turn);

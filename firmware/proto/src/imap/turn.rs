@@ -13,7 +13,7 @@ use super::{
     sync::Sync,
     view::View,
 };
-use crate::{Answer, Input, Output, Peer, Want};
+use crate::{Answer, Input, Output, Peer, Want, sasl::Offer};
 
 /// What a session is between commands.
 #[derive(Debug)]
@@ -33,6 +33,11 @@ impl State {
     /// Whether a password may be taken.
     pub(super) const fn takes_passwords(&self) -> bool {
         self.secure || self.peer.trusted_path
+    }
+
+    /// What may be used for a log-in.
+    pub(super) fn offer(&self) -> Offer {
+        Offer { scram: self.config.scram, channel_binding: self.peer.channel_binding }
     }
 }
 

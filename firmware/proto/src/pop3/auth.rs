@@ -1,6 +1,6 @@
 //! Log-ins: USER and PASS (RFC 1939 §7), AUTH (RFC 5034), and what comes of them.
 
-use alloc::{boxed::Box, format, string::String};
+use alloc::{format, string::String};
 
 use mail::{AccountId, Mail, Now, Refusal};
 
@@ -11,7 +11,7 @@ use super::{
     session::{Outcome, Pop3Session},
 };
 use crate::{
-    Login, LoginRefusal, Secret,
+    Answer, Login, LoginRefusal, Secret,
     limits::CREDENTIAL_BYTES_MAX,
     sasl::{Exchange, Failure, NoExchange, Progress},
     session::Seconds,
@@ -39,8 +39,11 @@ pub(super) fn pass(session: &mut Pop3Session, name: Option<Secret>, password: &[
     }
     let Some(name) = name else { return Outcome::Reply(reply::USER_FIRST) };
     match secret(password) {
-        Some(password) => Outcome::Login(Box::new(Login { name, password })),
-        None => wrong(session),
+        Some(password) => {
+            let (exchange, progress) = Exchange::password(Login { name, password });
+            progressed(session, exchange, progress)
+        }
+        None => Outcome::Reply(wrong(session, reply::AUTH_WRONG)),
     }
 }
 
@@ -49,7 +52,7 @@ pub(super) fn begin(session: &mut Pop3Session, argument: &[u8]) -> Outcome {
     if let Err(outcome) = permitted(session) {
         return outcome;
     }
-    match Exchange::from_argument(argument) {
+    match Exchange::from_argument(argument, session.offer()) {
         Ok((exchange, progress)) => progressed(session, exchange, progress),
         Err(NoExchange::Syntax) => Outcome::Reply(reply::AUTH_SYNTAX),
         Err(NoExchange::Unknown) => Outcome::Reply(reply::AUTH_UNKNOWN),
@@ -63,24 +66,29 @@ pub(super) fn respond(session: &mut Pop3Session, mut exchange: Exchange, line: &
     progressed(session, exchange, progress)
 }
 
-/// What the check of the credentials said; `None` if it did not take place.
-pub(super) fn checked(
+/// What the driver was asked within an exchange has been answered; `None` if it has not.
+pub(super) fn answered(session: &mut Pop3Session, mut exchange: Exchange, answer: Option<Answer>) -> Outcome {
+    let progress = exchange.answered(answer);
+    progressed(session, exchange, progress)
+}
+
+/// What came of a log-in.
+pub(super) fn concluded(
     session: &mut Pop3Session,
-    answer: Option<Result<AccountId, LoginRefusal>>,
+    result: Result<AccountId, LoginRefusal>,
     mail: &mut dyn Mail,
     now: Now,
-) -> Outcome {
-    match answer {
-        Some(Ok(account)) => Outcome::Reply(enter(session, account, mail, now)),
-        Some(Err(LoginRefusal::Credentials)) => wrong(session),
-        Some(Err(LoginRefusal::TooMany { retry_after_s })) => {
-            session.logins += 1;
+) -> Reply {
+    match result {
+        Ok(account) => enter(session, account, mail, now),
+        Err(LoginRefusal::Credentials) => wrong(session, reply::AUTH_WRONG),
+        Err(LoginRefusal::TooMany { retry_after_s }) => {
             let text =
                 format!("[SYS/TEMP] Too many wrong passwords; try again in {}", Seconds(retry_after_s));
-            Outcome::Reply(reply::no(text))
+            wrong(session, reply::no(text))
         }
-        Some(Err(LoginRefusal::Unavailable)) | None => {
-            Outcome::Reply(reply::no("[SYS/TEMP] Passwords cannot be checked just now; try again later"))
+        Err(LoginRefusal::Unavailable) => {
+            reply::no("[SYS/TEMP] Passwords cannot be checked just now; try again later")
         }
     }
 }
@@ -114,21 +122,25 @@ fn permitted(session: &Pop3Session) -> Result<(), Outcome> {
 }
 
 fn progressed(session: &mut Pop3Session, exchange: Exchange, progress: Progress) -> Outcome {
-    match progress {
-        Progress::Challenge(challenge) => Outcome::Challenge(challenge, exchange),
-        Progress::Credentials(login) => Outcome::Login(login),
-        Progress::Cancelled => Outcome::Reply(reply::no("Cancelled")),
-        Progress::Failed(Failure::Base64) => Outcome::Reply(reply::AUTH_NOT_BASE64),
-        Progress::Failed(Failure::TooLong) => Outcome::Reply(reply::LINE_TOO_LONG),
-        Progress::Failed(Failure::Malformed) => Outcome::Reply(reply::AUTH_MALFORMED),
-        Progress::Failed(Failure::Identity) => wrong(session),
-    }
+    let reply = match progress {
+        Progress::Challenge(challenge) => return Outcome::Challenge(challenge, exchange),
+        Progress::Ask(want) => return Outcome::Ask(want, exchange),
+        Progress::Over(result) => return Outcome::Concluded(result),
+        Progress::Cancelled => reply::no("Cancelled"),
+        Progress::Failed(Failure::Base64) => reply::AUTH_NOT_BASE64,
+        Progress::Failed(Failure::TooLong) => reply::LINE_TOO_LONG,
+        Progress::Failed(Failure::Malformed) => reply::AUTH_MALFORMED,
+        Progress::Failed(Failure::Identity | Failure::Nonce) => wrong(session, reply::AUTH_WRONG),
+        Progress::Failed(Failure::Binding) => wrong(session, reply::AUTH_NOT_BOUND),
+        Progress::Failed(Failure::BindingType) => reply::AUTH_BINDING_TYPE,
+    };
+    Outcome::Reply(reply)
 }
 
-/// RFC 3206 §4: the credentials were the trouble.
-fn wrong(session: &mut Pop3Session) -> Outcome {
+/// A log-in that counts as failed.
+fn wrong(session: &mut Pop3Session, reply: Reply) -> Reply {
     session.logins += 1;
-    Outcome::Reply(reply::no("[AUTH] Wrong name or password"))
+    reply
 }
 
 fn secret(bytes: &[u8]) -> Option<Secret> {

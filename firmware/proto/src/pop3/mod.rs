@@ -30,6 +30,8 @@ pub use session::Pop3Session;
 pub struct Config {
     /// The name of this host, for the greeting.
     pub hostname: String,
+    /// Whether everybody can log in with SCRAM; see [`crate::sasl::Offer::mechanisms`].
+    pub scram: bool,
 }
 
 /// Says in place of the greeting why there is no service, in one line; the connection is to be closed then

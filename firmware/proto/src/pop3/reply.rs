@@ -29,6 +29,11 @@ pub(super) fn no(text: impl Into<Cow<'static, str>>) -> Reply {
     Reply { kind: Kind::No, text: text.into() }
 }
 
+/// The same of a sentence that never changes.
+const fn refusal(text: &'static str) -> Reply {
+    Reply { kind: Kind::No, text: Cow::Borrowed(text) }
+}
+
 /// A `-ERR` for what no client should say.
 pub(super) const fn mistake(text: &'static str) -> Reply {
     Reply { kind: Kind::Mistake, text: Cow::Borrowed(text) }
@@ -61,4 +66,10 @@ pub(super) const AUTH_SYNTAX: Reply = mistake("AUTH takes a mechanism: see CAPA"
 pub(super) const AUTH_UNKNOWN: Reply = mistake("No such mechanism: see CAPA");
 pub(super) const AUTH_NOT_BASE64: Reply = mistake("That is not base64");
 pub(super) const AUTH_MALFORMED: Reply = mistake("That is not what this mechanism sends");
+pub(super) const AUTH_BINDING_TYPE: Reply =
+    mistake("The only channel binding here is tls-exporter; SCRAM-SHA-256 needs none");
+/// RFC 3206 §4: the credentials were the trouble.
+pub(super) const AUTH_WRONG: Reply = refusal("[AUTH] Wrong name or password");
+pub(super) const AUTH_NOT_BOUND: Reply =
+    refusal("[AUTH] The log-in is not bound to this connection; somebody may be listening in between");
 pub(super) const TLS_ALREADY: Reply = mistake("TLS is running already");

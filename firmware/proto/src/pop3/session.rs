@@ -1,9 +1,9 @@
 //! The session: from bytes to commands, from replies to bytes, and what is waited for in between.
 
-use alloc::{boxed::Box, format, rc::Rc};
+use alloc::{borrow::Cow, boxed::Box, format, rc::Rc};
 use core::mem;
 
-use mail::{Mail, Now, Refusal, Stop, Ticket, Ticks, Uid, Unready};
+use mail::{AccountId, Mail, Now, Refusal, Stop, Ticket, Ticks, Uid, Unready};
 
 use super::{
     Config, auth,
@@ -15,9 +15,9 @@ use super::{
     transfer::{Sent, Transfer},
 };
 use crate::{
-    Answer, Io, Login, Output, Peer, Secret, Session, Want,
+    Answer, Io, LoginRefusal, Output, Peer, Secret, Session, Want,
     line::{Line, Lines},
-    sasl::{Exchange, MECHANISMS},
+    sasl::{Exchange, Offer},
 };
 
 /// One connection of a client.
@@ -49,8 +49,8 @@ enum Phase {
     Commands,
     /// Answers to a challenge of AUTH come.
     Exchange(Exchange),
-    /// Credentials are being checked.
-    Login,
+    /// The driver has been asked something within a log-in.
+    Asked(Exchange),
     /// TLS is being started.
     Tls,
     /// All messages are being listed.
@@ -75,9 +75,11 @@ pub(super) enum Outcome {
     /// This is said, and the connection closed.
     Close(Reply),
     /// This challenge is sent; lines are answers to it.
-    Challenge(&'static str, Exchange),
-    /// These are checked.
-    Login(Box<Login>),
+    Challenge(Cow<'static, str>, Exchange),
+    /// The exchange goes on once this is answered.
+    Ask(Want, Exchange),
+    /// A log-in is over.
+    Concluded(Result<AccountId, LoginRefusal>),
     /// TLS is started.
     StartTls,
     /// What can be done here is listed.
@@ -133,7 +135,7 @@ impl Pop3Session {
                 None
             }
             Phase::Commands | Phase::Exchange(_) => self.line(io, mail),
-            Phase::Login => self.logged_in(io, mail),
+            Phase::Asked(_) => self.answered(io, mail),
             Phase::Tls => self.tls_started(io.answer.take()),
             Phase::Listing(_) => self.list(io, mail),
             Phase::Opening { uid, lines } => {
@@ -166,7 +168,7 @@ impl Pop3Session {
         self.lines = lines;
         let Some(outcome) = outcome else { return Some(Want::Input) };
         self.patience.progress(io.now.ticks);
-        self.settle(outcome, io)
+        self.settle(outcome, io, mail)
     }
 
     fn whole_line(&mut self, line: &[u8], mail: &dyn Mail) -> Outcome {
@@ -209,7 +211,7 @@ impl Pop3Session {
     }
 
     /// Does what came of a line.
-    fn settle(&mut self, outcome: Outcome, io: &mut Io<'_, '_>) -> Option<Want> {
+    fn settle(&mut self, outcome: Outcome, io: &mut Io<'_, '_>, mail: &mut dyn Mail) -> Option<Want> {
         match outcome {
             Outcome::Reply(reply) => self.reply(&reply, io.output),
             Outcome::Close(reply) => self.close(&reply, io.output),
@@ -219,9 +221,13 @@ impl Pop3Session {
                 io.output.push(b"\r\n");
                 self.phase = Phase::Exchange(exchange);
             }
-            Outcome::Login(login) => {
-                self.phase = Phase::Login;
-                return Some(Want::Login(login));
+            Outcome::Ask(want, exchange) => {
+                self.phase = Phase::Asked(exchange);
+                return Some(want);
+            }
+            Outcome::Concluded(result) => {
+                let reply = auth::concluded(self, result, mail, io.now);
+                self.reply(&reply, io.output);
             }
             Outcome::StartTls => {
                 reply::ok("Begin TLS").write(io.output);
@@ -272,7 +278,7 @@ impl Pop3Session {
         }
         if self.takes_passwords() {
             output.push(b"USER\r\nSASL");
-            for mechanism in MECHANISMS {
+            for mechanism in self.offer().mechanisms() {
                 output.push(b" ");
                 output.push(mechanism.name().as_bytes());
             }
@@ -286,18 +292,24 @@ impl Pop3Session {
 
     // ---- Log-in and TLS ----------------------------------------------------------------------------------------
 
-    fn logged_in(&mut self, io: &mut Io<'_, '_>, mail: &mut dyn Mail) -> Option<Want> {
-        let answer = io.answer.take().and_then(Answer::login);
-        self.phase = Phase::Commands;
+    /// What may be used for a log-in.
+    pub(super) fn offer(&self) -> Offer {
+        Offer { scram: self.config.scram, channel_binding: self.peer.channel_binding }
+    }
+
+    fn answered(&mut self, io: &mut Io<'_, '_>, mail: &mut dyn Mail) -> Option<Want> {
+        let phase = mem::replace(&mut self.phase, Phase::Commands);
+        let Phase::Asked(exchange) = phase else { return None };
         self.patience.progress(io.now.ticks);
-        let outcome = auth::checked(self, answer, mail, io.now);
-        self.settle(outcome, io)
+        let outcome = auth::answered(self, exchange, io.answer.take());
+        self.settle(outcome, io, mail)
     }
 
     /// RFC 2595 §4: what was known before TLS is forgotten.
     fn tls_started(&mut self, answer: Option<Answer>) -> Option<Want> {
-        if answer == Some(Answer::Tls) {
+        if let Some(Answer::Tls(channel_binding)) = answer {
             self.secure = true;
+            self.peer.channel_binding = channel_binding;
             self.name = None;
             self.lines = Lines::new(COMMAND_BYTES_MAX);
             self.phase = Phase::Commands;

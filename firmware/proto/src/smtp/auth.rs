@@ -9,7 +9,7 @@ use super::{
     session::{Outcome, SmtpSession},
 };
 use crate::{
-    LoginRefusal,
+    Answer, LoginRefusal,
     sasl::{Exchange, Failure, NoExchange, Progress},
     session::Seconds,
 };
@@ -22,7 +22,7 @@ pub(super) fn begin(session: &mut SmtpSession, argument: &[u8]) -> Outcome {
     if session.counts.logins >= LOGINS_MAX {
         return Outcome::Close(session.closing("4.7.0", "Too many failed log-ins; closing the connection"));
     }
-    match Exchange::from_argument(argument) {
+    match Exchange::from_argument(argument, session.offer()) {
         Ok((exchange, progress)) => progressed(session, exchange, progress),
         Err(NoExchange::Syntax) => Outcome::Reply(reply::AUTH_SYNTAX),
         Err(NoExchange::Unknown) => Outcome::Reply(reply::AUTH_UNKNOWN),
@@ -38,24 +38,26 @@ pub(super) fn respond(session: &mut SmtpSession, mut exchange: Exchange, line: &
     progressed(session, exchange, progress)
 }
 
-/// What the check of the credentials said; `None` if it did not take place.
-pub(super) fn checked(session: &mut SmtpSession, answer: Option<Result<AccountId, LoginRefusal>>) -> Reply {
-    match answer {
-        Some(Ok(account)) => {
+/// What the driver was asked within an exchange has been answered; `None` if it has not.
+pub(super) fn answered(session: &mut SmtpSession, mut exchange: Exchange, answer: Option<Answer>) -> Outcome {
+    let progress = exchange.answered(answer);
+    progressed(session, exchange, progress)
+}
+
+/// What came of a log-in.
+fn concluded(session: &mut SmtpSession, result: Result<AccountId, LoginRefusal>) -> Reply {
+    match result {
+        Ok(account) => {
             session.account = Some(account);
             session.productive();
             reply::AUTH_OK
         }
-        Some(Err(LoginRefusal::Credentials)) => {
-            session.counts.logins += 1;
-            reply::AUTH_WRONG
-        }
-        Some(Err(LoginRefusal::TooMany { retry_after_s })) => {
-            session.counts.logins += 1;
+        Err(LoginRefusal::Credentials) => wrong(session, reply::AUTH_WRONG),
+        Err(LoginRefusal::TooMany { retry_after_s }) => {
             let text = alloc::format!("Too many wrong passwords; try again in {}", Seconds(retry_after_s));
-            Reply::owned(454, "4.7.0", text)
+            wrong(session, Reply::owned(454, "4.7.0", text))
         }
-        Some(Err(LoginRefusal::Unavailable)) | None => reply::AUTH_UNAVAILABLE,
+        Err(LoginRefusal::Unavailable) => reply::AUTH_UNAVAILABLE,
     }
 }
 
@@ -79,15 +81,21 @@ fn permitted(session: &SmtpSession) -> Result<(), Reply> {
 fn progressed(session: &mut SmtpSession, exchange: Exchange, progress: Progress) -> Outcome {
     let reply = match progress {
         Progress::Challenge(challenge) => return Outcome::Challenge(challenge, exchange),
-        Progress::Credentials(login) => return Outcome::Login(login),
+        Progress::Ask(want) => return Outcome::Ask(want, exchange),
+        Progress::Over(result) => concluded(session, result),
         Progress::Cancelled => reply::AUTH_CANCELLED,
         Progress::Failed(Failure::Base64) => reply::AUTH_NOT_BASE64,
         Progress::Failed(Failure::TooLong) => reply::AUTH_TOO_LONG,
         Progress::Failed(Failure::Malformed) => reply::AUTH_MALFORMED,
-        Progress::Failed(Failure::Identity) => {
-            session.counts.logins += 1;
-            reply::AUTH_WRONG
-        }
+        Progress::Failed(Failure::Identity | Failure::Nonce) => wrong(session, reply::AUTH_WRONG),
+        Progress::Failed(Failure::Binding) => wrong(session, reply::AUTH_NOT_BOUND),
+        Progress::Failed(Failure::BindingType) => reply::AUTH_BINDING_TYPE,
     };
     Outcome::Reply(reply)
+}
+
+/// A log-in that counts as failed.
+fn wrong(session: &mut SmtpSession, reply: Reply) -> Reply {
+    session.counts.logins += 1;
+    reply
 }

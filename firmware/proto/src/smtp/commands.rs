@@ -20,7 +20,7 @@ use super::{
     storing::Storing,
     trace::{Protocol, Trace, client_name, letter_id, message_id},
 };
-use crate::{mime::Date, sasl};
+use crate::mime::Date;
 
 impl SmtpSession {
     /// Does a command.
@@ -97,7 +97,7 @@ impl SmtpSession {
         // RFC 4954 §4: not where no password would be taken.
         if self.mode == Mode::Submission && self.takes_passwords() {
             text.push_str("\nAUTH");
-            for mechanism in sasl::MECHANISMS {
+            for mechanism in self.offer().mechanisms() {
                 text.push(' ');
                 text.push_str(mechanism.name());
             }

@@ -44,6 +44,8 @@ pub struct Config {
     /// Size of the largest letter in bytes, as SIZE announces it. The mail behind the port must allow
     /// [`limits::TRACE_BYTES_MAX`] more.
     pub message_bytes_max: u64,
+    /// Whether everybody can log in with SCRAM; see [`crate::sasl::Offer::mechanisms`].
+    pub scram: bool,
 }
 
 /// What a port is for.

@@ -48,6 +48,11 @@ impl Reply {
     }
 }
 
+/// A challenge of AUTH (RFC 4954 §4), which is base64 already.
+pub(super) const fn challenge(base64: Cow<'static, str>) -> Reply {
+    Reply { code: 334, status: "", text: base64 }
+}
+
 /// What a refusal of the mail is in SMTP. [`Refusal::NotLocal`] is the caller's, who knows what the client may do.
 pub(super) const fn refused(refusal: Refusal) -> Reply {
     match refusal {
@@ -164,7 +169,8 @@ pub(super) const AUTH_NEEDS_TLS: Reply =
     Reply::new(538, "5.7.11", "No password is taken without TLS; begin it first (STARTTLS)");
 pub(super) const AUTH_ALREADY: Reply = Reply::new(503, "5.5.1", "You are logged in already");
 pub(super) const AUTH_IN_LETTER: Reply = Reply::new(503, "5.5.1", "Not while a letter is being sent");
-pub(super) const AUTH_UNKNOWN: Reply = Reply::new(504, "5.5.4", "The mechanisms here are PLAIN and LOGIN");
+pub(super) const AUTH_UNKNOWN: Reply =
+    Reply::new(504, "5.5.4", "There is no such mechanism here; EHLO says which there are");
 pub(super) const AUTH_SYNTAX: Reply = Reply::new(501, "5.5.4", "Syntax: AUTH mechanism [initial response]");
 pub(super) const AUTH_CANCELLED: Reply = Reply::new(501, "5.7.0", "Log-in cancelled");
 pub(super) const AUTH_NOT_BASE64: Reply = Reply::new(501, "5.5.2", "The response is not base64");
@@ -173,6 +179,13 @@ pub(super) const AUTH_MALFORMED: Reply =
 pub(super) const AUTH_TOO_LONG: Reply = Reply::new(500, "5.5.6", "The response is too long");
 pub(super) const AUTH_OK: Reply = Reply::new(235, "2.7.0", "Welcome");
 pub(super) const AUTH_WRONG: Reply = Reply::new(535, "5.7.8", "Name or password is wrong");
+pub(super) const AUTH_NOT_BOUND: Reply = Reply::new(
+    535,
+    "5.7.8",
+    "The log-in is not bound to this connection; somebody may be listening in between",
+);
+pub(super) const AUTH_BINDING_TYPE: Reply =
+    Reply::new(504, "5.5.4", "The only channel binding here is tls-exporter; SCRAM-SHA-256 needs none");
 pub(super) const AUTH_UNAVAILABLE: Reply =
     Reply::new(454, "4.7.0", "Passwords cannot be checked just now; try again later");
 

@@ -1,6 +1,6 @@
 //! The session: from bytes to lines and letters, from replies to bytes, and what is waited for in between.
 
-use alloc::{boxed::Box, rc::Rc};
+use alloc::{borrow::Cow, boxed::Box, rc::Rc};
 
 use mail::{AccountId, Mail, Now, Ticks};
 
@@ -13,9 +13,9 @@ use super::{
     reply::{self, Reply},
 };
 use crate::{
-    Answer, Io, Login, Output, Peer, Reason, Session, Want,
+    Answer, Io, Output, Peer, Reason, Session, Want,
     line::{Line, Lines},
-    sasl::Exchange,
+    sasl::{Exchange, Offer},
 };
 
 /// One connection of a client.
@@ -69,8 +69,8 @@ enum Phase {
     Commands,
     /// Answers to a challenge of AUTH.
     Exchange(Exchange),
-    /// None: credentials are being checked.
-    Login,
+    /// None: the driver has been asked something within an AUTH.
+    Asked(Exchange),
     /// None: TLS is being started.
     Tls,
     /// A letter, or a chunk of one.
@@ -91,9 +91,9 @@ pub(super) enum Outcome {
     /// This is said, and the connection closed.
     Close(Reply),
     /// This challenge is sent; lines are answers to it.
-    Challenge(&'static str, Exchange),
-    /// These are checked.
-    Login(Box<Login>),
+    Challenge(Cow<'static, str>, Exchange),
+    /// The exchange goes on once this is answered.
+    Ask(Want, Exchange),
     /// TLS is started.
     StartTls,
     /// This is told to come, and follows.
@@ -130,7 +130,7 @@ impl SmtpSession {
                 None
             }
             Phase::Commands | Phase::Exchange(_) => self.line(io, mail),
-            Phase::Login => self.logged_in(io),
+            Phase::Asked(_) => self.answered(io),
             Phase::Tls => self.tls_started(io.answer.take()),
             Phase::Arrival(_) => self.arrive(io, mail),
             Phase::Delivery(_) => self.deliver(io, mail),
@@ -184,12 +184,12 @@ impl SmtpSession {
             Outcome::Recipient(reply) => reply.write(io.output),
             Outcome::Close(reply) => self.close(&reply, io.output),
             Outcome::Challenge(challenge, exchange) => {
-                Reply::new(334, "", challenge).write(io.output);
+                reply::challenge(challenge).write(io.output);
                 self.phase = Phase::Exchange(exchange);
             }
-            Outcome::Login(login) => {
-                self.phase = Phase::Login;
-                return Some(Want::Login(login));
+            Outcome::Ask(want, exchange) => {
+                self.phase = Phase::Asked(exchange);
+                return Some(want);
             }
             Outcome::StartTls => {
                 reply::READY_FOR_TLS.write(io.output);
@@ -245,21 +245,26 @@ impl SmtpSession {
         reply::closing(status, &self.config.hostname, sentence)
     }
 
-    fn logged_in(&mut self, io: &mut Io<'_, '_>) -> Option<Want> {
-        let answer = io.answer.take().and_then(Answer::login);
-        self.phase = Phase::Commands;
-        let reply = auth::checked(self, answer);
-        self.reply(&reply, io.output);
-        None
+    /// What may be used for a log-in.
+    pub(super) fn offer(&self) -> Offer {
+        Offer { scram: self.config.scram, channel_binding: self.peer.channel_binding }
+    }
+
+    fn answered(&mut self, io: &mut Io<'_, '_>) -> Option<Want> {
+        let phase = core::mem::replace(&mut self.phase, Phase::Commands);
+        let Phase::Asked(exchange) = phase else { return None };
+        let outcome = auth::answered(self, exchange, io.answer.take());
+        self.settle(outcome, io)
     }
 
     /// RFC 3207 §4.2: what was known before TLS is forgotten.
     fn tls_started(&mut self, answer: Option<Answer>) -> Option<Want> {
-        if answer != Some(Answer::Tls) {
+        let Some(Answer::Tls(channel_binding)) = answer else {
             self.hang_up();
             return None;
-        }
+        };
         self.secure = true;
+        self.peer.channel_binding = channel_binding;
         self.client = None;
         self.account = None;
         self.forget_letter();

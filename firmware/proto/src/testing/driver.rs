@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use mail::{MailboxId, Now, UnixTime};
 
-use super::{FakeMail, NOW};
+use super::{BINDING, FakeMail, NOW};
 use crate::{Answer, Input, Io, Output, Session, Want};
 
 /// Turns that a session may take in a row. Far more than any test needs; a session that spins gets there at once.
@@ -129,6 +129,10 @@ impl<S: Session> Driver<S> {
         match want {
             Want::Turn | Want::Room => return false,
             Want::Login(login) => self.answer = Some(Answer::Login(self.mail.login(&login))),
+            Want::ScramChallenge(name) => {
+                self.answer = Some(Answer::ScramChallenge(self.mail.scram_challenge(&name)));
+            }
+            Want::ScramProof(proof) => self.answer = Some(Answer::ScramProof(self.mail.scram_proof(&proof))),
             Want::Durable(ticket) if self.hold_commits && !ticket.is_settled() => {
                 self.waiting = Waiting::Durable;
                 return true;
@@ -139,7 +143,7 @@ impl<S: Session> Driver<S> {
             Want::StartTls => {
                 self.input.clear();
                 self.tls_started += 1;
-                self.answer = Some(Answer::Tls);
+                self.answer = Some(Answer::Tls(Some(BINDING)));
             }
             Want::Input => {
                 self.waiting = Waiting::Input;

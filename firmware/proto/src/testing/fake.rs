@@ -10,13 +10,33 @@ use alloc::{
     vec::Vec,
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use mail::{
     AccountId, Address, Cold, Flags, MailboxId, MailboxName, Receipt, Refusal, SpecialUse, Stop, Ticket,
     UnixTime, Unready,
 };
 
 use super::shelf::{Account, Arrived, Mailbox, Shelf, Stored};
-use crate::{Login, LoginRefusal};
+use crate::{
+    Login, LoginRefusal, Secret,
+    sasl::{ScramAccepted, ScramChallenge, ScramProof},
+};
+
+/// AuthMessage of the example of RFC 7677 §3; `{c}` stands for its channel binding.
+const SCRAM_AUTH_MESSAGE: &str = "n=user,r=rOprNGfwEbeRWgbNEkqO,\
+    r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,\
+    c={c},r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
+
+/// Channel binding, ClientProof and ServerSignature: those of the RFC, and those of the same exchange bound to
+/// [`super::BINDING`], computed by the formulas of RFC 5802 §3 with Python's hashlib and hmac.
+const SCRAM_PROOFS: [(&str, &str, &str); 2] = [
+    ("biws", "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=", "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="),
+    (
+        "cD10bHMtZXhwb3J0ZXIsLAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH",
+        "R2bHiXqaT4RLSd/UZxfg2gBdXS2SdQOUTTLyTSXHnZA=",
+        "KxSI8XUdIxGURZaCAWDeABIWU/CJ/li73fGLRvz4Lw0=",
+    ),
+];
 
 /// A change that waits for its barrier.
 type Change = Box<dyn FnOnce(&mut Shelf) -> Receipt>;
@@ -196,6 +216,30 @@ impl FakeMail {
             .filter(|account| account.password == password)
             .map(|account| account.id)
             .ok_or(LoginRefusal::Credentials)
+    }
+
+    /// What the example of RFC 7677 §3 is challenged with, whoever it is.
+    pub(crate) fn scram_challenge(&mut self, _: &Secret) -> Result<ScramChallenge, LoginRefusal> {
+        Ok(ScramChallenge {
+            salt: STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap(),
+            iterations: 4096,
+            nonce: "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0".to_owned(),
+        })
+    }
+
+    /// Knows the proofs of the example of RFC 7677 §3, in which `user` has the password `pencil`: here that is alice.
+    pub(crate) fn scram_proof(&mut self, proof: &ScramProof) -> Result<ScramAccepted, LoginRefusal> {
+        if let Some(refusal) = self.login_refusal.take() {
+            return Err(refusal);
+        }
+        let auth_message = proof.auth_message.expose();
+        let known = SCRAM_PROOFS.iter().find(|(binding, right, _)| {
+            let expected = SCRAM_AUTH_MESSAGE.replace("{c}", binding);
+            auth_message == expected && STANDARD.encode(proof.proof) == *right
+        });
+        let (_, _, signature) = known.ok_or(LoginRefusal::Credentials)?;
+        let signature = STANDARD.decode(signature).unwrap().try_into().unwrap();
+        Ok(ScramAccepted { account: self.account_of("alice@example.test"), signature })
     }
 
     /// Does what a transcript's `-- words` says; see [`super::transcript`]. Returns whether it knows the words.

@@ -16,7 +16,7 @@ use super::*;
 use crate::certs::{AuthorityView, Certificates, Moment, Names};
 use crate::health::Health;
 use crate::memory::Memory;
-use crate::passwords::{Authenticator, Hasher};
+use crate::passwords::{Authenticator, Decoys, Hasher};
 use crate::provision::fake::Box_;
 use crate::provision::{Change, Keeper, Records, key};
 use crate::service::Service;
@@ -92,7 +92,7 @@ impl House {
         let office = Rc::new(Office {
             it,
             state: std::cell::RefCell::new(state()),
-            authenticator: Authenticator::new(Hasher::start().unwrap()).unwrap(),
+            authenticator: Authenticator::new(Hasher::start().unwrap(), Decoys::from_key(&[7; 32])).unwrap(),
             certificates,
             changed: Cell::new(0),
         });

@@ -30,8 +30,16 @@ pub(crate) const PHC_BYTES_MAX: usize = 256;
 pub(crate) const SALT_BYTES: usize = 16;
 
 /// PBKDF2 rounds of SCRAM-SHA-256. RFC 7677 §4 asks for at least 4096 and for as many as clients bear; a telephone
-/// does these in a tenth of a second. The weaker of the two forms in which a password rests here.
+/// does these in a tenth of a second. The weaker of the two forms in which a password rests here. Names that nobody has
+/// are challenged with as many: another number tells accounts with older keys from them.
 pub(crate) const SCRAM_ITERATIONS: u32 = 100_000;
+
+/// Random bytes in the server's part of a SCRAM nonce: as many as are never drawn twice, and a whole number of base64
+/// groups.
+pub(crate) const SERVER_NONCE_BYTES: usize = 18;
+
+/// Bytes of the key from which names that nobody has get their salts: as many as HMAC-SHA-256 gives.
+pub(crate) const DECOY_KEY_BYTES: usize = 32;
 
 /// Longest password in bytes, as given. SASL PLAIN (RFC 4616) allows 255 octets and more; a person types less.
 pub(crate) const PASSWORD_BYTES_MAX: usize = 512;

@@ -3,12 +3,14 @@
 //! Owns the hashing thread and what is remembered of log-ins; asks for accounts through [`Accounts`] and knows no
 //! protocol. A log-in goes through, in this order: what is known as wrong (answered at once, not counted again),
 //! the same log-in being checked for somebody else at the same address (waited for), the limiter, what is known as
-//! right, and only then the hash.
+//! right, and only then the hash. A log-in by proof (SCRAM) costs no hash and goes through the limiter alone.
 
 mod cache;
+mod decoys;
 mod hashing;
 mod limiter;
 mod limits;
+mod proof;
 mod scram;
 mod secret;
 mod worker;
@@ -27,6 +29,7 @@ use tokio::time::Instant;
 use cache::{Checked, LoginMac, Who};
 use limiter::{Limiter, Origin, Outcome};
 
+pub(crate) use decoys::Decoys;
 pub(crate) use hashing::{CannotHash, PhcProblem, check_phc};
 pub(crate) use limits::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 pub(crate) use secret::PasswordSecret;
@@ -37,6 +40,9 @@ pub(crate) trait Accounts {
     /// The account that a log-in name means, with its secret as stored; see [`PasswordSecret`].
     fn find_login(&self, name: &str) -> Option<(AccountId, Vec<u8>)>;
 
+    /// The domains in which accounts are, in lower case.
+    fn domains(&self) -> Vec<String>;
+
     /// The administrator's secret as stored; `None` while there is none.
     fn administrator(&self) -> Option<Vec<u8>>;
 }
@@ -44,6 +50,8 @@ pub(crate) trait Accounts {
 /// Checks log-ins for all services.
 pub(crate) struct Authenticator {
     hasher: Hasher,
+    decoys: Decoys,
+    random: SystemRandom,
     state: RefCell<State>,
     started: Instant,
 }
@@ -78,10 +86,11 @@ impl Authenticator {
     ///
     /// # Errors
     /// [`CannotHash`]: no randomness.
-    pub(crate) fn new(hasher: Hasher) -> Result<Self, CannotHash> {
-        let checked = Checked::new(&SystemRandom::new())?;
+    pub(crate) fn new(hasher: Hasher, decoys: Decoys) -> Result<Self, CannotHash> {
+        let random = SystemRandom::new();
+        let checked = Checked::new(&random)?;
         let state = RefCell::new(State { checked, limiter: Limiter::default(), in_flight: HashMap::new() });
-        Ok(Self { hasher, state, started: Instant::now() })
+        Ok(Self { hasher, decoys, random, state, started: Instant::now() })
     }
 
     /// The thread that hashes.

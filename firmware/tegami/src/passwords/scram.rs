@@ -37,10 +37,25 @@ impl ScramKeys {
             server_key: bytes32(server_key.as_ref()),
         }
     }
+
+    /// ServerSignature, if the proof is that of whoever knows the password (RFC 5802 §3).
+    pub(super) fn check(&self, auth_message: &[u8], proof: &[u8; 32]) -> Option<[u8; 32]> {
+        let stored = hmac::Key::new(hmac::HMAC_SHA256, &self.stored_key);
+        let mut client_key = Zeroizing::new(*proof);
+        for (byte, mask) in client_key.iter_mut().zip(hmac::sign(&stored, auth_message).as_ref()) {
+            *byte ^= mask;
+        }
+        let offered = digest::digest(&digest::SHA256, client_key.as_ref());
+        // ring compares in constant time where it verifies a MAC: so both are compared by theirs.
+        let right = hmac::sign(&stored, &self.stored_key);
+        hmac::verify(&stored, offered.as_ref(), right.as_ref()).ok()?;
+        let server = hmac::Key::new(hmac::HMAC_SHA256, &self.server_key);
+        Some(bytes32(hmac::sign(&server, auth_message).as_ref()))
+    }
 }
 
 /// The 32 bytes of a SHA-256 value.
-fn bytes32(bytes: &[u8]) -> [u8; 32] {
+pub(super) fn bytes32(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     for (to, from) in out.iter_mut().zip(bytes) {
         *to = *from;
@@ -70,16 +85,16 @@ mod tests {
             r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,\
             c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
 
-        let server = hmac::Key::new(hmac::HMAC_SHA256, &keys.server_key);
-        let signature = hmac::sign(&server, auth_message.as_bytes());
-        assert_eq!(STANDARD.encode(signature), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
-
-        // ClientKey = ClientProof XOR HMAC(StoredKey, AuthMessage), and H(ClientKey) = StoredKey.
         let proof = STANDARD.decode("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=").unwrap();
-        let stored = hmac::Key::new(hmac::HMAC_SHA256, &keys.stored_key);
-        let mask = hmac::sign(&stored, auth_message.as_bytes());
-        let client_key: Vec<u8> = proof.iter().zip(mask.as_ref()).map(|(a, b)| a ^ b).collect();
-        assert_eq!(digest::digest(&digest::SHA256, &client_key).as_ref(), keys.stored_key);
+        let proof: [u8; 32] = proof.try_into().unwrap();
+        let signature = keys.check(auth_message.as_bytes(), &proof).unwrap();
+        assert_eq!(STANDARD.encode(signature), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+        for bit in 0..256 {
+            let mut wrong = proof;
+            wrong[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(keys.check(auth_message.as_bytes(), &wrong), None);
+        }
+        assert_eq!(keys.check(b"something else", &proof), None);
     }
 
     #[test]

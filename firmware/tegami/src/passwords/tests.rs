@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::*;
 
-const OFFICE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 7));
+pub(super) const OFFICE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 7));
 
 /// Accounts by name; the administrator's secret.
 #[derive(Default)]
-struct Directory {
-    accounts: RefCell<Vec<(&'static str, Vec<u8>)>>,
+pub(super) struct Directory {
+    pub(super) accounts: RefCell<Vec<(&'static str, Vec<u8>)>>,
     administrator: RefCell<Option<Vec<u8>>>,
 }
 
@@ -20,29 +20,33 @@ impl Accounts for Directory {
         Some((AccountId(u32::try_from(position).unwrap()), accounts[position].1.clone()))
     }
 
+    fn domains(&self) -> Vec<String> {
+        vec!["example.test".to_owned()]
+    }
+
     fn administrator(&self) -> Option<Vec<u8>> {
         self.administrator.borrow().clone()
     }
 }
 
-struct Box_ {
-    directory: Directory,
-    authenticator: Authenticator,
+pub(super) struct Box_ {
+    pub(super) directory: Directory,
+    pub(super) authenticator: Authenticator,
 }
 
 impl Box_ {
-    fn new() -> Self {
-        let authenticator = Authenticator::new(Hasher::start().unwrap()).unwrap();
+    pub(super) fn new() -> Self {
+        let authenticator = Authenticator::new(Hasher::start().unwrap(), Decoys::from_key(&[7; 32])).unwrap();
         Self { directory: Directory::default(), authenticator }
     }
 
-    async fn with_account(self, name: &'static str, password: &str) -> Self {
+    pub(super) async fn with_account(self, name: &'static str, password: &str) -> Self {
         let secret = self.authenticator.hasher().make(Secret::new(password.to_owned())).await.unwrap();
         self.directory.accounts.borrow_mut().push((name, secret.encode()));
         self
     }
 
-    async fn check(&self, name: &str, password: &str) -> Result<AccountId, LoginRefusal> {
+    pub(super) async fn check(&self, name: &str, password: &str) -> Result<AccountId, LoginRefusal> {
         self.authenticator.check(&self.directory, &login(name, password), OFFICE).await
     }
 }
@@ -51,7 +55,7 @@ fn login(name: &str, password: &str) -> Login {
     Login { name: Secret::new(name.to_owned()), password: Secret::new(password.to_owned()) }
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
 

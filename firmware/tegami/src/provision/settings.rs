@@ -30,15 +30,17 @@ pub(crate) mod key {
     pub(crate) const RELAY: &str = "relay";
     /// The administrator's secret, in the form of [`crate::passwords::PasswordSecret`].
     pub(crate) const ADMINISTRATOR: &str = "administrator";
-    /// Whether an account has been told that its mailbox is nearly full; see [`crate::quota`].
-    pub(crate) fn quota_told(account: mail::AccountId) -> String {
-        format!("quota-told/{}", account.0)
-    }
-
+    /// From which names that nobody has get their salts; see [`crate::passwords::Decoys`].
+    pub(crate) const DECOYS: &str = "decoys";
     /// Outline of the provision file applied last.
     pub(crate) const OUTLINE: &str = "provision/outline";
     /// Hash of the administrator's password that a provision file set last.
     pub(crate) const PROVISIONED_ADMINISTRATOR: &str = "provision/administrator";
+
+    /// Whether an account has been told that its mailbox is nearly full; see [`crate::quota`].
+    pub(crate) fn quota_told(account: mail::AccountId) -> String {
+        format!("quota-told/{}", account.0)
+    }
 
     /// Hash of the password that a provision file set last for an account.
     pub(crate) fn provisioned(address: &mail::Address) -> String {

@@ -1,10 +1,12 @@
 //! Log-in: STARTTLS, AUTHENTICATE, LOGIN (RFC 3501 §6.2).
 
-use alloc::{borrow::Cow, boxed::Box, format, vec::Vec};
+use alloc::{borrow::Cow, format, vec::Vec};
+
+use mail::AccountId;
 
 use super::Begun;
 use crate::{
-    Answer, Login, LoginRefusal, Secret, Want,
+    Login, LoginRefusal, Secret, Want,
     imap::{
         capability,
         limits::{BEFORE_LOGIN_MS_MAX, LOGIN_FAILURES_MAX, RESPONSE_LINE_BYTES_MAX},
@@ -14,12 +16,18 @@ use crate::{
     },
     limits::CREDENTIAL_BYTES_MAX,
     line::{Line, Lines},
-    sasl::{Exchange, Failure, Mechanism, Progress},
+    sasl::{Exchange, Failure, Progress},
     session::Seconds,
 };
 
 /// RFC 5530 §3: the one answer to a wrong name and to a wrong password.
 const WRONG: Reply = Reply::no("AUTHENTICATIONFAILED", "Name or password is wrong");
+
+/// The same code for a client that sees to it that nobody sits in between.
+const NOT_BOUND: Reply = Reply::no(
+    "AUTHENTICATIONFAILED",
+    "The log-in is not bound to this connection; somebody may be listening in between",
+);
 
 /// RFC 5530 §3
 const PRIVACY_REQUIRED: Reply =
@@ -41,7 +49,8 @@ pub(super) fn login(name: Secret, password: Secret, turn: &mut Turn<'_, '_>) -> 
     if [&name, &password].iter().any(|text| text.expose().len() > CREDENTIAL_BYTES_MAX) {
         return Begun::End(failed(WRONG, turn));
     }
-    Check { login: Some(Box::new(Login { name, password })) }.into()
+    let (exchange, progress) = Exchange::password(Login { name, password });
+    Attempt::begin(exchange, progress, turn)
 }
 
 /// RFC 3501 §6.2.2, RFC 4959
@@ -49,56 +58,43 @@ pub(super) fn authenticate(mechanism: &[u8], initial: Option<Secret>, turn: &mut
     if !turn.state.takes_passwords() {
         return PRIVACY_REQUIRED.into();
     }
-    let Some(mechanism) = Mechanism::named(mechanism) else {
-        return Reply::no("CANNOT", "AUTHENTICATE knows PLAIN and LOGIN").into();
-    };
-    let (exchange, progress) =
-        Exchange::begin(mechanism, initial.as_ref().map(|text| text.expose().as_bytes()));
-    let mut job = Authenticate { exchange, lines: Lines::new(RESPONSE_LINE_BYTES_MAX), check: None };
-    match job.progress(progress, turn) {
-        Some(end) => Begun::End(end),
-        None => job.into(),
+    let initial = initial.as_ref().map(|text| text.expose().as_bytes());
+    match Exchange::begin(mechanism, initial, turn.state.offer()) {
+        Some((exchange, progress)) => Attempt::begin(exchange, progress, turn),
+        None => {
+            Reply::no("CANNOT", "There is no such mechanism here; CAPABILITY says which there are").into()
+        }
     }
 }
 
-/// Waits for credentials to be checked.
-struct Check {
-    /// `None` once handed over.
-    login: Option<Box<Login>>,
-}
-
-impl Run for Check {
-    fn step(&mut self, turn: &mut Turn<'_, '_>) -> Step {
-        if let Some(login) = self.login.take() {
-            return Step::Wait(Want::Login(login));
+/// What came of a log-in.
+fn concluded(result: Result<AccountId, LoginRefusal>, turn: &mut Turn<'_, '_>) -> End {
+    match result {
+        Ok(account) => logged_in(account, turn),
+        Err(LoginRefusal::Credentials) => failed(WRONG, turn),
+        Err(LoginRefusal::TooMany { retry_after_s }) => {
+            let text =
+                format!("Too many wrong passwords from there; try again in {}", Seconds(retry_after_s));
+            failed(Reply { text: Cow::Owned(text), ..Reply::no("UNAVAILABLE", "") }, turn)
         }
-        let answer = turn.answer.take().and_then(Answer::login);
-        match answer.unwrap_or(Err(LoginRefusal::Unavailable)) {
-            Ok(account) => {
-                turn.state.account = Some(account);
-                if let Some(alert) = turn.state.config.alert {
-                    let mut line = Vec::new();
-                    Reply::ok(alert).with(Code::Plain(Cow::Borrowed("ALERT"))).write("*", &mut line);
-                    turn.output.push(&line);
-                }
-                let mut code = Vec::from(b"CAPABILITY ");
-                capability::write(turn.state, &mut code);
-                let code = alloc::string::String::from_utf8(code).unwrap_or_default();
-                End::plain(Reply::ok("Logged in").with(Code::Plain(Cow::Owned(code)))).into()
-            }
-            Err(LoginRefusal::Credentials) => failed(WRONG, turn).into(),
-            Err(LoginRefusal::TooMany { retry_after_s }) => {
-                let text =
-                    format!("Too many wrong passwords from there; try again in {}", Seconds(retry_after_s));
-                let reply = Reply { text: Cow::Owned(text), ..Reply::no("UNAVAILABLE", "") };
-                failed(reply, turn).into()
-            }
-            Err(LoginRefusal::Unavailable) => {
-                let text = "Passwords cannot be checked just now; try again in a moment";
-                failed(Reply::no("UNAVAILABLE", text), turn).into()
-            }
+        Err(LoginRefusal::Unavailable) => {
+            let text = "Passwords cannot be checked just now; try again in a moment";
+            failed(Reply::no("UNAVAILABLE", text), turn)
         }
     }
+}
+
+fn logged_in(account: AccountId, turn: &mut Turn<'_, '_>) -> End {
+    turn.state.account = Some(account);
+    if let Some(alert) = turn.state.config.alert {
+        let mut line = Vec::new();
+        Reply::ok(alert).with(Code::Plain(Cow::Borrowed("ALERT"))).write("*", &mut line);
+        turn.output.push(&line);
+    }
+    let mut code = Vec::from(b"CAPABILITY ");
+    capability::write(turn.state, &mut code);
+    let code = alloc::string::String::from_utf8(code).unwrap_or_default();
+    End::plain(Reply::ok("Logged in").with(Code::Plain(Cow::Owned(code))))
 }
 
 /// A log-in that failed. The client gets time for another, but not for many.
@@ -112,24 +108,37 @@ fn failed(reply: Reply, turn: &mut Turn<'_, '_>) -> End {
     End::plain(reply).then(Then::Close)
 }
 
-/// An exchange of lines that ends in credentials.
-struct Authenticate {
+/// A log-in: an exchange of lines, and of questions to the driver.
+struct Attempt {
     exchange: Exchange,
     lines: Lines,
-    /// Once there are credentials.
-    check: Option<Check>,
+    next: Next,
 }
 
-impl Run for Authenticate {
+/// What an attempt waits for.
+enum Next {
+    /// A line from the client.
+    Line,
+    /// To be able to ask this.
+    Ask(Want),
+    /// The answer.
+    Answer,
+}
+
+impl Run for Attempt {
     fn step(&mut self, turn: &mut Turn<'_, '_>) -> Step {
         loop {
-            if let Some(check) = &mut self.check {
-                return check.step(turn);
-            }
-            let progress = match self.lines.next(turn.input) {
-                Line::Partial => return Step::Wait(Want::Input),
-                Line::TooLong => Progress::Failed(Failure::TooLong),
-                Line::Whole(line) => self.exchange.respond(without_line_end(line)),
+            let progress = match core::mem::replace(&mut self.next, Next::Line) {
+                Next::Ask(want) => {
+                    self.next = Next::Answer;
+                    return Step::Wait(want);
+                }
+                Next::Answer => self.exchange.answered(turn.answer.take()),
+                Next::Line => match self.lines.next(turn.input) {
+                    Line::Partial => return Step::Wait(Want::Input),
+                    Line::TooLong => Progress::Failed(Failure::TooLong),
+                    Line::Whole(line) => self.exchange.respond(without_line_end(line)),
+                },
             };
             if let Some(end) = self.progress(progress, turn) {
                 return end.into();
@@ -138,25 +147,39 @@ impl Run for Authenticate {
     }
 }
 
-impl Authenticate {
-    /// Does what comes next in the exchange; an end if it has failed.
+impl Attempt {
+    fn begin(exchange: Exchange, progress: Progress, turn: &mut Turn<'_, '_>) -> Begun {
+        let mut attempt = Self { exchange, lines: Lines::new(RESPONSE_LINE_BYTES_MAX), next: Next::Line };
+        match attempt.progress(progress, turn) {
+            Some(end) => Begun::End(end),
+            None => attempt.into(),
+        }
+    }
+
+    /// Does what comes next in the exchange; an end if it is over.
     fn progress(&mut self, progress: Progress, turn: &mut Turn<'_, '_>) -> Option<End> {
-        match progress {
+        Some(match progress {
             Progress::Challenge(challenge) => {
                 turn.output.push(b"+ ");
                 turn.output.push(challenge.as_bytes());
                 turn.output.push(b"\r\n");
-                None
+                return None;
             }
-            Progress::Credentials(login) => {
-                self.check = Some(Check { login: Some(login) });
-                None
+            Progress::Ask(want) => {
+                self.next = Next::Ask(want);
+                return None;
             }
+            Progress::Over(result) => concluded(result, turn),
             // RFC 3501 §6.2.2: "the server MUST reject the AUTHENTICATE command by sending a tagged BAD response".
-            Progress::Cancelled => Some(End::plain(Reply::bad("Cancelled"))),
-            Progress::Failed(Failure::Base64) => Some(failed(Reply::bad("That is not base64"), turn)),
-            Progress::Failed(Failure::TooLong) => Some(failed(Reply::bad("That is too long"), turn)),
-            Progress::Failed(Failure::Malformed | Failure::Identity) => Some(failed(WRONG, turn)),
-        }
+            Progress::Cancelled => End::plain(Reply::bad("Cancelled")),
+            Progress::Failed(Failure::Base64) => failed(Reply::bad("That is not base64"), turn),
+            Progress::Failed(Failure::TooLong) => failed(Reply::bad("That is too long"), turn),
+            Progress::Failed(Failure::Malformed | Failure::Identity | Failure::Nonce) => failed(WRONG, turn),
+            Progress::Failed(Failure::Binding) => failed(NOT_BOUND, turn),
+            Progress::Failed(Failure::BindingType) => {
+                let text = "The only channel binding here is tls-exporter; SCRAM-SHA-256 needs none";
+                failed(Reply::no("CANNOT", text), turn)
+            }
+        })
     }
 }

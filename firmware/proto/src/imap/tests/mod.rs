@@ -16,21 +16,26 @@ use super::{Config, ImapSession};
 use crate::{
     Peer,
     mime::Scanner,
-    testing::{Driver, FakeMail, NOW, PEER, Settings, TLS_PEER, play_all},
+    testing::{Driver, FakeMail, NOW, PEER, Settings, TLS_PEER, peer, play_all},
 };
 
 const ALICE: &str = "alice@example.test";
 
 fn session(peer: Peer) -> ImapSession {
-    session_with(peer, None)
+    session_with(peer, config())
 }
 
-fn session_with(peer: Peer, alert: Option<&'static str>) -> ImapSession {
-    ImapSession::new(Rc::new(Config { hostname: "mail.example.test".to_owned(), alert }), peer, NOW)
+fn config() -> Config {
+    Config { hostname: "mail.example.test".to_owned(), alert: None, scram: false }
 }
 
-/// What the words behind `-- with` mean: `tls`, `trusted path`; `alert`: there is something to tell everybody; `login`: alice is logged in; `letters`: there are
-/// letters in her INBOX; `inbox`: all of that, and it is selected.
+fn session_with(peer: Peer, config: Config) -> ImapSession {
+    ImapSession::new(Rc::new(config), peer, NOW)
+}
+
+/// What the words behind `-- with` mean: those of [`peer`]; `scram`: everybody can log in with it; `alert`: there is
+/// something to tell everybody; `login`: alice is logged in; `letters`: there are letters in her INBOX; `inbox`: all of
+/// that, and it is selected.
 fn open(settings: &Settings) -> (ImapSession, FakeMail) {
     open_with(|word| settings.has(word))
 }
@@ -40,7 +45,6 @@ fn open_with(has: impl Fn(&str) -> bool) -> (ImapSession, FakeMail) {
     if has("letters") || has("inbox") {
         put_letters(&mut mail);
     }
-    let peer = Peer { trusted_path: has("trusted path"), tls: has("tls"), ..PEER };
     if has("inbox") {
         let driver = inbox(mail);
         return (driver.session, driver.mail);
@@ -49,7 +53,8 @@ fn open_with(has: impl Fn(&str) -> bool) -> (ImapSession, FakeMail) {
         let driver = logged_in(mail);
         return (driver.session, driver.mail);
     }
-    (session_with(peer, has("alert").then_some("The flash takes no more writes")), mail)
+    let alert = has("alert").then_some("The flash takes no more writes");
+    (session_with(peer(&has), Config { alert, scram: has("scram"), ..config() }), mail)
 }
 
 /// A session of alice.

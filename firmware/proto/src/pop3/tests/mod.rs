@@ -11,7 +11,7 @@ use mail::Flags;
 use super::{Config, Pop3Session, refuse};
 use crate::{
     Output, Peer, Reason,
-    testing::{Driver, FakeMail, NOW, PEER, Settings, TLS_PEER, play_all},
+    testing::{Driver, FakeMail, NOW, Settings, TLS_PEER, peer, play_all},
 };
 
 const LETTERS: [&[u8]; 3] = [
@@ -20,8 +20,12 @@ const LETTERS: [&[u8]; 3] = [
     b"Subject: three\r\n\r\nno line end",
 ];
 
+fn config() -> Config {
+    Config { hostname: "mail.example.test".to_owned(), scram: false }
+}
+
 fn session(peer: Peer) -> Pop3Session {
-    Pop3Session::new(Rc::new(Config { hostname: "mail.example.test".to_owned() }), peer, NOW)
+    Pop3Session::new(Rc::new(config()), peer, NOW)
 }
 
 /// Mail with these letters in alice's INBOX.
@@ -33,9 +37,10 @@ fn mail_with<'a>(letters: impl IntoIterator<Item = &'a [u8]>) -> FakeMail {
 }
 
 fn open(settings: &Settings) -> (Pop3Session, FakeMail) {
-    let peer = Peer { trusted_path: settings.has("trusted path"), tls: settings.has("tls"), ..PEER };
+    let peer = peer(|word| settings.has(word));
+    let config = Config { scram: settings.has("scram"), ..config() };
     let letters = if settings.has("letters") { &LETTERS[..] } else { &[] };
-    (session(peer), mail_with(letters.iter().copied()))
+    (Pop3Session::new(Rc::new(config), peer, NOW), mail_with(letters.iter().copied()))
 }
 
 /// Alice, logged in.
@@ -53,7 +58,7 @@ fn transcripts() {
 
 #[test]
 fn who_is_turned_away_is_told_why() {
-    let config = Config { hostname: "mail.example.test".to_owned() };
+    let config = config();
     for (reason, expected) in [
         (
             Reason::Unclaimed,

@@ -11,7 +11,7 @@ use alloc::{borrow::ToOwned, rc::Rc, vec::Vec};
 use super::{Config, Mode, SmtpSession, refuse};
 use crate::{
     Output, Peer, Reason,
-    testing::{Driver, FakeMail, NOW, PEER, Settings, TLS_PEER, play_all},
+    testing::{Driver, FakeMail, NOW, PEER, Settings, TLS_PEER, peer, play_all},
 };
 
 fn config() -> Config {
@@ -19,6 +19,7 @@ fn config() -> Config {
         hostname: "mail.example.test".to_owned(),
         postmaster_domain: "example.test".to_owned(),
         message_bytes_max: mail::limits::MESSAGE_BYTES_DEFAULT,
+        scram: false,
     }
 }
 
@@ -28,8 +29,8 @@ fn session(mode: Mode, peer: Peer, config: Config) -> SmtpSession {
 
 fn open(settings: &Settings) -> (SmtpSession, FakeMail) {
     let mode = if settings.has("submission") { Mode::Submission } else { Mode::Mx };
-    let peer = Peer { trusted_path: settings.has("trusted path"), tls: settings.has("tls"), ..PEER };
-    let mut config = config();
+    let peer = peer(|word| settings.has(word));
+    let mut config = Config { scram: settings.has("scram"), ..config() };
     if settings.has("small") {
         config.message_bytes_max = 200;
     }

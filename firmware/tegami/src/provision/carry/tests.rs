@@ -6,7 +6,7 @@ use mail::{AccountId, Address};
 use proto::{Login, LoginRefusal, Secret};
 
 use super::*;
-use crate::passwords::{Hasher, PasswordSecret};
+use crate::passwords::{Decoys, Hasher, PasswordSecret};
 use crate::provision::changes::fake::Box_;
 use crate::provision::{plan, read};
 
@@ -23,7 +23,7 @@ struct Office {
 impl Office {
     fn new() -> Self {
         let it = Box_::default();
-        let authenticator = Authenticator::new(Hasher::start().unwrap()).unwrap();
+        let authenticator = Authenticator::new(Hasher::start().unwrap(), Decoys::from_key(&[7; 32])).unwrap();
         Self { it, authenticator }
     }
 

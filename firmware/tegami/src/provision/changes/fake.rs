@@ -95,6 +95,10 @@ impl Accounts for Box_ {
         self.account(&Address::parse(name).ok()?)
     }
 
+    fn domains(&self) -> Vec<String> {
+        self.domains.borrow().iter().cloned().collect()
+    }
+
     fn administrator(&self) -> Option<Vec<u8>> {
         self.setting(key::ADMINISTRATOR)
     }
