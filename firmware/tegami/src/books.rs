@@ -77,8 +77,7 @@ impl Keeper for Office {
 impl Office {
     /// Whether every account has what SCRAM needs; see [`proto::sasl::Offer::mechanisms`] for why all of them must.
     pub(crate) fn everybody_has_scram(&self) -> bool {
-        let has = |secret: &[u8]| PasswordSecret::decode(secret).is_some_and(|secret| secret.scram.is_some());
-        self.store().accounts().all(|account| has(account.secret))
+        self.store().accounts().all(|account| PasswordSecret::serves_scram(account.secret))
     }
 
     async fn make(&self, change: &Change) -> Result<Ticket, Refusal> {

@@ -29,10 +29,11 @@ pub(crate) const PHC_BYTES_MAX: usize = 256;
 /// Bytes of salt for argon2 and SCRAM. RFC 9106 §3.1 recommends 16.
 pub(crate) const SALT_BYTES: usize = 16;
 
-/// PBKDF2 rounds of SCRAM-SHA-256. RFC 7677 §4 asks for at least 4096 and for as many as clients bear; a telephone
-/// does these in a tenth of a second. The weaker of the two forms in which a password rests here. Names that nobody has
+/// PBKDF2 rounds of SCRAM-SHA-256. RFC 7677 §4 asks for at least 4096 and for as many as clients bear: Cyrus SASL
+/// (mutt, mbsync) refuses more than these (`MAX_ITERATION_COUNTER` in its scram.c), and a telephone does them in a tenth
+/// of a second. The weaker of the two forms in which a password rests here. Names that nobody has
 /// are challenged with as many: another number tells accounts with older keys from them.
-pub(crate) const SCRAM_ITERATIONS: u32 = 100_000;
+pub(crate) const SCRAM_ITERATIONS: u32 = 65_536;
 
 /// Random bytes in the server's part of a SCRAM nonce: as many as are never drawn twice, and a whole number of base64
 /// groups.

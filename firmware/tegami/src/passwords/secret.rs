@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use super::limits::SCRAM_ITERATIONS;
 use super::scram::ScramKeys;
 
 /// First byte of the stored form. A later form gets the next number; unknown ones read as no password at all.
@@ -66,6 +67,14 @@ impl PasswordSecret {
         });
         Some(Self { phc: core::mem::take(&mut form.phc), scram })
     }
+
+    /// Whether mail programs can log in with SCRAM by what is stored: there are keys, and their rounds are no more than
+    /// clients bear, as those of an early build are.
+    pub(crate) fn serves_scram(bytes: &[u8]) -> bool {
+        Self::decode(bytes).is_some_and(|secret| {
+            secret.scram.as_ref().is_some_and(|keys| keys.iterations <= SCRAM_ITERATIONS)
+        })
+    }
 }
 
 #[cfg(test)]
@@ -89,6 +98,18 @@ mod tests {
         for secret in [example(), PasswordSecret::foreign("$argon2id$x")] {
             assert!(PasswordSecret::decode(&secret.encode()) == Some(secret));
         }
+    }
+
+    #[test]
+    fn keys_of_too_many_rounds_do_not_serve() {
+        let with = |iterations| {
+            let mut secret = example();
+            secret.scram.as_mut().unwrap().iterations = iterations;
+            PasswordSecret::serves_scram(&secret.encode())
+        };
+        assert!(with(SCRAM_ITERATIONS) && !with(SCRAM_ITERATIONS + 1));
+        assert!(!PasswordSecret::serves_scram(&PasswordSecret::foreign("$argon2id$x").encode()));
+        assert!(!PasswordSecret::serves_scram(&[]));
     }
 
     #[test]
