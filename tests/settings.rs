@@ -12,6 +12,7 @@ use tests::hosted::{Hosted, Options};
 use tests::letters::short;
 use tests::machine::Machine;
 use tests::page;
+use tests::programs::{mbsync, msmtp};
 use tests::provision::{self, named_account, small_file};
 use tests::site::{Account, Service, Site};
 
@@ -289,6 +290,45 @@ fn claim_code(console: &str) -> Option<String> {
         .flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric()))
         .find(|word| is_code(word))
         .map(str::to_owned)
+}
+
+/// Programs of others, with GNU SASL and Cyrus SASL in them: by name, and as the best that there is.
+#[test]
+fn mail_programs_log_in_with_scram_where_all_passwords_were_given_in_clear() {
+    let alice = Account { address: ALICE.to_owned(), password: "granite stairs".to_owned() };
+    let bob = Account { address: BOB.to_owned(), password: "パスワード 1".to_owned() };
+    let file = [&alice, &bob].map(|account| clear(&account.address, &account.password)).concat();
+    let hosted = started("scram", &(small_file(&[]) + &file));
+    let site = hosted.site();
+    assert!(scram_is_announced_soon(&site));
+    for (account, mechanism) in [(&alice, "scram-sha-256"), (&bob, "scram-sha-256"), (&alice, "on")] {
+        let test = format!("msmtp-{mechanism}-{}", account.local_part());
+        let letter = short("by proof", "Hello.");
+        msmtp(&site, Service::Submissions, account, mechanism, ALICE, &test, &letter).success();
+    }
+    for mechanism in ["SCRAM-SHA-256", "*"] {
+        let folder = site.folder_for(&format!("mbsync-{}", mechanism.len()));
+        mbsync(&site, &alice, mechanism, &folder).success();
+        let new = fs::read_dir(folder.join("near/INBOX/new")).expect("a Maildir");
+        assert_eq!(new.count(), 3, "by {mechanism}");
+    }
+    let wrong = Account { password: "marble stairs".to_owned(), ..alice };
+    let refused = msmtp(&site, Service::Submissions, &wrong, "scram-sha-256", ALICE, "msmtp-wrong", b"\n");
+    assert!(refused.status != 0 && refused.all().contains("535"), "{}", refused.all());
+}
+
+/// Waits for it: a password given in clear is hashed after the box is ready.
+fn scram_is_announced_soon(site: &Site) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let announced =
+        || Smtp::connect(site, Service::Submissions).expect(250, "EHLO client.test").text().contains("SCRAM");
+    while !announced() {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    true
 }
 
 /// The page speaks the reader's language, from the first request on.

@@ -42,11 +42,12 @@ pub fn swaks_trust(site: &Site) -> [String; 3] {
     ["--tls-verify".to_owned(), "--tls-ca-path".to_owned(), site.authority.display().to_string()]
 }
 
-/// msmtp: submits a letter as this account.
+/// msmtp: submits a letter as this account, by this mechanism; `on` is the best that it and the server know.
 pub fn msmtp(
     site: &Site,
     service: Service,
     account: &Account,
+    mechanism: &str,
     to: &str,
     test: &str,
     letter: &[u8],
@@ -55,8 +56,15 @@ pub fn msmtp(
     let starttls = if service.is_implicit_tls() { "off" } else { "on" };
     let mut command = client(site, "/usr/bin/msmtp", &folder);
     command
-        .args(["--host", &site.hostname, "--port", &site.port(service).to_string(), "--auth=on", "--tls=on"])
         .args([
+            "--host",
+            &site.hostname,
+            "--port",
+            &site.port(service).to_string(),
+            &format!("--auth={mechanism}"),
+        ])
+        .args([
+            "--tls=on",
             &format!("--tls-starttls={starttls}"),
             &format!("--tls-trust-file={}", site.authority.display()),
         ])
@@ -79,13 +87,15 @@ pub fn url(site: &Site, scheme: &str, service: Service, rest: &str) -> String {
     format!("{scheme}://{}:{}/{rest}", site.hostname, site.port(service))
 }
 
-/// mbsync: all mailboxes of an account with the Maildirs in `folder`, both ways.
-pub fn mbsync(site: &Site, account: &Account, folder: &Path) -> Finished {
+/// mbsync: all mailboxes of an account with the Maildirs in `folder`, both ways, logged in by this mechanism; `*` is the
+/// best that it and the server know.
+pub fn mbsync(site: &Site, account: &Account, mechanism: &str, folder: &Path) -> Finished {
     let near = folder.join("near");
     fs::create_dir_all(&near).expect("a Maildir root can be made");
     let config = folder.join("mbsyncrc");
     let text = format!(
         "IMAPAccount box\nHost {host}\nPort {port}\nUser {user}\nPass \"{password}\"\nSSLType IMAPS\n\
+         AuthMechs {mechanism}\n\
          SystemCertificates no\nCertificateFile {authority}\n\n\
          IMAPStore far\nAccount box\n\n\
          MaildirStore near\nPath {near}/\nInbox {near}/INBOX\nSubFolders Verbatim\n\n\

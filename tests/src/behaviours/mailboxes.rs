@@ -48,7 +48,7 @@ pub fn mbsync_syncs_both_ways_with_flags(site: &Site) {
     imap.append("INBOX", "(\\Seen \\Answered) ", &short("seen", "Hello."));
     imap.append("INBOX", "", &short("new", "Hello."));
     imap.append("Archive", "(\\Flagged) ", &numbered(1, 50_000));
-    mbsync(site, &account, &folder).success();
+    mbsync(site, &account, "*", &folder).success();
     let near = folder.join("near");
     let seen = file_with(&near.join("INBOX"), "Subject: seen");
     assert!(seen.to_string_lossy().ends_with(":2,RS"), "{}", seen.display());
@@ -58,7 +58,7 @@ pub fn mbsync_syncs_both_ways_with_flags(site: &Site) {
     fs::rename(&seen, seen.to_string_lossy().replace(":2,RS", ":2,FRS")).expect("an own file can be renamed");
     fs::write(near.join("INBOX/new/1.tests.here"), "Subject: from here\n\nHello.\n")
         .expect("a letter can be written");
-    mbsync(site, &account, &folder).success();
+    mbsync(site, &account, "*", &folder).success();
 
     imap.ok("SELECT INBOX");
     let letters: Vec<Vec<u8>> = imap.uids().into_iter().map(|uid| imap.letter(uid)).collect();
@@ -71,7 +71,7 @@ pub fn mbsync_syncs_both_ways_with_flags(site: &Site) {
     assert!(["\\Seen", "\\Answered", "\\Flagged"].iter().all(|flag| flags.contains(flag)), "{flags}");
 
     let before = files(&near);
-    mbsync(site, &account, &folder).success();
+    mbsync(site, &account, "*", &folder).success();
     assert_eq!(files(&near), before, "a third run changes nothing");
 }
 

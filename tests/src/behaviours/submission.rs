@@ -33,7 +33,8 @@ pub fn msmtp_submits_on_both_ports(site: &Site) {
     let (from, to) = (site.account(), site.account());
     let letter = b"From: Bob <bob@example.test>\nSubject: by msmtp\n\nHello.\n.\n.. dots\n";
     for service in [Service::Submission, Service::Submissions] {
-        msmtp(site, service, &from, &to.address, &format!("msmtp-{}", service as u16), letter).success();
+        msmtp(site, service, &from, "on", &to.address, &format!("msmtp-{}", service as u16), letter)
+            .success();
     }
     for received in inbox(site, &to, 2) {
         let text = String::from_utf8_lossy(&received).into_owned();
