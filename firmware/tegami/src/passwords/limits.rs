@@ -31,8 +31,8 @@ pub(crate) const SALT_BYTES: usize = 16;
 
 /// PBKDF2 rounds of SCRAM-SHA-256. RFC 7677 §4 asks for at least 4096 and for as many as clients bear: Cyrus SASL
 /// (mutt, mbsync) refuses more than these (`MAX_ITERATION_COUNTER` in its scram.c), and a telephone does them in a tenth
-/// of a second. The weaker of the two forms in which a password rests here. Names that nobody has
-/// are challenged with as many: another number tells accounts with older keys from them.
+/// of a second. The weaker of the two forms in which a password rests here. Names that nobody has are challenged with as
+/// many: another number here tells accounts with older keys from them.
 pub(crate) const SCRAM_ITERATIONS: u32 = 65_536;
 
 /// Random bytes in the server's part of a SCRAM nonce: as many as are never drawn twice, and a whole number of base64
