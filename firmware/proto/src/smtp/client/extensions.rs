@@ -62,7 +62,7 @@ impl Extensions {
             () if is("REQUIRETLS") => self.require_tls = true,
             // RFC 1870 §4: without a number as with 0, there is no fixed limit.
             () if is("SIZE") => self.size = Some(words.next().and_then(number).unwrap_or(0)),
-            () if is("AUTH") => words.filter_map(Mechanism::named).for_each(|named| self.offer(named)),
+            () if is("AUTH") => words.filter_map(usable).for_each(|mechanism| self.offer(mechanism)),
             () if is("LIMITS") => words.for_each(|limit| self.limit(limit)),
             () => {}
         }
@@ -103,6 +103,12 @@ impl Extensions {
         }
         self.size.filter(|max| (1..job.size()).contains(max)).map(|_| Own::TooLarge)
     }
+}
+
+/// The mechanism of this name, if this side can log in with it.
+fn usable(name: &[u8]) -> Option<Mechanism> {
+    let known = [Mechanism::Plain, Mechanism::Login];
+    known.into_iter().find(|mechanism| mechanism.name().as_bytes().eq_ignore_ascii_case(name))
 }
 
 /// A number; one too great to be one is the greatest (RFC 1870 §4 allows 20 digits).

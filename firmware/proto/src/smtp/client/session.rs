@@ -282,7 +282,7 @@ impl SmtpClient {
 
     /// RFC 3207 §4.2: what was said before TLS is forgotten; the extensions are asked for anew.
     fn tls_started(&mut self, io: &mut Io<'_, '_>) {
-        if io.answer.take() != Some(Answer::Tls) {
+        if !matches!(io.answer.take(), Some(Answer::Tls(_))) {
             return self.lost("TLS did not begin");
         }
         self.secure = true;

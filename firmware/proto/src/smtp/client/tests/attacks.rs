@@ -76,7 +76,7 @@ fn what_stands_behind_the_reply_to_starttls_is_never_believed() {
     assert!(matches!(driver.session.step(&mut io, &mut driver.mail), Want::StartTls));
     assert_eq!(input.taken(), bytes.len());
     let mut input = Input::new(b"");
-    let mut io = Io { input: &mut input, output: &mut output, answer: Some(Answer::Tls), now: NOW };
+    let mut io = Io { input: &mut input, output: &mut output, answer: Some(Answer::Tls(None)), now: NOW };
     assert!(matches!(driver.session.step(&mut io, &mut driver.mail), Want::Input));
     assert_eq!(output.pending(), b"EHLO mail.example.test\r\n");
 }

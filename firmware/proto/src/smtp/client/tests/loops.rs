@@ -24,6 +24,7 @@ impl Pair {
     fn new(config: Config, mode: Mode) -> Self {
         let peer = if config.tls == Tls::Implicit { TLS_PEER } else { PEER };
         let served = smtp::Config {
+            scram: false,
             hostname: "mx.example.test".to_owned(),
             postmaster_domain: "example.test".to_owned(),
             message_bytes_max: mail::limits::MESSAGE_BYTES_DEFAULT,
