@@ -11,7 +11,6 @@ pub mod calendar;
 pub mod limits;
 
 mod address;
-mod envelope;
 mod flags;
 mod language;
 mod letter;
@@ -23,7 +22,6 @@ mod time;
 mod uidset;
 
 pub use address::{Address, AddressError};
-pub use envelope::{BodyKind, Envelope, Notify, OUTBOUND, Outbound, Outside, Posting, Recipient, Returns};
 pub use flags::Flags;
 pub use language::{Language, fill};
 pub use letter::{Cold, Content, Draft, Letter, Message, Record};

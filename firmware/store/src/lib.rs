@@ -34,7 +34,6 @@ mod log;
 mod mail_port;
 mod mount;
 mod outbox;
-mod posting;
 mod reader;
 mod replay;
 mod rescue;

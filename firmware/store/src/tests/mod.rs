@@ -14,7 +14,6 @@ mod garbage;
 mod lost_pages;
 mod mishaps;
 mod model;
-mod outbound;
 mod random_cuts;
 mod recount;
 mod retire;

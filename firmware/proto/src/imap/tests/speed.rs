@@ -6,9 +6,8 @@ extern crate std;
 use std::{boxed::Box, println, time::Instant, vec};
 
 use mail::{
-    AccountId, Address, Content, Draft, Envelope, Letter, Mail, MailboxInfo, MailboxName, Message, Modseq,
-    Outside, Quota, Recipient, Record, Refusal, SpecialUse, Status, Stop, Ticket, Uid, UidSet, UidValidity,
-    UnixTime, Unready,
+    AccountId, Address, Content, Draft, Letter, Mail, MailboxInfo, MailboxName, Message, Modseq, Quota,
+    Record, Refusal, SpecialUse, Status, Stop, Ticket, Uid, UidSet, UidValidity, UnixTime, Unready,
 };
 
 use super::*;
@@ -48,10 +47,7 @@ impl Mail for Shelf {
     fn draft(&mut self, _: Option<u64>) -> Result<Draft, Refusal> {
         Err(Refusal::ReadOnly)
     }
-    fn set_envelope(&mut self, _: &Draft, _: Envelope) -> Result<(), Refusal> {
-        Ok(())
-    }
-    fn add_recipient(&mut self, _: &Draft, _: &Recipient, _: Outside) -> Result<(), Refusal> {
+    fn add_recipient(&mut self, _: &Draft, _: &Address) -> Result<(), Refusal> {
         Err(Refusal::ReadOnly)
     }
     fn add_mailbox(&mut self, _: &Draft, _: MailboxId, _: Flags) -> Result<(), Refusal> {
