@@ -11,6 +11,7 @@ pub mod calendar;
 pub mod limits;
 
 mod address;
+mod envelope;
 mod flags;
 mod language;
 mod letter;
@@ -22,6 +23,7 @@ mod time;
 mod uidset;
 
 pub use address::{Address, AddressError};
+pub use envelope::{BodyKind, Envelope, Notify, OUTBOUND, Outbound, Outside, Posting, Recipient, Returns};
 pub use flags::Flags;
 pub use language::{Language, fill};
 pub use letter::{Cold, Content, Draft, Letter, Message, Record};

@@ -3,8 +3,9 @@
 use alloc::vec::Vec;
 
 use crate::{
-    AccountId, Address, Content, Draft, Flags, Letter, MailboxId, MailboxInfo, MailboxName, Message, Modseq,
-    Quota, Record, Refusal, SpecialUse, Status, Stop, Ticket, Uid, UidSet, Unready,
+    AccountId, Address, Content, Draft, Envelope, Flags, Letter, MailboxId, MailboxInfo, MailboxName,
+    Message, Modseq, Outside, Quota, Recipient, Record, Refusal, SpecialUse, Status, Stop, Ticket, Uid,
+    UidSet, Unready,
 };
 
 /// What sessions call. Every call returns at once and does bounded work (about 1 ms or 64 KiB); what takes longer
@@ -25,13 +26,19 @@ pub trait Mail {
     /// [`Refusal::TooBusy`].
     fn draft(&mut self, size: Option<u64>) -> Result<Draft, Refusal>;
 
-    /// Adds a recipient: resolves aliases, and reserves the letter's announced size in every quota concerned. A
-    /// recipient named twice gets the letter once.
+    /// Says what MAIL said. It is kept with the letter if that leaves the box.
+    ///
+    /// # Errors
+    /// [`Refusal::Limit`] for an envelope that is too long, [`Refusal::NotDurable`] for a draft that is lost.
+    fn set_envelope(&mut self, draft: &Draft, envelope: Envelope) -> Result<(), Refusal>;
+
+    /// Adds a recipient: resolves aliases, and reserves the letter's announced size in every quota concerned. What leads
+    /// outside is queued, as far as `outside` lets it. A recipient named twice gets the letter once.
     ///
     /// # Errors
     /// [`Refusal::NoSuchUser`], [`Refusal::NotLocal`], [`Refusal::ForwardsOutside`], [`Refusal::OverQuota`],
     /// [`Refusal::TooManyRecipients`]; the draft is as it was.
-    fn add_recipient(&mut self, draft: &Draft, to: &Address) -> Result<(), Refusal>;
+    fn add_recipient(&mut self, draft: &Draft, to: &Recipient, outside: Outside) -> Result<(), Refusal>;
 
     /// Adds a mailbox (IMAP APPEND), with the flags that the message shall have there.
     ///

@@ -9,7 +9,7 @@ pub enum Refusal {
     NoSuchUser,
     /// The domain is not one of ours. SMTP 550 5.7.1 (or the queue, for those who may send).
     NotLocal,
-    /// An alias leads outside, and nothing can be sent outside yet. SMTP 451 4.3.2.
+    /// An alias leads outside, and nothing is to be sent outside. SMTP 451 4.3.2.
     ForwardsOutside,
     /// Too many recipients for one letter. SMTP 452 4.5.3.
     TooManyRecipients,

@@ -4,9 +4,9 @@
 use std::{hint::black_box, net::Ipv4Addr, rc::Rc, time::Instant};
 
 use mail::{
-    AccountId, Address, Content, Draft, Flags, Letter, Mail, MailboxId, MailboxInfo, MailboxName, Message,
-    Modseq, Now, Quota, Record, Refusal, SpecialUse, Status, Stop, Ticket, Ticks, Uid, UidSet, UnixTime,
-    Unready,
+    AccountId, Address, Content, Draft, Envelope, Flags, Letter, Mail, MailboxId, MailboxInfo, MailboxName,
+    Message, Modseq, Now, Outside, Quota, Recipient, Record, Refusal, SpecialUse, Status, Stop, Ticket,
+    Ticks, Uid, UidSet, UnixTime, Unready,
 };
 use proto::{
     Input, Io, Output, Peer, Session, Want,
@@ -93,7 +93,10 @@ impl Mail for Sink {
     fn draft(&mut self, _: Option<u64>) -> Result<Draft, Refusal> {
         Ok(Draft::new(1, Rc::new(())))
     }
-    fn add_recipient(&mut self, _: &Draft, _: &Address) -> Result<(), Refusal> {
+    fn set_envelope(&mut self, _: &Draft, _: Envelope) -> Result<(), Refusal> {
+        Ok(())
+    }
+    fn add_recipient(&mut self, _: &Draft, _: &Recipient, _: Outside) -> Result<(), Refusal> {
         Ok(())
     }
     fn append(&mut self, _: &Draft, bytes: &[u8]) -> Result<usize, Stop> {

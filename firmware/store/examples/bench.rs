@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use clock::processor_ns;
 use flash::{Direct, Fault, Flash, Geometry};
-use mail::{AccountId, Address, Flags, Letter, Mail, MailboxId, Stop, Ticket, Uid, UidSet, UnixTime};
+use mail::{
+    AccountId, Address, Flags, Letter, Mail, MailboxId, Recipient, Stop, Ticket, Uid, UidSet, UnixTime,
+};
 use store::{AccountDetails, FormatOptions, MountOptions, Store};
 
 /// Flash in memory, without the simulator's books.
@@ -91,9 +93,9 @@ fn letter(size: usize) -> Vec<u8> {
 
 const SUMMARY: &[u8] = &[0x5A; 400];
 
-fn deliver(store: &mut Bench, to: &Address, bytes: &[u8]) -> Result<Ticket, Stop> {
+fn deliver(store: &mut Bench, to: &Recipient, bytes: &[u8]) -> Result<Ticket, Stop> {
     let draft = store.draft(Some(bytes.len() as u64)).map_err(Stop::Refused)?;
-    store.add_recipient(&draft, to).map_err(Stop::Refused)?;
+    store.add_recipient(&draft, to, mail::Outside::Nothing).map_err(Stop::Refused)?;
     let mut rest = bytes;
     while !rest.is_empty() {
         match store.append(&draft, &rest[..rest.len().min(16 << 10)]) {
@@ -133,7 +135,7 @@ fn office(capacity: usize) -> Bench {
 }
 
 fn deliveries(store: &mut Bench, count: u64, size: usize, group: u64) {
-    let to = Address::parse("alice@example.test").expect("an address");
+    let to = Recipient::plain(Address::parse("alice@example.test").expect("an address"));
     let bytes = letter(size);
     let begun = processor_ns();
     for number in 1..=count {

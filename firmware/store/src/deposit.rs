@@ -1,19 +1,22 @@
 //! Letters coming in: from [`mail::Draft`] to one commit record, with quota and room reserved on the way.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use flash::FlashQueue;
 use mail::limits::{RECIPIENTS_MAX, SUMMARY_BYTES_MAX};
-use mail::{Address, Draft, Flags, Letter, MailboxId, Refusal, Stop, Ticket};
+use mail::{Address, Draft, Flags, Letter, MailboxId, Notify, OUTBOUND, Outside, Refusal, Stop, Ticket};
 
 use crate::Store;
 use crate::drafts::{DraftState, Recipient};
 use crate::format::code::Bytes;
 use crate::format::frame::{FRAME_BYTES, kind};
 use crate::format::header::Stream;
-use crate::format::records::{Commit, Delivery, put_commit};
+use crate::format::records::{Commit, Delivery, put_commit, put_tail};
+use crate::index::NOBODY;
 use crate::limits::EXTENTS_MAX;
 use crate::log::Class;
+use crate::posting::{first_flags, posting_bytes, posting_put};
 
 /// What a letter of unknown size is taken to need of the flash, for the first look.
 const UNKNOWN_BYTES: u64 = 64 << 10;
@@ -69,16 +72,48 @@ impl<Q: FlashQueue> Store<Q> {
 
     // ---- Recipients --------------------------------------------------------------------------------------------
 
-    pub(crate) fn add_address(&mut self, draft: &Draft, to: &Address) -> Result<(), Refusal> {
+    pub(crate) fn add_address(
+        &mut self,
+        draft: &Draft,
+        to: &mail::Recipient,
+        outside: Outside,
+    ) -> Result<(), Refusal> {
         self.sweep();
         let index = self.drafts.find(draft.id()).ok_or(Refusal::NotDurable)?;
-        let accounts = self.state.directory.resolve(to)?;
-        let inboxes = accounts.iter().filter_map(|account| {
+        let reached = match self.state.directory.resolve(&to.address) {
+            Err(Refusal::NotLocal) if outside == Outside::Anywhere => {
+                return self.add_outside(index, vec![to.clone()], false);
+            }
+            reached => reached?,
+        };
+        let sends = outside != Outside::Nothing;
+        if !sends && !reached.outside.is_empty() {
+            return Err(Refusal::ForwardsOutside);
+        }
+        let inboxes = reached.accounts.iter().filter_map(|account| {
             let mailbox = self.state.accounts.get(account)?.inbox()?;
             Some(Recipient { account: *account, mailbox, flags: 0 })
         });
         let new: Vec<Recipient> = inboxes.filter(|new| !self.has_recipient(index, new.mailbox)).collect();
-        self.add_recipients(index, &new)
+        let before = self.drafts.get(index).map_or(0, |state| state.recipients.len());
+        self.add_recipients(index, &new)?;
+        let report = sends && !reached.accounts.is_empty() && to.notify.contains(Notify::SUCCESS);
+        let reported = if report { vec![to.clone()] } else { Vec::new() };
+        let added = self.add_outside(index, forwarded(to, &reached.outside), false);
+        let added = added.and_then(|()| self.add_outside(index, reported, true));
+        if added.is_err() {
+            self.drop_recipients(index, before);
+        }
+        added
+    }
+
+    /// Takes back the recipients behind the first so many.
+    fn drop_recipients(&mut self, index: usize, before: usize) {
+        let Some(state) = self.drafts.get_mut(index) else { return };
+        let reserved = state.reserved;
+        for recipient in state.recipients.drain(before..) {
+            self.state.unreserve(recipient.account, reserved);
+        }
     }
 
     pub(crate) fn add_box(&mut self, draft: &Draft, mailbox: MailboxId, flags: Flags) -> Result<(), Refusal> {
@@ -99,7 +134,7 @@ impl<Q: FlashQueue> Store<Q> {
     /// Adds all of them or none.
     fn add_recipients(&mut self, index: usize, new: &[Recipient]) -> Result<(), Refusal> {
         let state = self.drafts.get_mut(index).ok_or(Refusal::NotDurable)?;
-        if state.recipients.len() + new.len() > RECIPIENTS_MAX {
+        if state.recipients.len() + state.posting.recipients.len() + new.len() > RECIPIENTS_MAX {
             return Err(Refusal::TooManyRecipients);
         }
         reserve(&mut self.state, new, state.reserved)?;
@@ -216,7 +251,7 @@ impl<Q: FlashQueue> Store<Q> {
             return Err(Refusal::Limit.into());
         }
         self.settle_recipients(index)?;
-        self.room_in_index(self.drafts.get(index).map_or(1, |state| state.recipients.len() as u64))?;
+        self.room_in_index(self.drafts.get(index).map_or(1, DraftState::messages))?;
         self.write_buffer(index)?;
         let state = self.drafts.get(index).ok_or(Refusal::NotDurable)?;
         let estimate = commit_bytes(state, letter);
@@ -242,7 +277,7 @@ impl<Q: FlashQueue> Store<Q> {
             stays
         });
         gone.iter().for_each(|account| self.state.unreserve(*account, reserved));
-        if state.recipients.is_empty() {
+        if state.messages() == 0 {
             return Err(Refusal::NoSuchMailbox);
         }
         for recipient in &state.recipients {
@@ -265,24 +300,36 @@ impl<Q: FlashQueue> Store<Q> {
             head: Bytes(&state.head),
             summary: Bytes(letter.summary),
         };
-        let mailboxes = &mut self.state.mailboxes;
-        let deliveries = state.recipients.iter().map(|recipient| Delivery {
-            account: recipient.account,
-            mailbox: recipient.mailbox,
-            // The greatest UID there is stands for "no more UIDs"; such a delivery has no effect.
-            uid: mailboxes
-                .get_mut(&recipient.mailbox)
-                .and_then(|mailbox| mailbox.take_uids(1))
-                .unwrap_or(u32::MAX),
-            flags: recipient.flags,
+        let queued = (0..state.posting.recipients.len()).map(|place| Recipient {
+            account: NOBODY,
+            mailbox: OUTBOUND.0,
+            flags: first_flags(place, &state.reports),
         });
+        let mailboxes = &mut self.state.mailboxes;
+        let deliveries: Vec<Delivery> = state
+            .recipients
+            .iter()
+            .copied()
+            .chain(queued)
+            .map(|recipient| Delivery {
+                account: recipient.account,
+                mailbox: recipient.mailbox,
+                // The greatest UID there is stands for "no more UIDs"; such a delivery has no effect.
+                uid: mailboxes
+                    .get_mut(&recipient.mailbox)
+                    .and_then(|mailbox| mailbox.take_uids(1))
+                    .unwrap_or(u32::MAX),
+                flags: recipient.flags,
+            })
+            .collect();
+        let posting = (!state.posting.recipients.is_empty()).then(|| posting_put(&state.posting));
         let gather = &mut self.log.gather;
-        let ordinal = gather
-            .record(kind::COMMIT, |out| put_commit(out, &commit, deliveries, &state.extents))
-            .map_err(|_| Refusal::Limit)?;
-        for recipient in &state.recipients {
-            gather.touch(recipient.mailbox);
-        }
+        let encode = |out: &mut Vec<u8>| {
+            put_commit(out, &commit, deliveries.iter().copied(), &state.extents)?;
+            put_tail(out, posting, &state.settles)
+        };
+        let ordinal = gather.record(kind::COMMIT, encode).map_err(|_| Refusal::Limit)?;
+        deliveries.iter().for_each(|delivery| gather.touch(delivery.mailbox));
         if let Some(first) = state.extents.first() {
             gather.name_body(Stream::Fresh, first.seq);
         }
@@ -296,8 +343,26 @@ fn commit_bytes(state: &DraftState, letter: &Letter<'_>) -> usize {
     const COMMIT: usize = FRAME_BYTES + 64;
     const DELIVERY: usize = 25;
     const EXTENT: usize = 20;
-    let lists = DELIVERY * state.recipients.len() + EXTENT * state.extents.len();
-    COMMIT + state.head.len() + letter.summary.len() + lists
+    /// Of a run of UIDs.
+    const RANGE: usize = 10;
+    let lists = DELIVERY * state.messages() as usize + EXTENT * state.extents.len();
+    let tail =
+        posting_bytes(&state.posting.envelope, &state.posting.recipients) + RANGE * state.settles.run_count();
+    COMMIT + state.head.len() + letter.summary.len() + lists + tail
+}
+
+/// The addresses outside to which an alias leads, for what the sender asked of it.
+fn forwarded(to: &mail::Recipient, outside: &[alloc::boxed::Box<str>]) -> Vec<mail::Recipient> {
+    // RFC 3461 §5.2.7.3: what reports name is the address that the sender gave.
+    let original = match to.original.as_str() {
+        "" => alloc::format!("rfc822;{}", to.address),
+        original => original.into(),
+    };
+    let one = |address: &alloc::boxed::Box<str>| {
+        let address = Address::parse(address).ok()?;
+        Some(mail::Recipient { address, notify: to.notify, original: original.clone() })
+    };
+    outside.iter().filter_map(one).collect()
 }
 
 /// Reserves `bytes` for each recipient, all or none.

@@ -6,6 +6,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use mail::limits::HEAD_BYTES_MAX;
+use mail::{Posting, UidSet};
 
 use crate::format::Mark;
 use crate::format::records::Extent;
@@ -38,6 +39,12 @@ pub(crate) struct DraftState {
     pub(crate) buffer: Vec<u8>,
     pub(crate) extents: Vec<Extent>,
     pub(crate) recipients: Vec<Recipient>,
+    /// What is kept for whoever sends it on.
+    pub(crate) posting: Posting,
+    /// Places in the posting that are only to be reported: they were delivered here.
+    pub(crate) reports: Vec<u16>,
+    /// Messages of the outbound queue that are done with when the letter is there.
+    pub(crate) settles: UidSet,
     /// Bytes reserved in the quota of each recipient.
     pub(crate) reserved: u64,
     /// When it last grew, in appends.
@@ -85,6 +92,11 @@ impl DraftState {
             self.reading_head = Reading::Body;
         }
         taken
+    }
+
+    /// How many messages it will be.
+    pub(crate) const fn messages(&self) -> u64 {
+        (self.recipients.len() + self.posting.recipients.len()) as u64
     }
 
     /// Whether more of the header block is to come.
@@ -144,6 +156,9 @@ impl Drafts {
             buffer: Vec::new(),
             extents,
             recipients,
+            posting: Posting::default(),
+            reports: Vec::new(),
+            settles: UidSet::new(),
             reserved: announced.unwrap_or(0),
             touched: self.appends,
             lost: false,

@@ -34,6 +34,7 @@ mod log;
 mod mail_port;
 mod mount;
 mod outbox;
+mod posting;
 mod reader;
 mod replay;
 mod rescue;

@@ -151,6 +151,10 @@ pub const INDEX_LETTER_BYTES: u64 = 22;
 /// Memory for a deletion, in bytes: 24, and its part of the page.
 pub const INDEX_DELETION_BYTES: u64 = 25;
 
+/// Bytes of an envelope of the outbound queue: senders, recipients and what they asked for. With a thousand recipients that is
+/// 48 for each; with the hundred that RFC 5321 §4.5.3.1.8 asks for, each may be as long as an address can be.
+pub const POSTING_BYTES_MAX: usize = 48 << 10;
+
 /// How long deletions are kept if there is space, in seconds: 14 days (rule 14). Who deletes something by mistake on a
 /// Friday before a week off still finds it.
 pub const DELETIONS_KEPT_S: u64 = 14 * 24 * 3600;

@@ -6,8 +6,9 @@ use alloc::vec::Vec;
 
 use flash::FlashQueue;
 use mail::{
-    AccountId, Address, Content, Draft, Flags, Letter, Mail, MailboxId, MailboxInfo, MailboxName, Message,
-    Modseq, Quota, Record, Refusal, SpecialUse, Status, Stop, Ticket, Uid, UidSet, Unready,
+    AccountId, Address, Content, Draft, Envelope, Flags, Letter, Mail, MailboxId, MailboxInfo, MailboxName,
+    Message, Modseq, Outside, Quota, Recipient, Record, Refusal, SpecialUse, Status, Stop, Ticket, Uid,
+    UidSet, Unready,
 };
 
 use crate::Store;
@@ -37,8 +38,12 @@ impl<Q: FlashQueue> Mail for Store<Q> {
         self.begin_draft(size)
     }
 
-    fn add_recipient(&mut self, draft: &Draft, to: &Address) -> Result<(), Refusal> {
-        self.add_address(draft, to)
+    fn set_envelope(&mut self, draft: &Draft, envelope: Envelope) -> Result<(), Refusal> {
+        self.put_envelope(draft, envelope)
+    }
+
+    fn add_recipient(&mut self, draft: &Draft, to: &Recipient, outside: Outside) -> Result<(), Refusal> {
+        self.add_address(draft, to, outside)
     }
 
     fn add_mailbox(&mut self, draft: &Draft, mailbox: MailboxId, flags: Flags) -> Result<(), Refusal> {

@@ -5,13 +5,14 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use flash::FlashQueue;
+use mail::{Flags, OUTBOUND, Outbound};
 
 use crate::Store;
 use crate::format::Mark;
 use crate::format::code::{put, put_seq};
 use crate::format::frame::kind;
-use crate::format::records::{CommitView, Relist, Restore, Restored, put_numbers};
-use crate::index::State;
+use crate::format::records::{CommitView, Delivery, Relist, Restore, Restored, put_numbers};
+use crate::index::{NOBODY, State};
 use crate::scan::frame_at;
 
 /// Letters that one record lists.
@@ -120,7 +121,9 @@ fn delivered(state: &State, commit: &CommitView<'_>) -> Vec<Delivered> {
         }
     };
     let is_there = |mailbox: &u32| state.mailboxes.contains_key(mailbox);
-    for delivery in commit.deliveries().filter(|delivery| is_there(&delivery.mailbox)) {
+    let is_queued = |delivery: &Delivery| delivery.mailbox == OUTBOUND.0;
+    let here = commit.deliveries().filter(|delivery| !is_queued(delivery));
+    for delivery in here.filter(|delivery| is_there(&delivery.mailbox)) {
         note((delivery.account, delivery.mailbox, delivery.flags));
     }
     for delivery in commit.deliveries() {
@@ -128,5 +131,11 @@ fn delivered(state: &State, commit: &CommitView<'_>) -> Vec<Delivered> {
             note((delivery.account, inbox, 0));
         }
     }
+    // Nobody knows which recipients outside had it already: a person decides whether it is sent (again).
+    let held = |delivery: Delivery| {
+        let outbound = Outbound { held: true, ..Outbound::from_flags(Flags(delivery.flags)) };
+        (NOBODY, OUTBOUND.0, outbound.to_flags().0)
+    };
+    found.extend(commit.deliveries().filter(is_queued).map(held));
     found
 }

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, string::String};
 use core::fmt::Write as _;
 
-use mail::{Mail, Now, Refusal, limits::RECIPIENTS_MAX};
+use mail::{Mail, Now, Outside, Recipient, Refusal, limits::RECIPIENTS_MAX};
 
 use super::{
     Mode,
@@ -156,7 +156,7 @@ impl SmtpSession {
         let envelope = self.envelope.as_mut().ok_or(reply::MAIL_FIRST)?;
         envelope.named += 1;
         let recipient = recipient(argument, envelope.utf8, &self.config.postmaster_domain)?;
-        match mail.add_recipient(&envelope.draft, &recipient) {
+        match mail.add_recipient(&envelope.draft, &Recipient::plain(recipient.clone()), Outside::Nothing) {
             Ok(()) => {
                 envelope.accepted(recipient);
                 Ok(())

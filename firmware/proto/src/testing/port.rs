@@ -3,8 +3,9 @@
 use alloc::{rc::Rc, string::String, vec::Vec};
 
 use mail::{
-    AccountId, Address, Content, Draft, Flags, Letter, Mail, MailboxId, MailboxInfo, MailboxName, Message,
-    Modseq, Quota, Receipt, Record, Refusal, SpecialUse, Status, Stop, Ticket, Uid, UidSet, Unready, limits,
+    AccountId, Address, Content, Draft, Envelope, Flags, Letter, Mail, MailboxId, MailboxInfo, MailboxName,
+    Message, Modseq, Outside, Quota, Receipt, Recipient, Record, Refusal, SpecialUse, Status, Stop, Ticket,
+    Uid, UidSet, Unready, limits,
 };
 
 use super::{
@@ -41,9 +42,13 @@ impl Mail for FakeMail {
         Ok(Draft::new(self.next_id, pin))
     }
 
-    fn add_recipient(&mut self, draft: &Draft, to: &Address) -> Result<(), Refusal> {
+    fn set_envelope(&mut self, _: &Draft, _: Envelope) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn add_recipient(&mut self, draft: &Draft, to: &Recipient, _: Outside) -> Result<(), Refusal> {
         self.check(Call::Recipient)?;
-        let accounts = self.resolve(to)?;
+        let accounts = self.resolve(&to.address)?;
         let announced = self.drafts[&draft.id()].announced;
         for account in &accounts {
             self.check_quota(*account, announced)?;

@@ -114,11 +114,15 @@ fn nothing_is_said_or_seen_before_the_barrier() {
     assert_eq!(driver.received(), b"kept\r\n");
 }
 
+fn plain(to: &str) -> mail::Recipient {
+    mail::Recipient::plain(mail::Address::parse(to).unwrap())
+}
+
 #[test]
 fn the_fake_resolves_aliases_and_tags() {
     let mut mail = FakeMail::new();
     let draft = mail.draft(None).unwrap();
-    let mut add = |to: &str| mail.add_recipient(&draft, &mail::Address::parse(to).unwrap());
+    let mut add = |to: &str| mail.add_recipient(&draft, &plain(to), mail::Outside::Nothing);
     assert_eq!(add("info@example.test"), Ok(()));
     assert_eq!(add("alice+tag@EXAMPLE.test"), Ok(()));
     assert_eq!(add("nobody@example.test"), Err(Refusal::NoSuchUser));

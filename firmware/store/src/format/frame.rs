@@ -33,6 +33,7 @@ pub(crate) mod kind {
     pub(crate) const RESTORE: u8 = 23;
     pub(crate) const FORGET: u8 = 24;
     pub(crate) const RELIST: u8 = 25;
+    pub(crate) const DEPART: u8 = 26;
     pub(crate) const MAILBOX_CREATE: u8 = 32;
     pub(crate) const MAILBOX_DELETE: u8 = 33;
     pub(crate) const MAILBOX_RENAME: u8 = 34;
@@ -49,7 +50,7 @@ pub(crate) mod kind {
 
     /// Whether frames of this kind stand in the metadata log.
     pub(crate) const fn is_metadata(kind: u8) -> bool {
-        matches!(kind, GROUP..=RETIRED | COMMIT..=RELIST | MAILBOX_CREATE..=KEYWORD | ACCOUNT_PUT..=SETTING_REMOVE)
+        matches!(kind, GROUP..=RETIRED | COMMIT..=DEPART | MAILBOX_CREATE..=KEYWORD | ACCOUNT_PUT..=SETTING_REMOVE)
     }
 }
 

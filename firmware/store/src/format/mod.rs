@@ -15,7 +15,7 @@ pub(crate) mod table;
 mod tests;
 
 /// Version of the format. A store of another one is not mounted.
-pub(crate) const FORMAT_VERSION: u16 = 5;
+pub(crate) const FORMAT_VERSION: u16 = 6;
 
 /// Offsets of frames are multiples of this; see [`frame::ALIGN`].
 const ALIGN_U32: u32 = frame::ALIGN as u32;

@@ -61,8 +61,9 @@ pub(crate) struct Retired {
     pub(crate) segment: u32,
 }
 
-/// A letter becomes visible. Then follow: deliveries ([`Delivery`]), extents ([`ExtentRef`]), and a sequence kept
-/// for queue entries, empty in this version.
+/// A letter becomes visible. Then follow: deliveries ([`Delivery`]), extents ([`ExtentRef`]), the posting of a letter that
+/// leaves the box (`Option` of [`PostingPut`], with its [`RecipientPut`]s if there is one), and the UIDs ([`UidRange`]) in
+/// the outbound queue that are done with because this letter is there: a bounce and what it is about are one change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Commit<'a> {
     pub(crate) letter: u64,
@@ -147,12 +148,35 @@ impl ExtentRef {
     }
 }
 
+/// What MAIL said of a letter that leaves the box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PostingPut<'a> {
+    /// Empty for the null one.
+    pub(crate) sender: &'a str,
+    /// The submitter's account; 0 for none.
+    pub(crate) submitter: u32,
+    /// See [`posting`](crate::posting).
+    pub(crate) marks: u8,
+    pub(crate) id: &'a str,
+    pub(crate) not_before: Option<i64>,
+}
+
+/// A recipient of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RecipientPut<'a> {
+    pub(crate) address: &'a str,
+    pub(crate) notify: u8,
+    pub(crate) original: &'a str,
+}
+
 /// A commit with its sequences.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CommitView<'a> {
     pub(crate) commit: Commit<'a>,
     deliveries: Items<'a, Delivery>,
     extents: Items<'a, ExtentRef>,
+    /// What stands behind the extents.
+    tail: &'a [u8],
 }
 
 impl<'a> CommitView<'a> {
@@ -160,7 +184,7 @@ impl<'a> CommitView<'a> {
         let commit = take(&mut payload)?;
         let deliveries = Items::new(payload)?;
         let extents = Items::new(deliveries.skip_all()?)?;
-        Some(Self { commit, deliveries, extents })
+        Some(Self { commit, deliveries, extents, tail: extents.skip_all()? })
     }
 
     /// The commit that a frame holds, with its payload.
@@ -175,6 +199,25 @@ impl<'a> CommitView<'a> {
 
     pub(crate) fn extents(&self) -> impl Iterator<Item = Extent> + use<'a> {
         resolved(self.extents)
+    }
+
+    /// The posting, and its recipients; `None` for a letter that stays.
+    pub(crate) fn posting(&self) -> Option<(PostingPut<'a>, Items<'a, RecipientPut<'a>>)> {
+        let mut rest = self.tail;
+        let posting = take::<Option<PostingPut<'_>>>(&mut rest)??;
+        Some((posting, Items::new(rest)?))
+    }
+
+    /// The UIDs in the outbound queue that are done with; see [`uid_ranges`].
+    pub(crate) fn settles(&self) -> &'a [u8] {
+        let mut rest = self.tail;
+        match take::<Option<PostingPut<'_>>>(&mut rest) {
+            Some(None) => rest,
+            Some(Some(_)) => {
+                Items::<RecipientPut<'_>>::new(rest).and_then(|items| items.skip_all()).unwrap_or_default()
+            }
+            None => &[],
+        }
     }
 }
 
@@ -209,8 +252,26 @@ pub(crate) fn put_commit(
 ) -> postcard::Result<()> {
     put(out, commit)?;
     put_seq(out, deliveries)?;
-    put_extents(out, extents)?;
-    put_seq(out, core::iter::empty::<u8>())
+    put_extents(out, extents)
+}
+
+/// Appends what stands behind the extents of a commit.
+///
+/// # Errors
+/// See [`put`].
+pub(crate) fn put_tail<'a>(
+    out: &mut Vec<u8>,
+    posting: Option<(PostingPut<'a>, impl ExactSizeIterator<Item = RecipientPut<'a>>)>,
+    settles: &UidSet,
+) -> postcard::Result<()> {
+    match posting {
+        None => put(out, &None::<PostingPut<'_>>)?,
+        Some((posting, recipients)) => {
+            put(out, &Some(posting))?;
+            put_seq(out, recipients)?;
+        }
+    }
+    put_uids(out, settles)
 }
 
 /// A letter was moved by compaction: its commit stands at `to` from now on, in the stream of commits, with `span` bytes.
@@ -267,7 +328,9 @@ pub(crate) fn put_commit_again(
     extents: &[Extent],
 ) -> postcard::Result<()> {
     let deliveries: Vec<Delivery> = commit.deliveries().collect();
-    put_commit(out, &commit.commit, deliveries.into_iter(), extents)
+    put_commit(out, &commit.commit, deliveries.into_iter(), extents)?;
+    out.extend_from_slice(commit.tail);
+    Ok(())
 }
 
 /// Letters are listed anew. Then follow letters that nothing lists ([`Restored`]), and the numbers of deletions
@@ -323,6 +386,12 @@ pub(crate) struct Expunge {
     pub(crate) time: i64,
     /// Number of the first deletion.
     pub(crate) first: u64,
+}
+
+/// Messages of the outbound queue are done with. Then follow their UIDs ([`UidRange`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Depart {
+    pub(crate) modseq: u64,
 }
 
 /// Deletions are listed no more: those with numbers below this, and those whose numbers follow ([`NumberRange`]).

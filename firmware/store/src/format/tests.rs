@@ -38,7 +38,7 @@ const ANCHOR: Anchor = Anchor {
 fn an_anchor_stands_as_described() {
     let bytes = ANCHOR.to_bytes();
     assert_eq!(&bytes[..8], b"Tegami\r\n");
-    assert_eq!((&bytes[12..14], bytes[14], &bytes[16..32]), (&[5, 0][..], 1, &UUID[..]));
+    assert_eq!((&bytes[12..14], bytes[14], &bytes[16..32]), (&[6, 0][..], 1, &UUID[..]));
     assert_eq!(
         (bytes[32], &bytes[40..44], &bytes[48..52]),
         (0x11, &[0, 0, 0x22, 0x22][..], &[0, 0, 0x10, 0][..])
@@ -74,7 +74,7 @@ const HEADER: Header = Header {
 #[test]
 fn a_header_stands_as_described_and_survives_a_flipped_bit() {
     let bytes = HEADER.to_bytes(&UUID, 12);
-    assert_eq!((&bytes[..8], &bytes[12..16]), (&b"TgmSegm\n"[..], &[5, 0, 2, 0][..]));
+    assert_eq!((&bytes[..8], &bytes[12..16]), (&b"TgmSegm\n"[..], &[6, 0, 2, 0][..]));
     assert_eq!((&bytes[16..32], bytes[32], bytes[36], bytes[40], bytes[48]), (&UUID[..], 7, 12, 9, 3));
     assert_eq!(&bytes[52..68], [1, 0, 0, 0, 4, 3, 2, 1, 5, 0, 0, 0, 0, 6, 0, 0]);
     assert_eq!((bytes[68], bytes[72]), (8, 10));

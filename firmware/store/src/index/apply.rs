@@ -41,6 +41,7 @@ impl State {
             kind::RESTORE => self.apply_restore(segments, payload),
             kind::FORGET => self.apply_forget(segments, payload),
             kind::RELIST => self.apply_relist(segments, payload),
+            kind::DEPART => self.apply_depart(segments, payload),
             kind::MOVED => self.apply_moved(segments, payload),
             kind::MAILBOX_CREATE => self.apply_create(payload),
             kind::MAILBOX_DELETE => self.apply_delete(segments, payload),

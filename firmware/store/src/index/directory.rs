@@ -33,9 +33,9 @@ pub(crate) struct Alias {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reached {
     pub(crate) accounts: Vec<u32>,
-    /// Some target lies in another domain.
-    pub(crate) outside: bool,
-    /// More accounts than a letter may have recipients.
+    /// Addresses in other domains, as they were given.
+    pub(crate) outside: Vec<Box<str>>,
+    /// More of both than a letter may have recipients.
     pub(crate) too_many: bool,
 }
 
@@ -50,15 +50,15 @@ impl Directory {
         self.domains.contains(lower(domain).as_str())
     }
 
-    /// The accounts that get letters for `address`.
+    /// Who gets letters for `address`: at least one account or address outside.
     ///
     /// # Errors
-    /// [`Refusal::NotLocal`], [`Refusal::NoSuchUser`], [`Refusal::ForwardsOutside`], [`Refusal::TooManyRecipients`].
-    pub(crate) fn resolve(&self, address: &Address) -> Result<Vec<u32>, Refusal> {
+    /// [`Refusal::NotLocal`], [`Refusal::NoSuchUser`], [`Refusal::TooManyRecipients`].
+    pub(crate) fn resolve(&self, address: &Address) -> Result<Reached, Refusal> {
         // Most letters go to an address that is an account's own, in the case in which it was made.
         let own = self.addresses.get(address.as_str()).filter(|_| self.domains.contains(address.domain()));
         if let Some(account) = own {
-            return Ok(alloc::vec![*account]);
+            return Ok(Reached { accounts: alloc::vec![*account], ..Reached::default() });
         }
         if !self.is_local(address.domain()) {
             return Err(Refusal::NotLocal);
@@ -66,12 +66,10 @@ impl Directory {
         let reached = self.reach(address.as_str());
         if reached.too_many {
             Err(Refusal::TooManyRecipients)
-        } else if reached.outside {
-            Err(Refusal::ForwardsOutside)
-        } else if reached.accounts.is_empty() {
+        } else if reached.accounts.is_empty() && reached.outside.is_empty() {
             Err(Refusal::NoSuchUser)
         } else {
-            Ok(reached.accounts)
+            Ok(reached)
         }
     }
 
@@ -79,18 +77,22 @@ impl Directory {
     pub(crate) fn reach(&self, address: &str) -> Reached {
         let mut reached = Reached::default();
         let mut seen = BTreeSet::new();
-        self.follow(&lower(address), 0, &mut seen, &mut reached);
+        self.follow(address, 0, &mut seen, &mut reached);
         reached
     }
 
-    /// Adds what `address` (in lower case) leads to. Each address is followed once, so loops end.
-    fn follow(&self, address: &str, depth: usize, seen: &mut BTreeSet<Box<str>>, reached: &mut Reached) {
+    /// Adds what an address leads to. Each address is followed once, so loops end.
+    fn follow(&self, given: &str, depth: usize, seen: &mut BTreeSet<Box<str>>, reached: &mut Reached) {
+        let address = lower(given);
+        let address = address.as_str();
         if depth > ALIAS_DEPTH_MAX || !seen.insert(address.into()) {
             return;
         }
         let Some((local, domain)) = address.rsplit_once('@') else { return };
         if !self.domains.contains(domain) {
-            reached.outside = true;
+            if reached.has_room() {
+                reached.outside.push(given.into());
+            }
             return;
         }
         // RFC 5233 §1: `user+tag` is `user` where nothing is called `user+tag` itself.
@@ -103,7 +105,7 @@ impl Directory {
             }
             if let Some(alias) = self.aliases.get(name) {
                 for target in &alias.targets {
-                    self.follow(&lower(target), depth + 1, seen, reached);
+                    self.follow(target, depth + 1, seen, reached);
                 }
                 return;
             }
@@ -127,13 +129,17 @@ impl Directory {
     }
 }
 
-fn add(account: u32, reached: &mut Reached) {
-    if reached.accounts.contains(&account) {
-        return;
+impl Reached {
+    /// Whether another one has room; notes where it has none.
+    fn has_room(&mut self) -> bool {
+        let has_room = self.accounts.len() + self.outside.len() < RECIPIENTS_MAX;
+        self.too_many |= !has_room;
+        has_room
     }
-    if reached.accounts.len() >= RECIPIENTS_MAX {
-        reached.too_many = true;
-    } else {
+}
+
+fn add(account: u32, reached: &mut Reached) {
+    if !reached.accounts.contains(&account) && reached.has_room() {
         reached.accounts.push(account);
     }
 }

@@ -2,17 +2,17 @@
 
 use alloc::vec::Vec;
 
-use mail::{Flags, Modseq, Receipt, Refusal, Uid, UidSet, UidValidity, UnixTime};
+use mail::{Flags, Modseq, OUTBOUND, Receipt, Refusal, Uid, UidSet, UidValidity, UnixTime};
 
 use super::apply::Applied;
 use super::entries::Entry;
 use super::letters::{Body, Letter, body_bytes, meta_bytes};
 use super::removal::{Bin, Listed};
-use super::{State, keep, leave, let_go, release};
+use super::{NOBODY, State, keep, leave, let_go, release};
 use crate::format::code::{Items, take};
 use crate::format::frame::{self, FRAME_BYTES};
 use crate::format::records::{
-    CommitView, Delivery, Expunge, Extent, Flagging, MovedView, Recent, Restore, Restored, Transfer,
+    CommitView, Delivery, Depart, Expunge, Extent, Flagging, MovedView, Recent, Restore, Restored, Transfer,
     uid_ranges,
 };
 use crate::format::{Mark, Place};
@@ -37,7 +37,32 @@ impl State {
             release(&mut self.letters, segments, slot);
             return Err(Refusal::NoSuchMailbox);
         };
+        self.depart(segments, view.settles(), modseq);
         Ok(Receipt { uid_validity, source: UidSet::new(), destination: UidSet::range(uid, uid) })
+    }
+
+    pub(super) fn apply_depart(&mut self, segments: &mut Segments, mut payload: &[u8]) -> Applied {
+        let record: Depart = take(&mut payload).ok_or(Refusal::NotDurable)?;
+        let modseq = self.saw_modseq(record.modseq);
+        self.depart(segments, payload, modseq);
+        Ok(Receipt::default())
+    }
+
+    /// Messages of the outbound queue are done with. They are no deletions: nobody brings them back.
+    fn depart(&mut self, segments: &mut Segments, ranges: &[u8], modseq: Modseq) {
+        let Some(queue) = self.mailboxes.get_mut(&OUTBOUND.0) else { return };
+        let (letters, count) = (&mut self.letters, queue.entries.len());
+        for (first, last) in uid_ranges(ranges) {
+            queue.remove(first, last, |entry| release(letters, segments, entry.letter));
+        }
+        if queue.entries.len() == count {
+            return;
+        }
+        self.messages -= u64::from(count - queue.entries.len());
+        queue.entries.tidy();
+        leave(segments, queue.entries.take_left());
+        queue.touch_removed(modseq);
+        self.note(OUTBOUND.0);
     }
 
     /// A letter stands elsewhere from now on. If it is gone meanwhile, so is what was moved.
@@ -74,8 +99,9 @@ impl State {
         // What has its UID is listed already: the record answered damage and took effect at the mount.
         for letter in letters.into_iter().filter(|_| !is_done) {
             end = end.saturating_add(1);
+            // The outbound queue has a letter once for each recipient.
             if self.stands(segments, &letter)
-                && !listed.has(self, letter.slot)
+                && (account == NOBODY || !listed.has(self, letter.slot))
                 && self.letters.refer(letter.slot)
             {
                 taken.push((Uid(0), letter.slot, Flags(letter.flags)));

@@ -24,7 +24,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use mail::{MailboxId, Modseq};
+use mail::{MailboxId, Modseq, OUTBOUND};
 
 pub(crate) use account::{Account, FIRST_MAILBOXES};
 pub(crate) use deletions::{Deletion, DeletionPage, Deletions};
@@ -38,6 +38,9 @@ pub(crate) use secret::Secret;
 use crate::format::records::NewMailboxes;
 use crate::limits::MODSEQ_MAX;
 use crate::segments::Segments;
+
+/// The account that has the outbound queue: no account has this number.
+pub(crate) const NOBODY: u32 = 0;
 
 /// Numbers that only go up.
 #[derive(Clone, Copy, Debug)]
@@ -82,11 +85,12 @@ pub(crate) struct Rescue {
 }
 
 impl State {
-    /// An empty state whose UIDVALIDITYs begin at `uid_validity`.
+    /// An empty state whose UIDVALIDITYs begin at `uid_validity`. The outbound queue is always there.
     pub(crate) fn new(uid_validity: u32) -> Self {
+        let outbound = Mailbox::new(NOBODY, "", 1, 0);
         Self {
             accounts: BTreeMap::new(),
-            mailboxes: BTreeMap::new(),
+            mailboxes: BTreeMap::from([(OUTBOUND.0, outbound)]),
             letters: Letters::default(),
             deletions: Deletions::default(),
             directory: Directory::default(),

@@ -245,6 +245,38 @@ fn a_letter_to_several_comes_back_to_whoever_lost_the_page() {
 }
 
 /// What two people deleted stays with both.
+/// Nobody knows who had it already: a person decides whether it is sent (again).
+#[test]
+fn letters_of_a_lost_page_of_the_outbound_queue_come_back_held() {
+    let mut store = office(24);
+    let draft = store.draft(None).unwrap();
+    for to in ["x@elsewhere.test", "y@elsewhere.test"] {
+        store.add_recipient(&draft, &plain(to), mail::Outside::Anywhere).unwrap();
+    }
+    stream(&mut store, &draft, &text(1, 3_000)).unwrap();
+    let ticket = deposit(&mut store, &draft).unwrap();
+    wait(&mut store, Ok(ticket)).unwrap();
+    let ticket = store.depart(&uid_set(&[1]));
+    wait(&mut store, ticket).unwrap();
+    checkpoint(&mut store);
+    let page = page_of(&store, mail::OUTBOUND);
+    let mut store = mount(lose(store, &[page])).unwrap();
+    pump(&mut store);
+    for _ in 0..2 {
+        let uids: Vec<Uid> = store.uids(mail::OUTBOUND).iter().collect();
+        let state =
+            |uid: &Uid| mail::Outbound::from_flags(store.message(mail::OUTBOUND, *uid).unwrap().flags);
+        let states: Vec<(bool, u16)> =
+            uids.iter().map(state).map(|outbound| (outbound.held, outbound.recipient)).collect();
+        assert_eq!(states, [(true, 0), (true, 1)]);
+        assert!(uids.iter().all(|uid| uid.0 > 2), "numbers go up");
+        let last = uids[1];
+        assert_eq!(store.posting(last).unwrap().recipients.len(), 2);
+        assert_eq!(read(&mut store, mail::OUTBOUND, last), Ok(text(1, 3_000)));
+        store = mount(close(store)).unwrap();
+    }
+}
+
 #[test]
 fn a_lost_page_of_deletions_is_made_up_for_to_each_of_its_owners() {
     let mut store = office(24);

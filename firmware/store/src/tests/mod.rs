@@ -14,6 +14,7 @@ mod garbage;
 mod lost_pages;
 mod mishaps;
 mod model;
+mod outbound;
 mod random_cuts;
 mod recount;
 mod retire;

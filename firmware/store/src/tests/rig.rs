@@ -115,6 +115,11 @@ pub(crate) fn wait<Q: FlashQueue>(
     }
 }
 
+/// A recipient of which nothing but the address is said.
+pub(crate) fn plain(text: &str) -> mail::Recipient {
+    mail::Recipient::plain(address(text))
+}
+
 pub(crate) fn address(text: &str) -> Address {
     Address::parse(text).unwrap()
 }
@@ -212,7 +217,7 @@ pub(crate) fn send<Q: FlashQueue>(
 ) -> Result<Ticket, Refusal> {
     let draft = store.draft(Some(bytes.len() as u64))?;
     for recipient in to {
-        store.add_recipient(&draft, &address(recipient))?;
+        store.add_recipient(&draft, &plain(recipient), mail::Outside::Nothing)?;
     }
     stream(store, &draft, bytes)?;
     deposit(store, &draft)

@@ -683,6 +683,50 @@ scenarios! {
         world.deliver(&[ALICE_TO], 3_000)?;
         world.rest()
     };
+    queue_to_many_and_done_one_by_one, five, false, |world| {
+        world.mount()?;
+        world.post(&["x@elsewhere.test", "y@elsewhere.test", ALICE_TO], 900)?;
+        world.post(&["z@elsewhere.test"], 20_000)?;
+        world.sync()?;
+        world.tried(&[1, 3], 1)?;
+        world.depart(&[2])?;
+        world.sync()?;
+        world.depart(&[1])?;
+        world.post(&["x@elsewhere.test"], 300)?;
+        world.depart(&[3])?;
+        world.sync()
+    };
+    // A bounce and what it is about are one change.
+    queue_and_bounces, five, false, |world| {
+        world.mount()?;
+        world.post(&["x@elsewhere.test", "y@elsewhere.test"], 700)?;
+        world.sync()?;
+        world.bounce(&[1])?;
+        world.sync()?;
+        world.tried(&[2], 4)?;
+        world.bounce(&[2])?;
+        world.deliver(&[ALICE_TO], 300)?;
+        world.sync()
+    };
+    queue_over_lives_checkpoints_and_compaction, five, false, |world| {
+        world.mount()?;
+        world.post(&["x@elsewhere.test", BOB_TO], 60_000)?;
+        world.post(&["y@elsewhere.test", "z@elsewhere.test"], 9000)?;
+        world.checkpoint();
+        world.sync()?;
+        world.tried(&[1, 2], 1)?;
+        world.compact(0);
+        world.sync()?;
+        world.crash()?;
+        world.depart(&[1])?;
+        world.checkpoint();
+        world.compact(1);
+        world.sync()?;
+        world.bounce(&[3])?;
+        world.remount()?;
+        world.post(&["x@elsewhere.test"], 300)?;
+        world.rest()
+    };
     // The segments that a checkpoint frees are the next ones to be used: a root must be named before they are.
     checkpoints_where_space_is_short, worn, false, |world| {
         world.mount()?;

@@ -14,8 +14,8 @@ use flash::simulator::Simulator;
 use mail::{AccountId, Flags, Mail, MailboxId, Refusal, Stop, Ticket, Uid};
 
 use super::rig::{
-    ALICE, LETTER, SimStore, account, address, close, folder, geometry, inbox, mount, name, pump, read, send,
-    settle, text, uid_set,
+    ALICE, LETTER, SimStore, account, address, close, folder, geometry, inbox, mount, name, plain, pump,
+    read, send, settle, text, uid_set,
 };
 use crate::{AccountDetails, FormatOptions, Store};
 
@@ -222,7 +222,7 @@ impl World {
         let store = self.store();
         let Ok(draft) = store.draft(Some(bytes.len() as u64)) else { return Err(Stopped) };
         for recipient in to {
-            store.add_recipient(&draft, &address(recipient)).unwrap();
+            store.add_recipient(&draft, &plain(recipient), mail::Outside::Nothing).unwrap();
         }
         self.stream(&draft, &bytes)?;
         self.deposit(&draft)
@@ -237,6 +237,44 @@ impl World {
         let draft = self.begin(account, folder_name)?;
         self.number += 1;
         let bytes = text(self.number, size);
+        self.stream(&draft, &bytes)?;
+        self.deposit(&draft)
+    }
+
+    /// A letter from Alice to addresses outside, and to others.
+    pub(crate) fn post(&mut self, to: &[&str], size: usize) -> Result<(), Stopped> {
+        self.number += 1;
+        let bytes = text(self.number, size);
+        let store = self.store();
+        let Ok(draft) = store.draft(Some(bytes.len() as u64)) else { return Err(Stopped) };
+        let envelope =
+            mail::Envelope { sender: Some(address("alice@example.test")), ..mail::Envelope::default() };
+        store.set_envelope(&draft, envelope).unwrap();
+        for recipient in to {
+            store.add_recipient(&draft, &plain(recipient), mail::Outside::Anywhere).unwrap();
+        }
+        self.stream(&draft, &bytes)?;
+        self.deposit(&draft)
+    }
+
+    /// Recipients in the queue were tried: their flags say so.
+    pub(crate) fn tried(&mut self, uids: &[u32], attempts: u8) -> Result<(), Stopped> {
+        let flags = mail::Outbound { attempts, due_s: 450, ..mail::Outbound::default() }.to_flags();
+        let state =
+            mail::Outbound { recipient: 0, attempts: 63, due_s: u32::MAX, ..mail::Outbound::default() };
+        self.change(|store| store.set_flags(mail::OUTBOUND, &uid_set(uids), flags, state.to_flags()))
+    }
+
+    pub(crate) fn depart(&mut self, uids: &[u32]) -> Result<(), Stopped> {
+        self.change(|store| store.depart(&uid_set(uids)))
+    }
+
+    /// A letter to Alice about recipients in the queue, which are done with.
+    pub(crate) fn bounce(&mut self, uids: &[u32]) -> Result<(), Stopped> {
+        let draft = self.begin(ALICE, "INBOX")?;
+        self.store().settle_with(&draft, &uid_set(uids)).unwrap();
+        self.number += 1;
+        let bytes = text(self.number, 900);
         self.stream(&draft, &bytes)?;
         self.deposit(&draft)
     }
@@ -416,6 +454,10 @@ pub(crate) fn dump(store: &mut SimStore) -> String {
         }
         dump_deletions(store, id, &mut out);
     }
+    dump_mailbox(store, mail::OUTBOUND, &mut out);
+    for uid in store.uids(mail::OUTBOUND).iter() {
+        writeln!(out, "  {uid:?} {:?}", store.posting(uid).expect("every envelope can be read")).unwrap();
+    }
     out
 }
 
@@ -461,6 +503,10 @@ fn dump_mailbox(store: &mut SimStore, mailbox: MailboxId, out: &mut String) {
 
 /// Notes the greatest numbers that are visible.
 pub(crate) fn see(store: &SimStore, shown: &mut Shown) {
+    let queue = store.status(mail::OUTBOUND).unwrap();
+    let greatest = shown.uids.entry((mail::OUTBOUND.0, queue.uid_validity.0)).or_default();
+    *greatest = (*greatest).max(queue.uid_next.0 - 1);
+    shown.modseq = shown.modseq.max(queue.highest_modseq.0);
     let accounts: Vec<AccountId> = store.accounts().map(|account| account.id).collect();
     for id in accounts {
         let mut after = None;

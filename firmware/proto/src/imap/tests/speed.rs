@@ -6,8 +6,9 @@ extern crate std;
 use std::{boxed::Box, println, time::Instant, vec};
 
 use mail::{
-    AccountId, Address, Content, Draft, Letter, Mail, MailboxInfo, MailboxName, Message, Modseq, Quota,
-    Record, Refusal, SpecialUse, Status, Stop, Ticket, Uid, UidSet, UidValidity, UnixTime, Unready,
+    AccountId, Address, Content, Draft, Envelope, Letter, Mail, MailboxInfo, MailboxName, Message, Modseq,
+    Outside, Quota, Recipient, Record, Refusal, SpecialUse, Status, Stop, Ticket, Uid, UidSet, UidValidity,
+    UnixTime, Unready,
 };
 
 use super::*;
@@ -47,7 +48,10 @@ impl Mail for Shelf {
     fn draft(&mut self, _: Option<u64>) -> Result<Draft, Refusal> {
         Err(Refusal::ReadOnly)
     }
-    fn add_recipient(&mut self, _: &Draft, _: &Address) -> Result<(), Refusal> {
+    fn set_envelope(&mut self, _: &Draft, _: Envelope) -> Result<(), Refusal> {
+        Ok(())
+    }
+    fn add_recipient(&mut self, _: &Draft, _: &Recipient, _: Outside) -> Result<(), Refusal> {
         Err(Refusal::ReadOnly)
     }
     fn add_mailbox(&mut self, _: &Draft, _: MailboxId, _: Flags) -> Result<(), Refusal> {
