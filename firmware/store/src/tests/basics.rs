@@ -345,7 +345,7 @@ fn a_device_cut_short_is_refused_and_one_that_has_grown_is_used() {
 #[test]
 fn a_store_of_another_version_is_left_alone() {
     assert_eq!(refused(4), Err(MountError::Older { version: 4 }));
-    assert_eq!(refused(6), Err(MountError::Newer { version: 6 }));
+    assert_eq!(refused(7), Err(MountError::Newer { version: 7 }));
 }
 
 fn refused(version: u16) -> Result<(), MountError> {
