@@ -131,6 +131,10 @@ pub struct Outbound {
     pub held: bool,
     /// The sender has been told that it takes long, for the first and for the second time.
     pub told: [bool; 2],
+    /// The administrator wants it tried now: what comes of that does not count as an attempt.
+    pub forced: bool,
+    /// The administrator ended its delivery: it is to go back to its sender.
+    pub cancelled: bool,
     /// How often it has been tried, at most 63.
     pub attempts: u8,
     /// Which of the remembered replies the last attempt got; 0 for none.
@@ -144,10 +148,15 @@ impl Outbound {
     const REPORT: u64 = 1 << 10;
     const HELD: u64 = 1 << 11;
     const TOLD: [u64; 2] = [1 << 12, 1 << 13];
+    const FORCED: u64 = 1 << 14;
+    const CANCELLED: u64 = 1 << 15;
     const ATTEMPTS_SHIFT: u32 = 16;
     const ATTEMPTS_MAX: u8 = 63;
     const WORDS_SHIFT: u32 = 24;
     const DUE_SHIFT: u32 = 32;
+
+    /// The flags that say which recipient it is; all others change as it goes on.
+    pub const RECIPIENT: Flags = Flags((1 << Self::RECIPIENT_BITS) - 1);
 
     /// As flags.
     #[must_use]
@@ -160,6 +169,8 @@ impl Outbound {
                 | bit(self.held, Self::HELD)
                 | bit(self.told[0], Self::TOLD[0])
                 | bit(self.told[1], Self::TOLD[1])
+                | bit(self.forced, Self::FORCED)
+                | bit(self.cancelled, Self::CANCELLED)
                 | (u64::from(self.attempts.min(Self::ATTEMPTS_MAX)) << Self::ATTEMPTS_SHIFT)
                 | (u64::from(self.words) << Self::WORDS_SHIFT)
                 | (u64::from(self.due_s) << Self::DUE_SHIFT),
@@ -175,6 +186,8 @@ impl Outbound {
             report_only: bits & Self::REPORT != 0,
             held: bits & Self::HELD != 0,
             told: [bits & Self::TOLD[0] != 0, bits & Self::TOLD[1] != 0],
+            forced: bits & Self::FORCED != 0,
+            cancelled: bits & Self::CANCELLED != 0,
             attempts: (bits >> Self::ATTEMPTS_SHIFT) as u8 & Self::ATTEMPTS_MAX,
             words: (bits >> Self::WORDS_SHIFT) as u8,
             due_s: (bits >> Self::DUE_SHIFT) as u32,
@@ -194,6 +207,8 @@ mod tests {
             Outbound::default(),
             Outbound { recipient: 999, ..Outbound::default() },
             Outbound { report_only: true, held: true, told: [true, false], ..Outbound::default() },
+            Outbound { forced: true, ..Outbound::default() },
+            Outbound { cancelled: true, ..Outbound::default() },
             Outbound {
                 told: [false, true],
                 attempts: 63,

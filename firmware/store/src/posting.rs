@@ -108,6 +108,14 @@ impl<Q: FlashQueue> Store<Q> {
         })
     }
 
+    /// Which letter a message of the outbound queue is of: those of one letter have the same number, for as long as one
+    /// of them is there.
+    #[must_use]
+    pub fn queued_letter(&self, uid: Uid) -> Option<u32> {
+        let queue = self.state.mailboxes.get(&OUTBOUND.0)?;
+        Some(queue.entries.get(uid)?.letter)
+    }
+
     /// The envelope of a letter in the outbound queue.
     ///
     /// # Errors

@@ -194,6 +194,11 @@ impl House {
         self.site.borrow().addresses.clone()
     }
 
+    /// How the box is on the network.
+    pub(crate) fn network(&self) -> NetworkView {
+        self.site.borrow().network
+    }
+
     /// Keeps names, certificates and limits in step with settings, network and clock, for as long as it runs.
     pub(crate) async fn keep_in_step(self: Rc<Self>) {
         loop {

@@ -29,6 +29,7 @@ mod notice;
 mod office;
 mod passwords;
 mod provision;
+mod queue;
 mod quota;
 mod root;
 mod scrub;

@@ -96,7 +96,11 @@ fn begin(office: &Office, mailbox: MailboxId, size: u64) -> Result<Draft, Refusa
     Ok(draft)
 }
 
-async fn stream(office: &Office, draft: &Draft, mut rest: &[u8]) -> Result<(), Refusal> {
+/// Appends all of `rest` to a letter, waiting for room.
+///
+/// # Errors
+/// Those of [`mail::Mail::append`].
+pub(crate) async fn stream(office: &Office, draft: &Draft, mut rest: &[u8]) -> Result<(), Refusal> {
     while !rest.is_empty() {
         let taken = office.store_mut().append(draft, rest);
         office.after_step();
@@ -110,12 +114,12 @@ async fn stream(office: &Office, draft: &Draft, mut rest: &[u8]) -> Result<(), R
 }
 
 /// The box's time zone in minutes east of UTC.
-fn zone_minutes(now: Now) -> i16 {
+pub(crate) fn zone_minutes(now: Now) -> i16 {
     i16::try_from(now.utc_offset_s / 60).unwrap_or(0)
 }
 
 /// Digits that no other letter has.
-fn unique() -> String {
+pub(crate) fn unique() -> String {
     let mut bytes = [0; 12];
     // Without randomness there is no box; a letter with zeros in its name is still a letter.
     let _ = SystemRandom::new().fill(&mut bytes);

@@ -13,7 +13,7 @@ use crate::{
 
 /// The mailbox of whoever looks after the box: where mail for its postmaster goes, if that is kept here; otherwise the
 /// INBOX of its first account, which is the one that claimed it. With the account's address.
-pub(super) fn owner(store: &MailStore) -> Option<(MailboxId, String)> {
+pub(crate) fn owner(store: &MailStore) -> Option<(MailboxId, String)> {
     let postmaster = store.domains().find_map(|domain| {
         let address = format!("postmaster@{domain}");
         let parsed = Address::parse(&address).ok()?;

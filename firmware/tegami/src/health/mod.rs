@@ -6,6 +6,8 @@
 
 mod letter;
 
+pub(crate) use letter::owner;
+
 use std::rc::Rc;
 
 use store::{Statistics, Wear};

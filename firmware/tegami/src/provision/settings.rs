@@ -27,6 +27,8 @@ pub(crate) mod key {
     pub(crate) const HEALTH_TOLD: &str = "health-told";
     /// Where the round of the scrub stands; see [`store::ScrubPlace`].
     pub(crate) const SCRUB_PLACE: &str = "scrub-place";
+    /// What the clock of the outbound queue shows; see [`crate::queue`].
+    pub(crate) const QUEUE_CLOCK: &str = "queue/clock";
     pub(crate) const RELAY: &str = "relay";
     /// The administrator's secret, in the form of [`crate::passwords::PasswordSecret`].
     pub(crate) const ADMINISTRATOR: &str = "administrator";

@@ -1,0 +1,132 @@
+//! From messages of the queue to a letter as it is sent: those of one letter that stand next to one another in a line
+//! travel together.
+
+use mail::{BodyKind, Envelope, Mail as _, OUTBOUND, Outbound, Posting, Returns, Uid, Unready};
+use proto::smtp::client::{Body, Job, Notify, Parameter, Recipient, Ret};
+
+use super::{
+    Queue,
+    limits::RECIPIENTS_PER_JOB_MAX,
+    reading::{open, posting, return_path_bytes},
+    schedule::next_turn,
+    sending::Line,
+    settling::Sent,
+};
+use crate::routing::Server;
+
+impl Queue {
+    /// Makes a job of `first` and those behind it in the line that are of the same letter.
+    ///
+    /// # Errors
+    /// [`Unready::Gone`], [`Unready::Damaged`].
+    pub(super) async fn prepare(
+        &self,
+        first: Uid,
+        line: &Line,
+        server: &Server,
+    ) -> Result<(Box<Job>, Sent), Unready> {
+        let posting = posting(self.office(), first).await?;
+        let messages = self.companions(first, line, RECIPIENTS_PER_JOB_MAX);
+        let (content, head) = match open(self.office(), first).await {
+            Ok(opened) => opened,
+            Err(unready) => {
+                // Those behind it are no better; each is found out by itself.
+                let mut waiting = line.waiting.borrow_mut();
+                messages.iter().skip(1).rev().for_each(|(uid, _)| waiting.push_front(*uid));
+                return Err(unready);
+            }
+        };
+        let own = return_path_bytes(&head);
+        let envelope = &posting.envelope;
+        let recipients = messages.iter().filter_map(|(uid, place)| recipient_of(*uid, *place, &posting));
+        let job = Job {
+            reverse_path: envelope.sender.clone(),
+            recipients: recipients.collect(),
+            skip: own as u64,
+            front: self.signatures(envelope, &content, head.get(own..).unwrap_or_default(), own).await,
+            body: match envelope.body {
+                BodyKind::SevenBit => Body::SevenBit,
+                BodyKind::EightBit => Body::EightBit,
+                BodyKind::Binary => Body::Binary,
+            },
+            utf8: envelope.utf8 && !head.is_ascii(),
+            ret: envelope.returns.map(|returns| match returns {
+                Returns::Full => Ret::Full,
+                Returns::Headers => Ret::Headers,
+            }),
+            envid: Parameter::new(&envelope.id),
+            require_tls: envelope.requires_tls,
+            content,
+        };
+        log::debug!("{} recipients of a letter of {} bytes go to {}", messages.len(), job.size(), server.name);
+        let size = job.size();
+        Ok((Box::new(job), Sent { posting, messages, size }))
+    }
+
+    /// The envelope of a letter, and its messages: `first` and those behind it in the line. `None` if nothing can be done
+    /// for `first`.
+    pub(super) async fn group(&self, first: Uid, line: &Line, max: usize) -> Option<(Posting, Vec<(Uid, u16)>)> {
+        match posting(self.office(), first).await {
+            Ok(posting) => Some((posting, self.companions(first, line, max))),
+            Err(Unready::Gone) => {
+                self.rows().borrow_mut().forget(first);
+                None
+            }
+            Err(Unready::Cold(_) | Unready::Damaged) => {
+                self.hold_damaged(first).await;
+                None
+            }
+        }
+    }
+
+    /// `first`, and the messages behind it in the line as long as they are of the same letter and still to be tried.
+    fn companions(&self, first: Uid, line: &Line, max: usize) -> Vec<(Uid, u16)> {
+        let store = self.office().store();
+        let letter = store.queued_letter(first);
+        let place = |uid| store.message(OUTBOUND, uid).map(|message| Outbound::from_flags(message.flags));
+        let mut found: Vec<_> = place(first).map(|outbound| (first, outbound.recipient)).into_iter().collect();
+        let mut waiting = line.waiting.borrow_mut();
+        while found.len() < max {
+            let next = waiting.pop_front_if(|next| store.queued_letter(*next) == letter);
+            let Some(next) = next else { break };
+            match place(next) {
+                Some(outbound) if outbound.held || outbound.cancelled => {
+                    let turn = next_turn(&outbound).map(|(turn, _)| turn);
+                    self.rows().borrow_mut().put_back(next, turn);
+                }
+                Some(outbound) => found.push((next, outbound.recipient)),
+                None => self.rows().borrow_mut().forget(next),
+            }
+        }
+        found
+    }
+
+    /// Nothing can be said about a message, not even whose it is: it stays where it is until somebody looks after it.
+    pub(super) async fn hold_damaged(&self, uid: Uid) {
+        log::error!("a letter of the queue is damaged on the flash; it is held, and `tegami queue` shows it");
+        if let Some(outbound) = self.outbound(uid) {
+            self.put(uid, &Outbound { held: true, ..outbound }).await;
+        }
+    }
+
+    async fn signatures(&self, envelope: &Envelope, _content: &mail::Content, _head: &[u8], _own: usize) -> Vec<u8> {
+        let _ = envelope;
+        Vec::new()
+    }
+}
+
+fn recipient_of(uid: Uid, place: u16, posting: &Posting) -> Option<Recipient> {
+    let recipient = posting.recipients.get(usize::from(place))?;
+    let said = recipient.notify;
+    let notify = Notify {
+        success: said.contains(mail::Notify::SUCCESS),
+        failure: said.contains(mail::Notify::FAILURE),
+        delay: said.contains(mail::Notify::DELAY),
+    };
+    Some(Recipient {
+        number: uid.0,
+        address: recipient.address.clone(),
+        notify: (said != mail::Notify::UNSAID).then_some(notify),
+        orcpt: Parameter::new(&recipient.original),
+    })
+}

@@ -1,0 +1,42 @@
+//! Limits of the outbound queue, each with its reason.
+
+use std::time::Duration;
+
+/// Connections to other servers at once, over all destinations: some 60 KiB each under TLS. One slow destination leaves
+/// room for the others.
+pub(crate) const CONNECTIONS_MAX: usize = 20;
+
+/// Connections to one destination at once. Large providers turn a small host away that comes with more.
+pub(crate) const CONNECTIONS_PER_DESTINATION_MAX: usize = 5;
+
+/// Letters that must wait for each connection to a destination before one more is made: for fewer the connection would
+/// take longer than they do.
+pub(crate) const LETTERS_PER_CONNECTION_MIN: usize = 2;
+
+/// Recipients that one transaction names at most; RFC 5321 §4.5.3.1.8 lets every server take 100.
+pub(crate) const RECIPIENTS_PER_JOB_MAX: usize = 100;
+
+/// Messages of the queue that are looked at in one go, before others have their turn.
+pub(crate) const ROWS_PER_TURN: usize = 500;
+
+/// How often the queue's clock is kept while letters wait: what a power cut takes from it, they wait longer.
+pub(crate) const CLOCK_KEEP: Duration = Duration::from_secs(300);
+
+/// How often it is looked whether the network is back.
+pub(crate) const OFFLINE_LOOK: Duration = Duration::from_secs(30);
+
+/// Replies of servers that are remembered: as many as a byte can name. They are shared by all letters that got the same.
+pub(crate) const WORDS_MAX: usize = 255;
+
+/// How much of a reply is remembered, in bytes: what a report shows of it.
+pub(crate) const WORDS_BYTES_MAX: usize = 512;
+
+/// Largest letter that goes back whole with a report when the sender said nothing of it, in bytes: large enough for what
+/// people write, too small for a film.
+pub(crate) const RETURNED_BYTES_MAX: u64 = 64 * 1024;
+
+/// Bytes of a letter that are copied at once.
+pub(crate) const COPY_BYTES: usize = 16 * 1024;
+
+/// When a report could not be delivered, it is tried again after so long, in seconds: the sender's mailbox is full.
+pub(crate) const REPORT_AGAIN_S: u32 = 3_600;

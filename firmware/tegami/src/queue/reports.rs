@@ -1,0 +1,214 @@
+//! What senders are told of their letters: composed by [`proto::report`], put into their mailbox here or queued to where
+//! they are, and in the same change with that the messages that it is about are done with.
+
+use mail::{
+    Address, BodyKind, Envelope, Letter, Mail as _, Notify, OUTBOUND, Outside, Posting, Recipient, Refusal, Returns,
+    Stop, Ticket, Uid, UidSet, UnixTime, Unready, limits::MESSAGE_BYTES_DEFAULT,
+};
+use proto::{
+    mime::{Date, Scanner},
+    report::{self, Form, Outcome, Remote, Report, Returned, xtext},
+};
+
+use super::{
+    Queue,
+    limits::RETURNED_BYTES_MAX,
+    reading::{each_piece, open, return_path_bytes},
+    trouble::Trouble,
+};
+use crate::{health, notice, office::Office, provision::Settings};
+
+/// What there is to say of one recipient.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    /// Its message.
+    pub(crate) uid: Uid,
+    /// Its place in the envelope.
+    pub(crate) recipient: u16,
+    /// What became of it.
+    pub(crate) outcome: Outcome,
+    /// What stood in the way.
+    pub(crate) trouble: Option<Trouble>,
+}
+
+/// Why a report is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotTold {
+    /// The letter cannot be read.
+    Unreadable,
+    /// Whoever should get it cannot.
+    Refused(Refusal),
+}
+
+impl From<Unready> for NotTold {
+    fn from(_: Unready) -> Self {
+        Self::Unreadable
+    }
+}
+
+impl From<Refusal> for NotTold {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl Told {
+    /// Whether the sender wants to hear of it (RFC 3461 §4.1). Where nothing was said: of failures and delays.
+    fn is_wanted(&self, notify: Notify) -> bool {
+        let (wish, unsaid) = match self.outcome {
+            Outcome::Failed(_) | Outcome::Expired(_) => (Notify::FAILURE, true),
+            Outcome::Delayed { .. } => (Notify::DELAY, true),
+            Outcome::Delivered | Outcome::Relayed | Outcome::Expanded => (Notify::SUCCESS, false),
+        };
+        notify.contains(wish) || (unsaid && notify == Notify::UNSAID)
+    }
+
+    fn is_final(&self) -> bool {
+        !matches!(self.outcome, Outcome::Delayed { .. })
+    }
+}
+
+impl Queue {
+    /// Tells the sender of a letter, as far as it wants to be told, and is done with the messages whose outcome is final.
+    /// Returns once that is durable.
+    ///
+    /// # Errors
+    /// [`NotTold`]: all is as it was.
+    pub(crate) async fn tell(&self, posting: &Posting, told: &[Told]) -> Result<(), NotTold> {
+        let done: UidSet = told.iter().filter(|told| told.is_final()).fold(UidSet::new(), |mut done, told| {
+            done.insert(told.uid);
+            done
+        });
+        let notify = |told: &Told| {
+            posting.recipients.get(usize::from(told.recipient)).map_or(Notify::NEVER, |recipient| recipient.notify)
+        };
+        let wanted: Vec<&Told> = told.iter().filter(|told| told.is_wanted(notify(told))).collect();
+        let ticket = match (&posting.envelope.sender, wanted.first()) {
+            (Some(sender), Some(first)) => Some(self.compose(posting, sender, first.uid, &wanted, &done).await?),
+            _ if done.is_empty() => None,
+            // Never a report about a report (RFC 5321 §6.1, RFC 3461 §4.1).
+            _ => Some(self.change(|store| store.depart(&done)).await?),
+        };
+        if let Some(ticket) = ticket {
+            self.office().durable(&ticket).await;
+            ticket.result().unwrap_or(Err(Refusal::NotDurable))?;
+        }
+        Ok(())
+    }
+
+    /// Hands in the report; returns what makes it durable.
+    async fn compose(
+        &self,
+        posting: &Posting,
+        sender: &Address,
+        uid: Uid,
+        told: &[&Told],
+        done: &UidSet,
+    ) -> Result<Ticket, NotTold> {
+        let office = self.office();
+        let (content, head) = open(office, uid).await?;
+        let own = return_path_bytes(&head);
+        let arrived = office.store().message(OUTBOUND, uid).map_or(UnixTime(0), |message| message.received);
+        let letter = report::Letter {
+            header: head.get(own..).unwrap_or_default(),
+            envid: Some(posting.envelope.id.as_str()).filter(|id| !id.is_empty()),
+            arrived,
+            returned: self.returned(posting, sender, content.size(), told),
+        };
+        let hostname = self.house().hostname();
+        let recipients: Vec<_> = told.iter().filter_map(|told| recipient_of(posting, told, office.now().unix)).collect();
+        let now = office.now();
+        let unique = notice::unique();
+        let report = Report {
+            hostname: &hostname,
+            to: sender,
+            sender,
+            language: Settings::load(office).language.unwrap_or_default(),
+            date: Date { time: now.unix, zone_minutes: notice::zone_minutes(now) },
+            unique: &unique,
+            letter,
+            recipients: &recipients,
+        };
+        let draft = self.address(&report, told, done)?;
+        let mut scanner = Scanner::new();
+        // RFC 5321 §4.4: what is put into a mailbox says where it came from.
+        put(office, &draft, &mut scanner, b"Return-Path: <>\r\n").await?;
+        for piece in report.before() {
+            put(office, &draft, &mut scanner, &piece).await?;
+        }
+        if matches!(letter.returned, Returned::Whole(_)) {
+            let (draft, scanner) = (&draft, &mut scanner);
+            each_piece(office, &content, own as u64, async move |piece: &[u8]| {
+                put(office, draft, scanner, piece).await
+            })
+            .await?;
+        }
+        put(office, &draft, &mut scanner, &report.behind()).await?;
+        let summary = scanner.finish();
+        let letter = Letter { received: now.unix, zone_minutes: notice::zone_minutes(now), summary: &summary };
+        Ok(self.change(|store| store.deposit(&draft, &letter)).await?)
+    }
+
+    /// Begins the report's letter: from the null reverse-path (RFC 5321 §6.1) to the sender, and to the owner of the box
+    /// where it is for the owner to act.
+    fn address(&self, report: &Report<'_>, told: &[&Told], done: &UidSet) -> Result<mail::Draft, Refusal> {
+        let mut store = self.office().store_mut();
+        let draft = store.draft(None)?;
+        let body = match report.form() {
+            Form::SevenBit => BodyKind::SevenBit,
+            Form::EightBit => BodyKind::EightBit,
+            Form::Binary => BodyKind::Binary,
+        };
+        let envelope = Envelope { body, utf8: report.needs_smtputf8(), ..Envelope::default() };
+        store.set_envelope(&draft, envelope)?;
+        let to = Recipient { notify: Notify::NEVER, ..Recipient::plain(report.to.clone()) };
+        store.add_recipient(&draft, &to, Outside::Anywhere)?;
+        let concerns_owner = told.iter().any(|told| told.trouble.as_ref().is_some_and(|trouble| trouble.cause.concerns_owner()));
+        if concerns_owner
+            && let Some((mailbox, _)) = health::owner(&store)
+            // The owner's mailbox may be full, or be the sender's: then this is all.
+            && let Err(refusal) = store.add_mailbox(&draft, mailbox, mail::Flags::NONE)
+        {
+            log::warn!("the owner of the box is not told: {refusal:?}");
+        }
+        store.settle_with(&draft, done)?;
+        Ok(draft)
+    }
+
+    /// What goes back: all of it where that was asked for or is little, and can get to the sender as it is.
+    fn returned(&self, posting: &Posting, sender: &Address, size: u64, told: &[&Told]) -> Returned {
+        let form = match posting.envelope.body {
+            BodyKind::SevenBit => Form::SevenBit,
+            BodyKind::EightBit => Form::EightBit,
+            BodyKind::Binary => Form::Binary,
+        };
+        let failed = told.iter().any(|told| matches!(told.outcome, Outcome::Failed(_) | Outcome::Expired(_)));
+        let size_max = match posting.envelope.returns {
+            Some(Returns::Headers) => return Returned::Header,
+            Some(Returns::Full) => MESSAGE_BYTES_DEFAULT,
+            None => RETURNED_BYTES_MAX,
+        };
+        let gets_there = form == Form::SevenBit || self.office().store().is_local(sender);
+        // RFC 3461 §4.3: RET is about failures.
+        if failed && size <= size_max && gets_there { Returned::Whole(form) } else { Returned::Header }
+    }
+}
+
+/// A recipient as its report shows it.
+fn recipient_of<'a>(posting: &'a Posting, told: &'a Told, now: UnixTime) -> Option<report::Recipient<'a>> {
+    let recipient = posting.recipients.get(usize::from(told.recipient))?;
+    let remote = told.trouble.as_ref().filter(|trouble| !trouble.server.is_empty());
+    Some(report::Recipient {
+        address: &recipient.address,
+        orcpt: Some(recipient.original.as_str()).filter(|original| !original.is_empty()),
+        outcome: told.outcome,
+        remote: remote.map(|trouble| Remote { name: &trouble.server, reply: trouble.reply.as_bytes() }),
+        last_attempt: told.is_final().then_some(now),
+    })
+}
+
+/// Appends to a letter.
+async fn put(office: &Office, draft: &mail::Draft, scanner: &mut Scanner, bytes: &[u8]) -> Result<(), NotTold> {
+    scanner.feed(bytes);
+    notice::stream(office, draft, bytes).await.map_err(NotTold::Refused)
+}

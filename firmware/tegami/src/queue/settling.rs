@@ -1,0 +1,255 @@
+//! What came of letters, made durable: delivered, to be tried again, or back to the sender.
+
+use std::rc::Rc;
+
+use mail::{Flags, Mail as _, Notify, OUTBOUND, Outbound, Posting, Refusal, Stop, Ticket, Uid, UidSet, UnixTime};
+use proto::{
+    report::Outcome as Verdict,
+    smtp::client::{Fate, Outcome, Reason},
+};
+
+use super::{
+    Queue,
+    limits::{REPORT_AGAIN_S, WORDS_MAX},
+    reports::{NotTold, Told},
+    schedule::{after_failure, left_s, next_turn},
+    sending::Line,
+    trouble::Trouble,
+};
+use crate::{
+    office::MailStore,
+    provision::Keeper as _,
+};
+
+/// A letter on its way, as far as it matters once it has arrived or not.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(super) posting: Posting,
+    /// Its messages, each with the place of its recipient.
+    pub(super) messages: Vec<(Uid, u16)>,
+    /// Bytes.
+    pub(super) size: u64,
+}
+
+impl Sent {
+    /// Its messages.
+    pub(super) fn uids(&self) -> impl Iterator<Item = Uid> + '_ {
+        self.messages.iter().map(|(uid, _)| *uid)
+    }
+
+    fn recipient(&self, uid: Uid) -> Option<u16> {
+        self.messages.iter().find(|(known, _)| *known == uid).map(|(_, recipient)| *recipient)
+    }
+
+    fn address(&self, recipient: u16) -> &str {
+        self.posting.recipients.get(usize::from(recipient)).map_or("?", |recipient| recipient.address.as_str())
+    }
+}
+
+impl Queue {
+    /// Makes what came of a letter durable. Returns once it is on its way there.
+    pub(super) async fn settle(self: &Rc<Self>, sent: Sent, outcome: Outcome, server: &str, is_relay: bool) {
+        let (mut delivered, mut told) = (UidSet::new(), Vec::new());
+        for (number, fate) in &outcome.fates {
+            let uid = Uid(*number);
+            let Some(recipient) = sent.recipient(uid) else { continue };
+            let to = sent.address(recipient);
+            let trouble = |reason: &Reason| Trouble::of_reason(reason, server, sent.size, is_relay);
+            match fate {
+                Fate::Delivered(reply) => {
+                    log::info!("{to}: {server} has taken the letter: {reply}");
+                    let notify = sent.posting.recipients.get(usize::from(recipient)).map(|known| known.notify);
+                    // RFC 3461 §5.2.2: whoever wants to hear of success hears it from the last server that can say it.
+                    if !outcome.dsn && notify.is_some_and(|notify| notify.contains(Notify::SUCCESS)) {
+                        told.push(Told { uid, recipient, outcome: Verdict::Relayed, trouble: None });
+                    } else {
+                        delivered.insert(uid);
+                    }
+                }
+                Fate::Refused(reason) => {
+                    let trouble = trouble(reason);
+                    log::info!("{to}: refused; {trouble}");
+                    told.push(Told { uid, recipient, outcome: Verdict::Failed(trouble.cause), trouble: Some(trouble) });
+                }
+                // Their turn comes with the next connection.
+                Fate::Left | Fate::Deferred(Reason::Ended(_)) => {}
+                Fate::Deferred(reason) => {
+                    let trouble = trouble(reason);
+                    told.extend(self.defer(uid, recipient, to, &trouble).await);
+                }
+            }
+        }
+        if !delivered.is_empty() {
+            self.depart(delivered).await;
+        }
+        self.report(&sent.posting, told).await;
+    }
+
+    /// A whole line came to nothing: each message is tried again when its time comes, or has failed for good.
+    pub(super) async fn fail(self: &Rc<Self>, line: &Line, trouble: &Trouble, is_final: bool) {
+        log::info!("{} letters wait: {trouble}", line.waiting.borrow().len());
+        loop {
+            let Some(first) = line.waiting.borrow_mut().pop_front() else { return };
+            let Some((posting, messages)) = self.group(first, line, usize::MAX).await else { continue };
+            let mut told = Vec::new();
+            for (uid, recipient) in messages {
+                let to = posting.recipients.get(usize::from(recipient)).map_or("?", |known| known.address.as_str());
+                if is_final {
+                    let outcome = Verdict::Failed(trouble.cause);
+                    told.push(Told { uid, recipient, outcome, trouble: Some(trouble.clone()) });
+                } else {
+                    told.extend(self.defer(uid, recipient, to, trouble).await);
+                }
+            }
+            self.report(&posting, told).await;
+        }
+    }
+
+    /// Puts a message off to its next turn; gives back what its sender is to be told when that was the last one.
+    async fn defer(&self, uid: Uid, recipient: u16, to: &str, trouble: &Trouble) -> Option<Told> {
+        let Some(outbound) = self.outbound(uid) else {
+            self.rows().borrow_mut().forget(uid);
+            return None;
+        };
+        let words = self.number(trouble).await;
+        let now_s = self.now_s();
+        let Some(next) = after_failure(&outbound, uid, now_s, words) else {
+            log::info!("{to}: given up after {} attempts; {trouble}", outbound.attempts);
+            let outcome = Verdict::Expired(trouble.cause);
+            return Some(Told { uid, recipient, outcome, trouble: Some(trouble.clone()) });
+        };
+        log::info!("{to}: again in {} min; {trouble}", next.due_s.saturating_sub(now_s) / 60);
+        self.put(uid, &next).await;
+        None
+    }
+
+    /// Tells the sender, and tries that again later when it cannot be told now.
+    pub(super) async fn report(&self, posting: &Posting, told: Vec<Told>) {
+        if told.is_empty() {
+            return;
+        }
+        let result = self.tell(posting, &told).await;
+        let sender = posting.envelope.sender.as_ref().map_or("<>", mail::Address::as_str);
+        match result {
+            Ok(()) => {}
+            // Nobody is there to be told: the letter is given up.
+            Err(NotTold::Refused(Refusal::NoSuchUser | Refusal::NotLocal)) => {
+                log::warn!("{sender}: nobody can be told of a letter that came to nothing");
+                let done = told.iter().filter(|told| told.is_final());
+                let done = done.fold(UidSet::new(), |mut done, told| {
+                    done.insert(told.uid);
+                    done
+                });
+                return self.depart(done).await;
+            }
+            Err(problem) => {
+                log::warn!("{sender}: the report cannot be delivered now: {problem:?}");
+                for told in told {
+                    let Some(outbound) = self.outbound(told.uid) else { continue };
+                    let due_s = self.now_s().saturating_add(REPORT_AGAIN_S);
+                    self.put(told.uid, &Outbound { due_s, forced: true, ..outbound }).await;
+                }
+                return;
+            }
+        }
+        for told in told {
+            match (told.is_final(), self.outbound(told.uid)) {
+                (true, _) => self.rows().borrow_mut().forget(told.uid),
+                (false, Some(outbound)) => self.put(told.uid, &after_notice(outbound)).await,
+                (false, None) => {}
+            }
+        }
+    }
+
+    /// Tells senders that it takes long. All messages are of one letter.
+    pub(super) async fn say_late(&self, posting: &Posting, messages: &[(Uid, u16)]) {
+        let now_s = self.now_s();
+        let told = messages.iter().filter_map(|(uid, recipient)| {
+            let outbound = self.outbound(*uid)?;
+            let trouble = self.words().borrow().get(outbound.words).cloned();
+            let cause = trouble.as_ref().map_or(proto::report::Cause::Deferred, |trouble| trouble.cause);
+            let until = self.office().now().unix.0.saturating_add(left_s(&outbound, now_s).into());
+            let outcome = Verdict::Delayed { cause, until: UnixTime(until) };
+            Some(Told { uid: *uid, recipient: *recipient, outcome, trouble })
+        });
+        self.report(posting, told.collect()).await;
+    }
+
+    /// These are done with.
+    pub(super) async fn depart(&self, uids: UidSet) {
+        match self.change(|store| store.depart(&uids)).await {
+            // Until that is durable they are seen, and must not be taken for new ones.
+            Ok(ticket) => self.await_departure(ticket, uids),
+            Err(refusal) => {
+                log::error!("{} letters are sent and cannot be taken from the queue: {refusal:?}", uids.len());
+            }
+        }
+    }
+
+    /// A message is as it says from now on, and has its next turn then.
+    pub(super) async fn put(&self, uid: Uid, outbound: &Outbound) {
+        let mut uids = UidSet::new();
+        uids.push(uid);
+        let add = outbound.to_flags().without(Outbound::RECIPIENT);
+        let remove = Flags(u64::MAX).without(Outbound::RECIPIENT);
+        if let Err(refusal) = self.change(|store| store.set_flags(OUTBOUND, &uids, add, remove)).await {
+            log::error!("how far a letter of the queue is could not be kept: {refusal:?}");
+        }
+        self.rows().borrow_mut().put_back(uid, next_turn(outbound).map(|(turn, _)| turn));
+        self.wake();
+    }
+
+    /// The number of what stands in the way, kept from now on.
+    async fn number(&self, trouble: &Trouble) -> u8 {
+        let (number, change) = self.words().borrow_mut().number(trouble, || self.words_in_use());
+        if let Some(change) = change
+            && let Err(refusal) = self.office().carry_out(vec![change]).await
+        {
+            log::error!("what a server said could not be kept: {refusal:?}");
+        }
+        number
+    }
+
+    fn words_in_use(&self) -> [bool; WORDS_MAX + 1] {
+        let mut used = [false; WORDS_MAX + 1];
+        let store = self.office().store();
+        let mut next = store.next_message(OUTBOUND, Uid(0));
+        while let Some(message) = next {
+            if let Some(used) = used.get_mut(usize::from(Outbound::from_flags(message.flags).words)) {
+                *used = true;
+            }
+            next = message.uid.0.checked_add(1).and_then(|from| store.next_message(OUTBOUND, Uid(from)));
+        }
+        used
+    }
+
+    /// How far a message is; `None` once it is gone.
+    pub(super) fn outbound(&self, uid: Uid) -> Option<Outbound> {
+        self.office().store().message(OUTBOUND, uid).map(|message| Outbound::from_flags(message.flags))
+    }
+
+    /// Makes a change as soon as there is room for it.
+    pub(super) async fn change(
+        &self,
+        mut make: impl FnMut(&mut MailStore) -> Result<Ticket, Stop>,
+    ) -> Result<Ticket, Refusal> {
+        loop {
+            let made = make(&mut self.office().store_mut());
+            self.office().after_step();
+            match made {
+                Ok(ticket) => return Ok(ticket),
+                Err(Stop::Refused(refusal)) => return Err(refusal),
+                Err(Stop::Busy) => self.office().flash_room().changed().await,
+            }
+        }
+    }
+}
+
+/// A message whose sender has been told once more.
+fn after_notice(outbound: Outbound) -> Outbound {
+    let told = match outbound.told {
+        [false, _] => [true, outbound.told[1]],
+        [true, _] => [true, true],
+    };
+    Outbound { told, ..outbound }
+}
