@@ -1,43 +1,64 @@
 //! The one loop that drives every session: step, flush, satisfy what it wants, step again.
 //!
-//! No borrow of the store is held across a wait; only this file writes to clients.
+//! No borrow of the store is held across a wait; only this file writes to those at the other end of a session. What only
+//! one side's sessions want (those who serve check log-ins, those who send need jobs) is done by that [`Side`].
 
-use std::{io, net::IpAddr, pin::Pin, rc::Rc, time::Duration};
+use std::{convert::Infallible, future::ready, io, pin::Pin, rc::Rc, time::Duration};
 
-use mail::AccountId;
-use proto::{Answer, Input, Io, Login, LoginRefusal, Output, Session, Want};
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
-use tokio_rustls::TlsAcceptor;
+use proto::{Answer, Input, Io, Output, Session, Want};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep_until, timeout, timeout_at},
+};
+use tokio_rustls::TlsStream;
 use zeroize::Zeroize as _;
 
 use crate::{
     closing::Closing,
-    house::House,
     limits::{
         CLOSE_MAX, FAREWELL_MAX, HANDSHAKE_MAX, INPUT_PENDING_MAX, WRITE_BYTES_PER_S_MIN, WRITE_STALL_MAX,
     },
     office::{Office, Watch},
-    passwords::Authenticator,
     wire::Wire,
 };
 
-/// A connection with its session.
+/// A connection that a session is driven on.
 pub(crate) struct Connection {
-    wire: Wire,
-    peer: IpAddr,
-    office: Rc<Office>,
-    authenticator: Rc<Authenticator>,
-    acceptor: TlsAcceptor,
+    pub wire: Wire,
+    pub office: Rc<Office>,
+    /// Answer to what the session wanted last.
+    pub answer: Option<Answer>,
     /// Returns when the box is being switched off.
     leaving: Pin<Box<dyn Future<Output = ()>>>,
     /// Bytes read and not yet taken by the session.
     input: Vec<u8>,
     output: Output,
-    answer: Option<Answer>,
+}
+
+/// The side of a connection that a session is on.
+pub(crate) trait Side {
+    /// What is driven.
+    type Session: Session + ?Sized;
+
+    /// Does what only this side's sessions want, and puts the answer into the connection if there is one. Everything that
+    /// the session had to say has been sent.
+    async fn satisfy(
+        &mut self,
+        connection: &mut Connection,
+        session: &mut Self::Session,
+        want: Want,
+    ) -> Result<(), End>;
+
+    /// Whether the session is not to be disturbed although the box is being switched off: it waits for a word on which
+    /// much depends.
+    fn stays(&self, _: &Self::Session) -> bool {
+        false
+    }
 }
 
 /// Why the loop ended; none of it is an error of ours.
-enum End {
+#[derive(Debug)]
+pub(crate) enum End {
     /// The session closed.
     Closed,
     /// The box is being switched off.
@@ -59,33 +80,42 @@ impl From<io::Error> for End {
 }
 
 impl Connection {
-    pub(crate) fn new(wire: Wire, peer: IpAddr, house: &House, closing: &Closing) -> Self {
+    pub(crate) fn new(wire: Wire, office: &Rc<Office>, closing: &Closing) -> Self {
         Self {
             wire,
-            peer,
-            office: Rc::clone(&house.office),
-            authenticator: Rc::clone(&house.authenticator),
-            acceptor: house.certificates.acceptor(),
+            office: Rc::clone(office),
+            answer: None,
             leaving: Box::pin(closing.begun()),
             input: Vec::new(),
             output: Output::new(),
-            answer: None,
         }
     }
 
-    /// Drives `session` to its end and closes the connection.
-    pub(crate) async fn drive(mut self, session: &mut dyn Session) {
-        match self.run(session).await {
-            Err(End::Gone(error)) => log::debug!("{}: {error}", self.peer),
-            Ok(()) | Err(End::Closed) => drop(timeout(CLOSE_MAX, self.wire.close()).await),
-            Err(End::Left) => drop(timeout(FAREWELL_MAX, self.wire.close()).await),
+    /// Drives `session` to its end. Dropped, it may be driven on.
+    pub(crate) async fn drive<S: Side>(&mut self, side: &mut S, session: &mut S::Session) -> End {
+        let Err(end) = self.run(side, session).await;
+        if !matches!(end, End::Left) {
+            return end;
         }
+        session.farewell(&mut self.output);
+        self.flush(None).await.map_or_else(End::Gone, |()| end)
     }
 
-    async fn run(&mut self, session: &mut dyn Session) -> Result<(), End> {
-        let mut want = self.step(session);
+    /// Closes the connection as it must be after such an end.
+    pub(crate) async fn close(self, end: &End) {
+        let limit = match end {
+            End::Gone(_) => return,
+            End::Closed => CLOSE_MAX,
+            End::Left => FAREWELL_MAX,
+        };
+        // Who does not close is not waited for.
+        let _ = timeout(limit, self.wire.close()).await;
+    }
+
+    async fn run<S: Side>(&mut self, side: &mut S, session: &mut S::Session) -> Result<Infallible, End> {
+        let mut pending = self.step(session);
         loop {
-            want = match self.satisfy(session, want).await? {
+            pending = match self.satisfy(side, session, pending).await? {
                 Some(next) => next,
                 None => self.step(session),
             };
@@ -93,7 +123,7 @@ impl Connection {
     }
 
     /// One step of the session.
-    fn step(&mut self, session: &mut dyn Session) -> Pending {
+    fn step(&mut self, session: &mut (impl Session + ?Sized)) -> Pending {
         let mut input = Input::new(&self.input);
         let mut io = Io {
             input: &mut input,
@@ -124,7 +154,12 @@ impl Connection {
     }
 
     /// Does what the session wants. Returns what it wants instead after its deadline passed.
-    async fn satisfy(&mut self, session: &mut dyn Session, pending: Pending) -> Result<Option<Pending>, End> {
+    async fn satisfy<S: Side>(
+        &mut self,
+        side: &mut S,
+        session: &mut S::Session,
+        pending: Pending,
+    ) -> Result<Option<Pending>, End> {
         let Pending { want, seen } = pending;
         if !matches!(want, Want::Turn) || self.output.is_full() {
             // A session that waits for room says itself how long; the others have done their part.
@@ -132,60 +167,85 @@ impl Connection {
             self.flush(patience).await?;
         }
         match want {
-            Want::Room => {}
             Want::Turn => tokio::task::yield_now().await,
-            Want::Input | Want::Change(_) => return self.wait(session, seen).await,
-            Want::Login(login) => {
-                self.answer = Some(Answer::Login(self.check(&login).await));
-            }
-            Want::ScramChallenge(name) => {
-                let challenge = self.authenticator.challenge(self.office.as_ref(), name.expose());
-                self.answer = Some(Answer::ScramChallenge(challenge));
-            }
-            Want::ScramProof(proof) => {
-                let accepted = self.authenticator.check_proof(self.office.as_ref(), &proof, self.peer);
-                self.answer = Some(Answer::ScramProof(accepted));
+            Want::Input | Want::Change(_) => {
+                let stays = side.stays(session);
+                return self.wait(session, seen, stays).await;
             }
             Want::Durable(ticket) => self.office.durable(&ticket).await,
             Want::Warm(cold) => self.office.warm(cold).await,
             Want::Flash => changed(seen).await,
-            // Those that are driven here receive mail or serve it: they have no jobs.
-            Want::Work => return Err(End::Gone(io::Error::other("the session wants work that nobody has"))),
-            Want::StartTls => self.start_tls().await?,
             Want::Close => return Err(End::Closed),
+            want => side.satisfy(self, session, want).await?,
         }
         Ok(None)
     }
 
     /// Waits for input, for a change in the watched mailbox if there is one, or for the session's deadline.
-    async fn wait(&mut self, session: &mut dyn Session, seen: Option<Watch>) -> Result<Option<Pending>, End> {
+    async fn wait(
+        &mut self,
+        session: &mut (impl Session + ?Sized),
+        seen: Option<Watch>,
+        stays: bool,
+    ) -> Result<Option<Pending>, End> {
+        self.rest();
+        let deadline = self.deadline(session);
+        tokio::select! {
+            biased;
+            heard = self.hear(stays) => heard.map(|()| None),
+            () = changed(seen) => Ok(None),
+            () = sleep_until(deadline) => {
+                let want = session.expire(self.office.now(), &mut self.output);
+                Ok(Some(self.pending(want)))
+            }
+        }
+    }
+
+    /// Gives buffers back that nobody needs: a connection that waits holds none.
+    pub(crate) fn rest(&mut self) {
         if self.input.is_empty() {
             self.input = Vec::new();
             self.output.release();
         }
+    }
+
+    /// Waits for input; for the box to be switched off as well, unless the session `stays`. Dropping the future loses
+    /// nothing.
+    pub(crate) async fn hear(&mut self, stays: bool) -> Result<(), End> {
         if self.input.len() >= INPUT_PENDING_MAX {
             // It was given all this, took none of it and wants more: a session never may.
             return Err(End::Gone(io::Error::other("the session does not take its input")));
         }
-        let deadline = self.deadline(session);
         let read = tokio::select! {
             biased;
-            () = &mut self.leaving => {
-                session.farewell(&mut self.output);
-                self.flush(None).await?;
-                return Err(End::Left);
-            }
+            () = &mut self.leaving, if !stays => return Err(End::Left),
             read = self.wire.read(&mut self.input) => read?,
-            () = changed(seen) => return Ok(None),
-            () = sleep_until(deadline) => {
-                let want = session.expire(self.office.now(), &mut self.output);
-                return Ok(Some(self.pending(want)));
-            }
         };
-        if read == 0 { Err(End::Gone(io::ErrorKind::UnexpectedEof.into())) } else { Ok(None) }
+        if read == 0 { Err(End::Gone(io::ErrorKind::UnexpectedEof.into())) } else { Ok(()) }
     }
 
-    fn deadline(&self, session: &dyn Session) -> Instant {
+    /// The same without waiting: takes what has come.
+    pub(crate) async fn glance(&mut self) -> Result<(), End> {
+        tokio::select! {
+            biased;
+            heard = self.hear(false) => heard,
+            () = ready(()) => Ok(()),
+        }
+    }
+
+    /// What the peer had said before the connection broke, and the session has not heard.
+    pub(crate) async fn last_words(&mut self) -> &[u8] {
+        let reading = async {
+            while self.input.len() < INPUT_PENDING_MAX
+                && matches!(self.wire.read(&mut self.input).await, Ok(1..))
+            {}
+        };
+        // A peer that only stopped reading may say more for ever.
+        let _ = timeout(CLOSE_MAX, reading).await;
+        &self.input
+    }
+
+    fn deadline(&self, session: &(impl Session + ?Sized)) -> Instant {
         Instant::from_std(self.office.instant(session.deadline()))
     }
 
@@ -206,20 +266,18 @@ impl Connection {
         timeout_at(due, sent).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    async fn check(&self, login: &Login) -> Result<AccountId, LoginRefusal> {
-        self.authenticator.check(self.office.as_ref(), login, self.peer).await
-    }
-
-    /// Goes over to TLS. What the peer sent in clear behind its command is dropped unread, so that nothing injected
+    /// Goes over to TLS. What the peer sent in clear behind its last line is dropped unread, so that nothing injected
     /// there is ever run (RFC 3207 §4.2, RFC 8314 §4.1).
-    async fn start_tls(&mut self) -> Result<(), End> {
+    pub(crate) async fn shake_hands<T, F>(&mut self, shake: impl FnOnce(TcpStream) -> F) -> Result<(), End>
+    where
+        T: Into<TlsStream<TcpStream>>,
+        F: Future<Output = io::Result<T>>,
+    {
         self.input = Vec::new();
         tokio::select! {
-            shaken = stalled(HANDSHAKE_MAX, self.wire.start_tls(&self.acceptor)) => shaken?,
-            () = &mut self.leaving => return Err(End::Left),
+            shaken = stalled(HANDSHAKE_MAX, self.wire.start_tls(shake)) => Ok(shaken?),
+            () = &mut self.leaving => Err(End::Left),
         }
-        self.answer = Some(Answer::Tls(self.wire.channel_binding()));
-        Ok(())
     }
 }
 

@@ -5,6 +5,8 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, task::spawn_local};
 
 use super::*;
 use crate::{
+    house::House,
+    serve::serve,
     service::Service,
     testing::{Flash, Rig, block_on, rest},
 };
@@ -58,8 +60,9 @@ async fn pair() -> (Wire, TcpStream) {
     (Wire::Plain(listener.accept().await.unwrap().0), far)
 }
 
-fn connection(rig: &Rig, wire: Wire) -> Connection {
-    Connection::new(wire, [127, 0, 0, 1].into(), &rig.serving.house, &Closing::default())
+/// Drives a session as those are driven who serve.
+async fn drive(house: &House, wire: Wire, session: &mut (dyn Session + 'static)) {
+    serve(wire, [127, 0, 0, 1].into(), house, &Closing::default(), session).await;
 }
 
 #[test]
@@ -69,7 +72,7 @@ fn a_session_that_waits_for_room_is_kept_to_its_deadline() {
         let deadline = rig.serving.house.office.now().ticks.after_ms(100);
         let mut talker = Talker { deadline };
         let (near, _far) = pair().await;
-        let driven = timeout(Duration::from_secs(5), connection(&rig, near).drive(&mut talker)).await;
+        let driven = timeout(Duration::from_secs(5), drive(&rig.serving.house, near, &mut talker)).await;
         assert!(driven.is_ok(), "a peer that does not read is waited for");
     });
 }
@@ -87,8 +90,8 @@ fn the_last_reply_arrives_though_the_peer_is_still_sending() {
         let rig = Rig::start(Flash::new("closer", Duration::ZERO)).await;
         for _ in 0..10 {
             let (near, mut far) = pair().await;
-            let connection = connection(&rig, near);
-            let driven = spawn_local(async move { connection.drive(&mut Closer).await });
+            let house = Rc::clone(&rig.serving.house);
+            let driven = spawn_local(async move { drive(&house, near, &mut Closer).await });
             far.write_all(&vec![b'x'; 16 << 20]).await.expect("nobody resets the connection");
             assert_eq!(rest(&mut far).await, "552 too much\r\n");
             drop(far);

@@ -22,6 +22,8 @@ mod house;
 mod http;
 mod language;
 mod limits;
+#[cfg_attr(not(test), expect(dead_code, reason = "the queue is the next to call it"))]
+mod link;
 mod logging;
 mod memory;
 mod network;
@@ -32,6 +34,7 @@ mod provision;
 mod queue;
 mod quota;
 mod root;
+mod routing;
 mod scrub;
 mod serve;
 mod service;

@@ -1,25 +1,29 @@
 //! The reception of a box that serves: every connection gets its session, or the page, and is driven to its end.
 
 use std::{
+    io,
     net::{IpAddr, SocketAddr},
     rc::Rc,
 };
 
 use proto::{
-    Output, Peer, Reason, Session,
+    Answer, Output, Peer, Reason, Session, Want,
     imap::{self, ImapSession},
     pop3::{self, Pop3Session},
     smtp::{self, SmtpSession},
 };
 use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
     closing::Closing,
     door::{Reception, say_and_close},
-    drive::Connection,
+    drive::{Connection, End, Side},
     house::{Configs, House},
     http::Front,
     limits::HANDSHAKE_MAX,
+    office::Office,
+    passwords::Authenticator,
     service::Service,
     wire::Wire,
 };
@@ -57,7 +61,7 @@ impl Serve {
     async fn shake_hands(&self, wire: &mut Wire, from: SocketAddr) -> bool {
         let acceptor = self.house.certificates.acceptor();
         let shaken = tokio::select! {
-            shaken = timeout(HANDSHAKE_MAX, wire.start_tls(&acceptor)) => shaken,
+            shaken = timeout(HANDSHAKE_MAX, wire.start_tls(|stream| acceptor.accept(stream))) => shaken,
             () = self.closing.begun() => return false,
         };
         match shaken {
@@ -85,7 +89,7 @@ impl Serve {
             trusted_path: self.house.trusts_loopback() && from.is_loopback(),
         };
         let mut session = self.session(service, peer);
-        Connection::new(wire, peer.ip, &self.house, &self.closing).drive(session.as_mut()).await;
+        serve(wire, peer.ip, &self.house, &self.closing, session.as_mut()).await;
     }
 
     fn session(&self, service: Service, peer: Peer) -> Box<dyn Session> {
@@ -99,6 +103,73 @@ impl Serve {
             Service::Imap | Service::Imaps => Box::new(ImapSession::new(imap, peer, now)),
             Service::Pop3 | Service::Pop3s => Box::new(Pop3Session::new(pop3, peer, now)),
         }
+    }
+}
+
+/// Drives a session of somebody's to its end and closes the connection.
+pub(crate) async fn serve(
+    wire: Wire,
+    peer: IpAddr,
+    house: &House,
+    closing: &Closing,
+    session: &mut (dyn Session + 'static),
+) {
+    let mut host = Host {
+        peer,
+        authenticator: Rc::clone(&house.authenticator),
+        acceptor: house.certificates.acceptor(),
+    };
+    let mut connection = Connection::new(wire, &house.office, closing);
+    let end = connection.drive(&mut host, session).await;
+    if let End::Gone(error) = &end {
+        log::debug!("{peer}: {error}");
+    }
+    connection.close(&end).await;
+}
+
+/// What those want who serve: log-ins checked, and TLS.
+struct Host {
+    peer: IpAddr,
+    authenticator: Rc<Authenticator>,
+    acceptor: TlsAcceptor,
+}
+
+impl Side for Host {
+    type Session = dyn Session;
+
+    async fn satisfy(
+        &mut self,
+        connection: &mut Connection,
+        _: &mut (dyn Session + 'static),
+        want: Want,
+    ) -> Result<(), End> {
+        if matches!(want, Want::StartTls) {
+            connection.shake_hands(|stream| self.acceptor.accept(stream)).await?;
+            connection.answer = Some(Answer::Tls(connection.wire.channel_binding()));
+        } else {
+            connection.answer = self.answer(&connection.office, want).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Host {
+    async fn answer(&self, office: &Office, want: Want) -> Result<Option<Answer>, End> {
+        Ok(Some(match want {
+            Want::Login(login) => Answer::Login(self.authenticator.check(office, &login, self.peer).await),
+            Want::ScramChallenge(name) => {
+                Answer::ScramChallenge(self.authenticator.challenge(office, name.expose()))
+            }
+            Want::ScramProof(proof) => {
+                Answer::ScramProof(self.authenticator.check_proof(office, &proof, self.peer))
+            }
+            Want::Room => return Ok(None),
+            // Those that serve have no jobs; the loop does the rest.
+            other => {
+                let text = format!("the session wants {other:?}, which nobody has");
+                return Err(End::Gone(io::Error::other(text)));
+            }
+        }))
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::{
     io::{AsyncRead, AsyncWriteExt, ReadBuf},
     net::TcpStream,
 };
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_rustls::TlsStream;
 
 /// Bytes read from a socket at once: one TLS record.
 const READ_BYTES: usize = proto::limits::INPUT_BYTES_MAX;
@@ -34,16 +34,26 @@ pub(crate) enum Wire {
 }
 
 impl Wire {
-    /// Shakes hands on a connection in clear.
+    /// Shakes hands on a connection in clear, on either side of it.
     ///
     /// # Errors
     /// What the handshake ended with; the connection is gone then.
-    pub(crate) async fn start_tls(&mut self, acceptor: &TlsAcceptor) -> io::Result<()> {
+    pub(crate) async fn start_tls<T, F>(&mut self, shake: impl FnOnce(TcpStream) -> F) -> io::Result<()>
+    where
+        T: Into<TlsStream<TcpStream>>,
+        F: Future<Output = io::Result<T>>,
+    {
         let Self::Plain(stream) = std::mem::replace(self, Self::Gone) else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
-        *self = Self::Tls(Box::new(acceptor.accept(stream).await?));
+        *self = Self::Tls(Box::new(shake(stream).await?.into()));
         Ok(())
+    }
+
+    /// The version of TLS that is spoken; `None` in clear.
+    pub(crate) fn tls_version(&self) -> Option<ProtocolVersion> {
+        let Self::Tls(stream) = self else { return None };
+        stream.get_ref().1.protocol_version()
     }
 
     /// What a log-in on this connection can be bound to: `tls-exporter` (RFC 9266 §2), under TLS 1.3 only. Two connections
@@ -51,6 +61,7 @@ impl Wire {
     /// not say whether this one does; what a client binds to there is `tls-unique` anyway (RFC 5802 §6.1).
     pub(crate) fn channel_binding(&self) -> Option<ChannelBinding> {
         let Self::Tls(stream) = self else { return None };
+        let TlsStream::Server(stream) = stream.as_ref() else { return None };
         let (_, connection) = stream.get_ref();
         if connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
             return None;
@@ -110,34 +121,33 @@ impl Wire {
     /// Says good-bye (close_notify under TLS, then the end of the stream) and waits for the peer's, throwing away what it
     /// still sends: closed with input unread, a connection is reset (RFC 1122 §4.2.2.13), and the reset overtakes the
     /// last reply. How long that may take is the caller's to decide.
-    pub(crate) async fn close(self) {
-        let (mut stream, ended) = match self {
-            Self::Plain(mut stream) => {
-                let ended = stream.shutdown().await;
-                (stream, ended)
-            }
-            Self::Tls(mut stream) => {
-                let ended = stream.shutdown().await;
-                (stream.into_inner().0, ended)
-            }
+    pub(crate) async fn close(mut self) {
+        let ended = match &mut self {
+            Self::Plain(stream) => stream.shutdown().await,
+            Self::Tls(stream) => stream.shutdown().await,
             Self::Gone => return,
         };
         if let Err(error) = ended {
             return log::debug!("closing a connection: {error}");
         }
-        while matches!(discard(&mut stream).await, Ok(1..)) {}
+        while matches!(self.discard().await, Ok(1..)) {}
     }
-}
 
-/// Reads and forgets; returns how many bytes, 0 at the end of the stream.
-async fn discard(stream: &mut TcpStream) -> io::Result<usize> {
-    std::future::poll_fn(|context| {
-        SCRATCH.with_borrow_mut(|scratch| {
-            let mut buffer = ReadBuf::new(scratch);
-            ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer))?;
-            buffer.filled_mut().fill(0);
-            Poll::Ready(Ok(buffer.filled().len()))
+    /// Reads and forgets, under TLS without looking into it; returns how many bytes, 0 at the end of the stream.
+    async fn discard(&mut self) -> io::Result<usize> {
+        let stream = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_mut().0,
+            Self::Gone => return Ok(0),
+        };
+        std::future::poll_fn(|context| {
+            SCRATCH.with_borrow_mut(|scratch| {
+                let mut buffer = ReadBuf::new(scratch);
+                ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer))?;
+                buffer.filled_mut().fill(0);
+                Poll::Ready(Ok(buffer.filled().len()))
+            })
         })
-    })
-    .await
+        .await
+    }
 }

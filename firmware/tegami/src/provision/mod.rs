@@ -27,4 +27,4 @@ pub(crate) use problem::FileError;
 pub(crate) use read::read;
 pub(crate) use settings::{Settings, key, timezone};
 pub(crate) use values::{domain_name, parse_size};
-pub(crate) use wanted::AliasName;
+pub(crate) use wanted::{AliasName, Tls};

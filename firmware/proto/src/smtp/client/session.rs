@@ -18,7 +18,7 @@ use super::{
     transaction::{Transaction, fate_of},
     transfer::Sent,
 };
-use crate::{Answer, Io, Output, Session, Want};
+use crate::{Answer, Input, Io, Output, Session, Want};
 
 /// One connection to a server.
 ///
@@ -117,11 +117,38 @@ impl SmtpClient {
         self.ending.as_ref()
     }
 
-    /// The connection is gone. `text` is what is known of why; it makes no difference where the session had come to its
-    /// end by itself.
-    pub fn lost(&mut self, text: &str) {
+    /// Whether the end of a letter was sent and has no answer yet: cut off now, nobody knows whether it was delivered.
+    #[must_use]
+    pub fn awaits_verdict(&self) -> bool {
+        matches!(&self.phase, Phase::Sending(transaction) if transaction.stage() == Stage::End)
+    }
+
+    /// The connection is gone. `heard` is what the server had said before that and was not offered to the session yet: who
+    /// refuses a letter in its midst may say so and close. `text` is what is known of why; it makes no difference where
+    /// the session had come to its end by itself.
+    pub fn lost(&mut self, heard: &[u8], text: &str) {
+        let mut input = Input::new(heard);
+        while !matches!(self.phase, Phase::Closed)
+            && let Ok(Some(raw)) = self.replies.next(&mut input)
+        {
+            self.heard_last(&raw);
+        }
         let text = readable(text, LOSS_TEXT_BYTES_MAX).into_boxed_str();
         self.hang_up(Ending::Lost { stage: self.stage(), text });
+    }
+
+    /// What is heard when there is nothing more to be said.
+    fn heard_last(&mut self, raw: &RawReply) {
+        let reply = raw.read();
+        match &mut self.phase {
+            Phase::Sending(transaction) if !transaction.is_sending() && reply.code != 421 => {
+                if let Err(breach) = transaction.answered(&reply, &mut Output::new()) {
+                    self.breach(breach);
+                }
+            }
+            _ if reply.is_refusal() => self.sent_away(reply),
+            _ => {}
+        }
     }
 
     /// Goes on with the next thing. Returns what must be waited for, if anything.
@@ -283,7 +310,7 @@ impl SmtpClient {
     /// RFC 3207 §4.2: what was said before TLS is forgotten; the extensions are asked for anew.
     fn tls_started(&mut self, io: &mut Io<'_, '_>) {
         if !matches!(io.answer.take(), Some(Answer::Tls(_))) {
-            return self.lost("TLS did not begin");
+            return self.lost(&[], "TLS did not begin");
         }
         self.secure = true;
         self.replies = Replies::new();

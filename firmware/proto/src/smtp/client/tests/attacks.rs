@@ -156,7 +156,7 @@ fn a_refusal_of_many_words_is_kept_once_and_short() {
 #[test]
 fn what_the_driver_says_of_a_loss_is_bounded_too() {
     let mut driver = ready(&[]);
-    driver.session.lost(&"手\n".repeat(1000));
+    driver.session.lost(&[], &"手\n".repeat(1000));
     match driver.session.ending() {
         Some(super::Ending::Lost { text, .. }) => {
             assert!(text.len() <= LOSS_TEXT_BYTES_MAX && !text.contains('\n'));
@@ -232,7 +232,7 @@ proptest! {
     fn any_bytes_at_all_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..2000), cut in 1_usize..100) {
         let mut driver = driver(config());
         bytes.chunks(cut).for_each(|piece| driver.send(piece));
-        driver.session.lost("");
+        driver.session.lost(&[], "");
         prop_assert!(driver.session.ending().is_some());
     }
 }

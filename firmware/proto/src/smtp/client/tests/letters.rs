@@ -255,7 +255,7 @@ fn a_farewell_is_never_a_line_of_a_letter() {
     let mut output = Output::new();
     driver.session.farewell(&mut output);
     assert_eq!(output.pending(), b"");
-    driver.session.lost("the box is being switched off");
+    driver.session.lost(&[], "the box is being switched off");
     assert_eq!(result(&mut driver).0, "1 deferred ended Mail");
 }
 

@@ -160,7 +160,7 @@ fn direct(driver: &mut Driver<SmtpClient>, words: &str) -> bool {
             driver.run();
         }
         "lost" => {
-            driver.session.lost(rest);
+            driver.session.lost(&[], rest);
             driver.waiting = Waiting::Closed;
         }
         "outcome" => assert_eq!(result(driver).0, rest),
