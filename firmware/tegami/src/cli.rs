@@ -54,6 +54,7 @@ Usage:
   tegami deleted FLASH --account A                list deleted mail that can be brought back
   tegami undelete FLASH --account A NUMBER...     bring it back; or with --since TIME, --mailbox NAME
   tegami dkim FLASH [--domain D]                  show the DNS records of signatures; --rotate and --use change keys
+  tegami queue FLASH                              list letters that wait for other servers; --retry, --hold, --cancel
   tegami --help | --version                       of every command as well: tegami check --help
 
 Options of host:

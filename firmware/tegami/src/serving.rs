@@ -18,7 +18,9 @@ use crate::{
     house::{House, Site},
     http::Front,
     limits::{SHUTDOWN_GRACE, SHUTDOWN_MAX},
+    link::Desk,
     office::{MailStore, Office},
+    queue::{self, Queue},
     quota, scrub,
     serve::Serve,
     service::Census,
@@ -82,6 +84,8 @@ pub(crate) async fn open(ground: Ground) -> Result<Serving, String> {
     spawn_local(scrub::run(Rc::clone(&house.office)));
     spawn_local(health::watch(Rc::clone(&house)));
     spawn_local(quota::watch(Rc::clone(&house)));
+    let desk = Desk::new(Rc::clone(&house), Rc::clone(&closing))?;
+    spawn_local(queue::run(Queue::new(Rc::clone(&house), Rc::clone(&closing), desk)));
     if let Some(passwords) = passwords {
         let hashing = Rc::clone(&house);
         spawn_local(async move { hashing.hash_passwords(passwords).await });

@@ -154,7 +154,7 @@ async fn tell(house: &House, health: &Health, complaints: &[Complaint], told: u8
     let office = house.office.as_ref();
     let new: Vec<Complaint> =
         complaints.iter().copied().filter(|complaint| told & complaint.bit() == 0).collect();
-    let Some((mailbox, to)) = letter::owner(&office.store()) else { return false };
+    let Some((mailbox, to)) = owner(&office.store()) else { return false };
     let letters: Vec<_> = office.store().damaged_letters().cloned().collect();
     let hostname = house.hostname();
     let facts = letter::Facts { hostname: &hostname, health, complaints: &new, letters: &letters };

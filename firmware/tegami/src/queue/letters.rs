@@ -15,27 +15,29 @@ use super::{
 use crate::routing::Server;
 
 impl Queue {
-    /// Makes a job of `first` and those behind it in the line that are of the same letter.
+    /// The messages of the next letter in a line, as many as travel together; none if nothing waits.
+    pub(super) fn take_letter(&self, line: &Line) -> Vec<(Uid, u16)> {
+        loop {
+            let Some(first) = line.waiting.borrow_mut().pop_front() else { return Vec::new() };
+            let messages = self.companions(first, line, RECIPIENTS_PER_JOB_MAX);
+            if !messages.is_empty() {
+                return messages;
+            }
+        }
+    }
+
+    /// Makes a job of messages of one letter.
     ///
     /// # Errors
-    /// [`Unready::Gone`], [`Unready::Damaged`].
+    /// [`Unready::Gone`], [`Unready::Damaged`]: of the first one.
     pub(super) async fn prepare(
         &self,
-        first: Uid,
-        line: &Line,
+        messages: &[(Uid, u16)],
         server: &Server,
     ) -> Result<(Box<Job>, Sent), Unready> {
+        let (first, _) = *messages.first().ok_or(Unready::Gone)?;
         let posting = posting(self.office(), first).await?;
-        let messages = self.companions(first, line, RECIPIENTS_PER_JOB_MAX);
-        let (content, head) = match open(self.office(), first).await {
-            Ok(opened) => opened,
-            Err(unready) => {
-                // Those behind it are no better; each is found out by itself.
-                let mut waiting = line.waiting.borrow_mut();
-                messages.iter().skip(1).rev().for_each(|(uid, _)| waiting.push_front(*uid));
-                return Err(unready);
-            }
-        };
+        let (content, head) = open(self.office(), first).await?;
         let own = return_path_bytes(&head);
         let envelope = &posting.envelope;
         let recipients = messages.iter().filter_map(|(uid, place)| recipient_of(*uid, *place, &posting));
@@ -58,14 +60,24 @@ impl Queue {
             require_tls: envelope.requires_tls,
             content,
         };
-        log::debug!("{} recipients of a letter of {} bytes go to {}", messages.len(), job.size(), server.name);
+        log::debug!(
+            "{} recipients of a letter of {} bytes go to {}",
+            messages.len(),
+            job.size(),
+            server.name
+        );
         let size = job.size();
-        Ok((Box::new(job), Sent { posting, messages, size }))
+        Ok((Box::new(job), Sent { posting, messages: messages.to_vec(), size }))
     }
 
     /// The envelope of a letter, and its messages: `first` and those behind it in the line. `None` if nothing can be done
     /// for `first`.
-    pub(super) async fn group(&self, first: Uid, line: &Line, max: usize) -> Option<(Posting, Vec<(Uid, u16)>)> {
+    pub(super) async fn group(
+        &self,
+        first: Uid,
+        line: &Line,
+        max: usize,
+    ) -> Option<(Posting, Vec<(Uid, u16)>)> {
         match posting(self.office(), first).await {
             Ok(posting) => Some((posting, self.companions(first, line, max))),
             Err(Unready::Gone) => {
@@ -79,24 +91,25 @@ impl Queue {
         }
     }
 
-    /// `first`, and the messages behind it in the line as long as they are of the same letter and still to be tried.
+    /// `first`, and the messages behind it in the line that are of the same letter; of all these, those that are still to
+    /// be tried.
     fn companions(&self, first: Uid, line: &Line, max: usize) -> Vec<(Uid, u16)> {
         let store = self.office().store();
         let letter = store.queued_letter(first);
-        let place = |uid| store.message(OUTBOUND, uid).map(|message| Outbound::from_flags(message.flags));
-        let mut found: Vec<_> = place(first).map(|outbound| (first, outbound.recipient)).into_iter().collect();
+        let (mut found, mut next) = (Vec::new(), Some(first));
         let mut waiting = line.waiting.borrow_mut();
-        while found.len() < max {
-            let next = waiting.pop_front_if(|next| store.queued_letter(*next) == letter);
-            let Some(next) = next else { break };
-            match place(next) {
+        while let Some(uid) = next {
+            match store.message(OUTBOUND, uid).map(|message| Outbound::from_flags(message.flags)) {
                 Some(outbound) if outbound.held || outbound.cancelled => {
                     let turn = next_turn(&outbound).map(|(turn, _)| turn);
-                    self.rows().borrow_mut().put_back(next, turn);
+                    self.rows().borrow_mut().put_back(uid, turn);
                 }
-                Some(outbound) => found.push((next, outbound.recipient)),
-                None => self.rows().borrow_mut().forget(next),
+                Some(outbound) => found.push((uid, outbound.recipient)),
+                None => self.rows().borrow_mut().forget(uid),
             }
+            next = (found.len() < max)
+                .then(|| waiting.pop_front_if(|next| store.queued_letter(*next) == letter))
+                .flatten();
         }
         found
     }
@@ -109,7 +122,13 @@ impl Queue {
         }
     }
 
-    async fn signatures(&self, envelope: &Envelope, _content: &mail::Content, _head: &[u8], _own: usize) -> Vec<u8> {
+    async fn signatures(
+        &self,
+        envelope: &Envelope,
+        _content: &mail::Content,
+        _head: &[u8],
+        _own: usize,
+    ) -> Vec<u8> {
         let _ = envelope;
         Vec::new()
     }

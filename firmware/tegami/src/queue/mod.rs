@@ -13,6 +13,7 @@
 mod clock;
 mod letters;
 mod limits;
+mod orders;
 mod reading;
 mod reports;
 mod rows;
@@ -33,14 +34,18 @@ use std::{
 use mail::{Ticket, UidSet};
 use tokio::sync::Notify;
 
-use self::{clock::OnlineClock, rows::Rows, sending::Line, words::Words};
+use self::{clock::OnlineClock, rows::Rows, sending::Line};
+pub(crate) use orders::Order;
+pub(crate) use run::{kept_clock, run};
+pub(crate) use words::Words;
+
 use crate::{
     closing::Closing,
     house::House,
     http::NetworkView,
     link::Desk,
     office::Office,
-    provision::Records as _,
+    provision::{Records as _, key},
     routing::{Destination, Router, Routes},
 };
 
@@ -67,7 +72,7 @@ impl Queue {
     pub(crate) fn new(house: Rc<House>, closing: Rc<Closing>, desk: Desk) -> Rc<Self> {
         let office = house.office.as_ref();
         let words = Words::load(|key| office.setting(key));
-        let clock = OnlineClock::at(run::kept_clock(office));
+        let clock = OnlineClock::at(office.setting(key::QUEUE_CLOCK).map_or(0, |value| kept_clock(&value)));
         Rc::new(Self {
             router: RefCell::new(Rc::new(run::router(&house))),
             routes: RefCell::new(Rc::new(Routes::load(office))),

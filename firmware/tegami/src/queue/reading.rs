@@ -55,7 +55,9 @@ pub(crate) fn return_path_bytes(head: &[u8]) -> usize {
         return 0;
     }
     // Until a line end that no blank follows (RFC 5322 §2.2.3).
-    let ends = head.windows(3).position(|bytes| matches!(bytes, [b'\r', b'\n', next] if !matches!(next, b' ' | b'\t')));
+    let ends = head
+        .windows(3)
+        .position(|bytes| matches!(bytes, [b'\r', b'\n', next] if !matches!(next, b' ' | b'\t')));
     ends.map_or(0, |at| at + 2)
 }
 

@@ -2,12 +2,12 @@
 //! they are, and in the same change with that the messages that it is about are done with.
 
 use mail::{
-    Address, BodyKind, Envelope, Letter, Mail as _, Notify, OUTBOUND, Outside, Posting, Recipient, Refusal, Returns,
-    Stop, Ticket, Uid, UidSet, UnixTime, Unready, limits::MESSAGE_BYTES_DEFAULT,
+    Address, BodyKind, Envelope, Letter, Mail as _, Notify, OUTBOUND, Outside, Posting, Recipient, Refusal,
+    Returns, Ticket, Uid, UidSet, UnixTime, Unready, limits::MESSAGE_BYTES_DEFAULT,
 };
 use proto::{
     mime::{Date, Scanner},
-    report::{self, Form, Outcome, Remote, Report, Returned, xtext},
+    report::{self, Form, Outcome, Remote, Report, Returned},
 };
 
 use super::{
@@ -63,7 +63,8 @@ impl Told {
         notify.contains(wish) || (unsaid && notify == Notify::UNSAID)
     }
 
-    fn is_final(&self) -> bool {
+    /// Whether nothing more is to be done for it.
+    pub(super) fn is_final(&self) -> bool {
         !matches!(self.outcome, Outcome::Delayed { .. })
     }
 }
@@ -75,16 +76,22 @@ impl Queue {
     /// # Errors
     /// [`NotTold`]: all is as it was.
     pub(crate) async fn tell(&self, posting: &Posting, told: &[Told]) -> Result<(), NotTold> {
-        let done: UidSet = told.iter().filter(|told| told.is_final()).fold(UidSet::new(), |mut done, told| {
-            done.insert(told.uid);
-            done
-        });
+        let done: UidSet =
+            told.iter().filter(|told| told.is_final()).fold(UidSet::new(), |mut done, told| {
+                done.insert(told.uid);
+                done
+            });
         let notify = |told: &Told| {
-            posting.recipients.get(usize::from(told.recipient)).map_or(Notify::NEVER, |recipient| recipient.notify)
+            posting
+                .recipients
+                .get(usize::from(told.recipient))
+                .map_or(Notify::NEVER, |recipient| recipient.notify)
         };
         let wanted: Vec<&Told> = told.iter().filter(|told| told.is_wanted(notify(told))).collect();
         let ticket = match (&posting.envelope.sender, wanted.first()) {
-            (Some(sender), Some(first)) => Some(self.compose(posting, sender, first.uid, &wanted, &done).await?),
+            (Some(sender), Some(first)) => {
+                Some(self.compose(posting, sender, first.uid, &wanted, &done).await?)
+            }
             _ if done.is_empty() => None,
             // Never a report about a report (RFC 5321 §6.1, RFC 3461 §4.1).
             _ => Some(self.change(|store| store.depart(&done)).await?),
@@ -116,7 +123,8 @@ impl Queue {
             returned: self.returned(posting, sender, content.size(), told),
         };
         let hostname = self.house().hostname();
-        let recipients: Vec<_> = told.iter().filter_map(|told| recipient_of(posting, told, office.now().unix)).collect();
+        let recipients: Vec<_> =
+            told.iter().filter_map(|told| recipient_of(posting, told, office.now().unix)).collect();
         let now = office.now();
         let unique = notice::unique();
         let report = Report {
@@ -145,7 +153,8 @@ impl Queue {
         }
         put(office, &draft, &mut scanner, &report.behind()).await?;
         let summary = scanner.finish();
-        let letter = Letter { received: now.unix, zone_minutes: notice::zone_minutes(now), summary: &summary };
+        let letter =
+            Letter { received: now.unix, zone_minutes: notice::zone_minutes(now), summary: &summary };
         Ok(self.change(|store| store.deposit(&draft, &letter)).await?)
     }
 
@@ -163,7 +172,9 @@ impl Queue {
         store.set_envelope(&draft, envelope)?;
         let to = Recipient { notify: Notify::NEVER, ..Recipient::plain(report.to.clone()) };
         store.add_recipient(&draft, &to, Outside::Anywhere)?;
-        let concerns_owner = told.iter().any(|told| told.trouble.as_ref().is_some_and(|trouble| trouble.cause.concerns_owner()));
+        let concerns_owner = told
+            .iter()
+            .any(|told| told.trouble.as_ref().is_some_and(|trouble| trouble.cause.concerns_owner()));
         if concerns_owner
             && let Some((mailbox, _)) = health::owner(&store)
             // The owner's mailbox may be full, or be the sender's: then this is all.
@@ -208,7 +219,12 @@ fn recipient_of<'a>(posting: &'a Posting, told: &'a Told, now: UnixTime) -> Opti
 }
 
 /// Appends to a letter.
-async fn put(office: &Office, draft: &mail::Draft, scanner: &mut Scanner, bytes: &[u8]) -> Result<(), NotTold> {
+async fn put(
+    office: &Office,
+    draft: &mail::Draft,
+    scanner: &mut Scanner,
+    bytes: &[u8],
+) -> Result<(), NotTold> {
     scanner.feed(bytes);
     notice::stream(office, draft, bytes).await.map_err(NotTold::Refused)
 }

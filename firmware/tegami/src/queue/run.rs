@@ -1,10 +1,6 @@
 //! The queue's loop: new messages, messages whose turn has come, the network, the clock that is kept.
 
-use std::{
-    collections::VecDeque,
-    rc::Rc,
-    time::{Duration, Instant},
-};
+use std::{rc::Rc, time::Instant};
 
 use mail::{Mail as _, Modseq, OUTBOUND, Outbound, Posting, Uid, Unready};
 use proto::report::{Cause, Outcome};
@@ -19,7 +15,6 @@ use super::{
 };
 use crate::{
     house::House,
-    office::Office,
     provision::{Change, Keeper as _, Records as _, key},
     routing::{Router, Routes},
     stored,
@@ -75,18 +70,19 @@ pub(crate) async fn run(queue: Rc<Queue>) {
     }
 }
 
-/// What the queue's clock showed when it was kept last, in seconds.
-pub(super) fn kept_clock(office: &Office) -> u32 {
-    office.setting(key::QUEUE_CLOCK).and_then(|value| stored::decode(&value)).unwrap_or_default()
+/// What the queue's clock showed when it was kept last, in seconds, from its setting.
+pub(crate) fn kept_clock(setting: &[u8]) -> u32 {
+    stored::decode(setting).unwrap_or_default()
 }
 
 impl Queue {
     async fn keep_clock(&self) {
         let now_s = self.now_s();
-        if kept_clock(self.office()) == now_s {
+        let value = stored::encode(&now_s);
+        if self.office().setting(key::QUEUE_CLOCK).as_ref() == Some(&value) {
             return;
         }
-        let change = Change::set(key::QUEUE_CLOCK, stored::encode(&now_s).to_vec());
+        let change = Change::set(key::QUEUE_CLOCK, value.to_vec());
         if let Err(refusal) = self.office().carry_out(vec![change]).await {
             log::warn!("the queue's clock could not be kept: {refusal:?}");
         }
@@ -217,16 +213,23 @@ impl Queue {
         (left > 0).then(|| self.now_s().saturating_add(left))
     }
 
-    async fn do_batch(&self, batch: Option<Batch>) {
+    async fn do_batch(self: &Rc<Self>, batch: Option<Batch>) {
         let Some(Batch { task, posting, messages, .. }) = batch else { return };
         let outcome = match task {
             Task::Late => return self.say_late(&posting, &messages).await,
             Task::Delivered => Outcome::Delivered,
             Task::Cancelled => Outcome::Failed(Cause::Cancelled),
         };
-        let told = messages.iter().map(|(uid, recipient)| {
-            Told { uid: *uid, recipient: *recipient, outcome, trouble: None }
+        let told = messages.iter().map(|(uid, recipient)| Told {
+            uid: *uid,
+            recipient: *recipient,
+            outcome,
+            trouble: None,
         });
         self.report(&posting, told.collect()).await;
     }
+}
+
+pub(super) fn router(_: &House) -> Router {
+    Router
 }

@@ -8,9 +8,8 @@ use mail::{Outbound, Uid};
 
 /// Pauses after each attempt, in seconds: half an hour in small steps for servers that only want to see whether a sender
 /// comes back (RFC 6647), then twice as long each time up to sixteen hours, five days together.
-const PAUSES_S: [u32; 14] = [
-    450, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 57_600, 57_600, 57_600, 57_600, 57_600, 57_600, 29_250,
-];
+const PAUSES_S: [u32; 14] =
+    [450, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 57_600, 57_600, 57_600, 57_600, 57_600, 57_600, 29_250];
 
 /// How long letters are tried, in seconds: at least four to five days (RFC 5321 §4.5.4.1).
 pub(crate) const TRIED_S: u32 = {

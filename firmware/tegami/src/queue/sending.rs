@@ -14,6 +14,8 @@ use proto::{
     smtp::client::{Ending, Fate, Job, Outcome, Reason},
 };
 
+use tokio::task::JoinHandle;
+
 use super::{
     Queue,
     limits::{CONNECTIONS_MAX, CONNECTIONS_PER_DESTINATION_MAX, LETTERS_PER_CONNECTION_MIN},
@@ -21,7 +23,7 @@ use super::{
     trouble::{Trouble, name_of},
 };
 use crate::{
-    link::{Closed, Failure, Feed, converse},
+    link::{Closed, Feed, Reached, Trouble as NoLink, converse},
     routing::{Destination, Server},
 };
 
@@ -154,24 +156,23 @@ impl Queue {
         loop {
             let mut feed = Sender::new(self, destination, line, server);
             let closed = converse(self.desk(), server, addresses, &mut feed).await;
-            feed.name = name_of(server, closed.address);
-            feed.settle().await;
-            let (settled, is_empty) = (feed.settled, line.waiting.borrow().is_empty());
-            if closed.failure == Some(Failure::Offline) {
-                self.unreachable();
-                self.give_back(line);
-                return Left::Stopped;
+            feed.give_back();
+            feed.settled().await;
+            match &closed.ending {
+                Err(NoLink::Offline(text)) => {
+                    log::info!("{}: {text}", server.name);
+                    self.unreachable();
+                    self.give_back(line);
+                    return Left::Stopped;
+                }
+                Err(NoLink::Leaving) => return Left::Stopped,
+                Err(NoLink::NoConnection(_)) => {}
+                Ok(_) | Err(_) => self.reached(),
             }
-            if closed.failure.is_none() {
-                self.reached();
-            }
-            if self.closing().has_begun() {
-                return Left::Stopped;
-            }
-            if is_empty {
+            if line.waiting.borrow().is_empty() || self.closing().has_begun() {
                 return Left::Finished;
             }
-            if settled == 0 {
+            if feed.settled == 0 {
                 return Left::Next(Trouble::of_connection(&closed, server));
             }
             say_ended(&closed, server);
@@ -180,7 +181,7 @@ impl Queue {
 }
 
 fn say_ended(closed: &Closed, server: &Server) {
-    if closed.ending != Ending::Done {
+    if !matches!(closed.ending, Ok(Ending::Done)) {
         log::info!("{}; there are letters left: once more", Trouble::of_connection(closed, server));
     }
 }
@@ -191,65 +192,101 @@ struct Sender<'a> {
     destination: &'a Destination,
     line: &'a Rc<Line>,
     server: &'a Server,
-    /// How the server is called in reports.
+    /// How the server is called in log and reports.
     name: String,
-    /// The letter that is under way, and what came of it once that is known.
+    /// Messages of the letter that is made ready or under way, each with the place of its recipient.
+    messages: Vec<(Uid, u16)>,
+    /// The letter that is under way.
     sent: Option<Sent>,
-    outcome: Option<Outcome>,
+    /// What came of the one before, on its way to flash.
+    settling: Option<JoinHandle<()>>,
     /// Recipients about whom something is certain now.
     settled: usize,
 }
 
 impl<'a> Sender<'a> {
-    fn new(queue: &'a Rc<Queue>, destination: &'a Destination, line: &'a Rc<Line>, server: &'a Server) -> Self {
-        let name = server.name.to_string();
-        Self { queue, destination, line, server, name, sent: None, outcome: None, settled: 0 }
+    fn new(
+        queue: &'a Rc<Queue>,
+        destination: &'a Destination,
+        line: &'a Rc<Line>,
+        server: &'a Server,
+    ) -> Self {
+        Self {
+            queue,
+            destination,
+            line,
+            server,
+            name: server.name.to_string(),
+            messages: Vec::new(),
+            sent: None,
+            settling: None,
+            settled: 0,
+        }
     }
 
-    /// Takes what came of the last letter to where it is kept.
-    async fn settle(&mut self) {
-        let (Some(sent), outcome) = (self.sent.take(), self.outcome.take()) else { return };
-        // A connection that was given a letter says what came of it; if not, nothing did.
-        let outcome = outcome.unwrap_or_else(|| Outcome {
-            fates: sent.uids().map(|uid| (uid.0, Fate::Left)).collect(),
-            dsn: false,
-        });
-        let open = |fate: &Fate| matches!(fate, Fate::Left | Fate::Deferred(Reason::Ended(_)));
-        self.settled += outcome.fates.iter().filter(|(_, fate)| !open(fate)).count();
-        let again = outcome.fates.iter().rev().filter(|(_, fate)| open(fate)).map(|(uid, _)| Uid(*uid));
-        // Another connection goes on with these.
-        again.for_each(|uid| self.line.waiting.borrow_mut().push_front(uid));
-        let is_relay = self.server.login.is_some();
-        self.queue.settle(sent, outcome, &self.name, is_relay).await;
-    }
-
-    async fn job(&mut self) -> Option<Box<Job>> {
-        self.settle().await;
-        loop {
-            if self.queue.closing().has_begun() {
-                return None;
-            }
-            let first = self.line.waiting.borrow_mut().pop_front()?;
-            match self.queue.prepare(first, self.line, self.server).await {
+    async fn job(&mut self, reached: &Reached) -> Option<Box<Job>> {
+        self.name = name_of(self.server, Some(reached.address));
+        self.give_back();
+        // What came of one letter is on its way before the next one is: a flash that is slow slows the connection.
+        self.settled().await;
+        while !self.queue.closing().has_begun() {
+            self.messages = self.queue.take_letter(self.line);
+            let (first, _) = *self.messages.first()?;
+            match self.queue.prepare(&self.messages, self.server).await {
                 Ok((job, sent)) => {
+                    self.messages.clear();
+                    self.sent = Some(sent);
                     self.line.is_open.set(true);
                     self.queue.staff(self.destination, self.line);
-                    self.sent = Some(sent);
                     return Some(job);
                 }
-                Err(Unready::Gone) => self.queue.rows().borrow_mut().forget(first),
-                Err(Unready::Cold(_) | Unready::Damaged) => self.queue.hold_damaged(first).await,
+                Err(Unready::Gone) => {
+                    self.messages.remove(0);
+                    self.queue.rows().borrow_mut().forget(first);
+                }
+                Err(Unready::Cold(_) | Unready::Damaged) => {
+                    self.messages.remove(0);
+                    self.queue.hold_damaged(first).await;
+                }
             }
+            self.give_back();
+        }
+        None
+    }
+
+    /// What was made ready and not given goes back to the front of the line.
+    fn give_back(&mut self) {
+        let mut waiting = self.line.waiting.borrow_mut();
+        self.messages.drain(..).rev().for_each(|(uid, _)| waiting.push_front(uid));
+    }
+
+    /// Returns once what came of the last letter has been taken to where it is kept.
+    async fn settled(&mut self) {
+        if let Some(settling) = &mut self.settling {
+            // Fails only if the box ends meanwhile.
+            let _ = settling.await;
+            self.settling = None;
         }
     }
 }
 
 impl Feed for Sender<'_> {
-    fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<Box<Job>>> + '_>> {
-        Box::pin(self.job())
+    fn next<'f>(&'f mut self, reached: &'f Reached) -> Pin<Box<dyn Future<Output = Option<Box<Job>>> + 'f>> {
+        Box::pin(self.job(reached))
     }
 
     fn done(&mut self, outcome: Outcome) {
-        self.outcome = Some(outcome);
+        let Some(sent) = self.sent.take() else { return };
+        let is_open = |fate: &Fate| matches!(fate, Fate::Left | Fate::Deferred(Reason::Ended(_)));
+        self.settled += outcome.fates.iter().filter(|(_, fate)| !is_open(fate)).count();
+        // Another connection goes on with these.
+        let again = outcome.fates.iter().rev().filter(|(_, fate)| is_open(fate)).map(|(uid, _)| Uid(*uid));
+        again.for_each(|uid| self.line.waiting.borrow_mut().push_front(uid));
+        let (queue, name, is_relay) = (Rc::clone(self.queue), self.name.clone(), self.server.login.is_some());
+        // A task of its own: what a server has said must be kept, whatever becomes of the connection.
+        self.settling = Some(tokio::task::spawn_local(async move {
+            let _at_work = queue.closing().enter();
+            queue.settle(sent, outcome, &name, is_relay).await;
+        }));
     }
 }

@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use mail::{Flags, Mail as _, Notify, OUTBOUND, Outbound, Posting, Refusal, Stop, Ticket, Uid, UidSet, UnixTime};
+use mail::{
+    Flags, Mail as _, Notify, OUTBOUND, Outbound, Posting, Refusal, Stop, Ticket, Uid, UidSet, UnixTime,
+};
 use proto::{
     report::Outcome as Verdict,
     smtp::client::{Fate, Outcome, Reason},
@@ -16,10 +18,7 @@ use super::{
     sending::Line,
     trouble::Trouble,
 };
-use crate::{
-    office::MailStore,
-    provision::Keeper as _,
-};
+use crate::{office::MailStore, provision::Keeper as _};
 
 /// A letter on its way, as far as it matters once it has arrived or not.
 #[derive(Debug)]
@@ -32,17 +31,15 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// Its messages.
-    pub(super) fn uids(&self) -> impl Iterator<Item = Uid> + '_ {
-        self.messages.iter().map(|(uid, _)| *uid)
-    }
-
     fn recipient(&self, uid: Uid) -> Option<u16> {
         self.messages.iter().find(|(known, _)| *known == uid).map(|(_, recipient)| *recipient)
     }
 
     fn address(&self, recipient: u16) -> &str {
-        self.posting.recipients.get(usize::from(recipient)).map_or("?", |recipient| recipient.address.as_str())
+        self.posting
+            .recipients
+            .get(usize::from(recipient))
+            .map_or("?", |recipient| recipient.address.as_str())
     }
 }
 
@@ -58,7 +55,8 @@ impl Queue {
             match fate {
                 Fate::Delivered(reply) => {
                     log::info!("{to}: {server} has taken the letter: {reply}");
-                    let notify = sent.posting.recipients.get(usize::from(recipient)).map(|known| known.notify);
+                    let notify =
+                        sent.posting.recipients.get(usize::from(recipient)).map(|known| known.notify);
                     // RFC 3461 §5.2.2: whoever wants to hear of success hears it from the last server that can say it.
                     if !outcome.dsn && notify.is_some_and(|notify| notify.contains(Notify::SUCCESS)) {
                         told.push(Told { uid, recipient, outcome: Verdict::Relayed, trouble: None });
@@ -69,7 +67,12 @@ impl Queue {
                 Fate::Refused(reason) => {
                     let trouble = trouble(reason);
                     log::info!("{to}: refused; {trouble}");
-                    told.push(Told { uid, recipient, outcome: Verdict::Failed(trouble.cause), trouble: Some(trouble) });
+                    told.push(Told {
+                        uid,
+                        recipient,
+                        outcome: Verdict::Failed(trouble.cause),
+                        trouble: Some(trouble),
+                    });
                 }
                 // Their turn comes with the next connection.
                 Fate::Left | Fate::Deferred(Reason::Ended(_)) => {}
@@ -93,7 +96,10 @@ impl Queue {
             let Some((posting, messages)) = self.group(first, line, usize::MAX).await else { continue };
             let mut told = Vec::new();
             for (uid, recipient) in messages {
-                let to = posting.recipients.get(usize::from(recipient)).map_or("?", |known| known.address.as_str());
+                let to = posting
+                    .recipients
+                    .get(usize::from(recipient))
+                    .map_or("?", |known| known.address.as_str());
                 if is_final {
                     let outcome = Verdict::Failed(trouble.cause);
                     told.push(Told { uid, recipient, outcome, trouble: Some(trouble.clone()) });
@@ -124,7 +130,7 @@ impl Queue {
     }
 
     /// Tells the sender, and tries that again later when it cannot be told now.
-    pub(super) async fn report(&self, posting: &Posting, told: Vec<Told>) {
+    pub(super) async fn report(self: &Rc<Self>, posting: &Posting, told: Vec<Told>) {
         if told.is_empty() {
             return;
         }
@@ -162,7 +168,7 @@ impl Queue {
     }
 
     /// Tells senders that it takes long. All messages are of one letter.
-    pub(super) async fn say_late(&self, posting: &Posting, messages: &[(Uid, u16)]) {
+    pub(super) async fn say_late(self: &Rc<Self>, posting: &Posting, messages: &[(Uid, u16)]) {
         let now_s = self.now_s();
         let told = messages.iter().filter_map(|(uid, recipient)| {
             let outbound = self.outbound(*uid)?;
@@ -176,12 +182,15 @@ impl Queue {
     }
 
     /// These are done with.
-    pub(super) async fn depart(&self, uids: UidSet) {
+    pub(super) async fn depart(self: &Rc<Self>, uids: UidSet) {
         match self.change(|store| store.depart(&uids)).await {
             // Until that is durable they are seen, and must not be taken for new ones.
             Ok(ticket) => self.await_departure(ticket, uids),
             Err(refusal) => {
-                log::error!("{} letters are sent and cannot be taken from the queue: {refusal:?}", uids.len());
+                log::error!(
+                    "{} letters are sent and cannot be taken from the queue: {refusal:?}",
+                    uids.len()
+                );
             }
         }
     }

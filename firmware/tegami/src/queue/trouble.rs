@@ -8,7 +8,7 @@ use proto::{
 };
 
 use crate::{
-    link::{Closed, Failure},
+    link::{Closed, Trouble as NoLink},
     routing::{NoRoute, Server},
 };
 
@@ -45,26 +45,29 @@ impl Trouble {
     pub(crate) fn of_connection(closed: &Closed, server: &Server) -> Self {
         let named = |cause, reply: Option<&Reply>, note: &str| Self {
             cause,
-            server: name_of(server, closed.address),
+            server: name_of(server, closed.reached.map(|reached| reached.address)),
             reply: reply.map(Reply::to_string).unwrap_or_default(),
             note: note.to_owned(),
         };
-        match &closed.failure {
-            Some(Failure::Connect(text)) => return named(Cause::NoConnection, None, text),
-            Some(Failure::Certificate(text)) => return named(Cause::WrongCertificate, None, text),
-            None => {}
-        }
         match &closed.ending {
-            Ending::Refused { stage: Stage::Auth, reply } => named(Cause::LogInRefused, Some(reply), ""),
-            Ending::Refused { stage: Stage::Tls, reply } => named(Cause::NoTls, Some(reply), ""),
-            Ending::Refused { reply, .. } => {
+            Err(no_link) => {
+                let cause = match no_link {
+                    NoLink::Certificate(_) => Cause::WrongCertificate,
+                    NoLink::Tls(_) => Cause::NoTls,
+                    NoLink::Offline(_) | NoLink::NoConnection(_) | NoLink::Leaving => Cause::NoConnection,
+                };
+                named(cause, None, &no_link.to_string())
+            }
+            Ok(Ending::Refused { stage: Stage::Auth, reply }) => named(Cause::LogInRefused, Some(reply), ""),
+            Ok(Ending::Refused { stage: Stage::Tls, reply }) => named(Cause::NoTls, Some(reply), ""),
+            Ok(Ending::Refused { reply, .. }) => {
                 named(Cause::of_reply(reply.to_string().as_bytes()), Some(reply), "")
             }
-            Ending::NoTls => named(Cause::NoTls, None, "it offers no TLS"),
-            Ending::NoLogin => {
+            Ok(Ending::NoTls) => named(Cause::NoTls, None, "it offers no TLS"),
+            Ok(Ending::NoLogin) => {
                 named(Cause::LogInRefused, None, "it offers no way to log in that keeps the password safe")
             }
-            ending => named(Cause::NoAnswer, None, &note_of(ending)),
+            Ok(ending) => named(Cause::NoAnswer, None, &note_of(ending)),
         }
     }
 

@@ -4,7 +4,8 @@ use std::{ffi::OsString, path::PathBuf};
 
 use jiff::civil::DateTime;
 
-use super::limits::ENDURANCE_DEFAULT;
+use super::{limits::ENDURANCE_DEFAULT, queue::Whose};
+use crate::queue::Order;
 
 /// A tool with its arguments.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,6 +65,22 @@ pub(crate) enum Tool {
         /// What to do.
         what: Dkim,
     },
+    /// Show letters that wait for other servers, or order something about them.
+    Queue {
+        /// The flash.
+        flash: PathBuf,
+        /// What to do.
+        what: Queued,
+    },
+}
+
+/// What is done with letters that wait for other servers.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Queued {
+    /// What is ordered; `None` to list them.
+    pub(crate) order: Option<Order>,
+    /// Which letters.
+    pub(crate) which: Whose,
 }
 
 /// What is done with DKIM keys.
@@ -196,6 +213,26 @@ D is one of its domains; without --domain all of them are shown. The box makes t
 --use NAME   signs with the new keys of that name from now on; their records must be there for others to see
 ";
 
+const QUEUE: &str = "\
+Lists the letters on a flash that wait for other mail servers, or says what is to be done with them.
+
+Usage: tegami queue FLASH [LETTERS]
+       tegami queue FLASH --hold LETTERS
+       tegami queue FLASH --release LETTERS
+       tegami queue FLASH --retry LETTERS
+       tegami queue FLASH --cancel LETTERS
+
+FLASH is the file of `tegami host --flash`, or the flash partition of a card (the sixth). Listing changes nothing; for
+everything else nobody may be serving it, and the order counts from the next start on.
+LETTERS are numbers as the list shows them, separated by commas; an address; @ and a domain; or `all`. A letter to
+several recipients elsewhere has a number for each.
+
+--hold      nobody tries them until they are released
+--release   they go on where they were
+--retry     they are tried at once; it does not count against the five days that letters are tried for
+--cancel    they are tried no more, and their senders are told so
+";
+
 /// Whether a word is the name of a tool.
 pub(crate) fn is_tool(word: &str) -> bool {
     help(word).is_some()
@@ -210,6 +247,7 @@ fn help(tool: &str) -> Option<&'static str> {
         "deleted" => DELETED,
         "undelete" => UNDELETE,
         "dkim" => DKIM,
+        "queue" => QUEUE,
         _ => return None,
     })
 }
@@ -227,6 +265,7 @@ struct Words {
     domain: Option<String>,
     rotate: bool,
     name: Option<String>,
+    order: Option<(Order, String)>,
 }
 
 /// Reads the arguments behind the tool's name.
@@ -240,7 +279,7 @@ pub(crate) fn parse(tool: &str, words: impl Iterator<Item = OsString>) -> Result
     if let Some(missing) = places.get(words.plain.len()) {
         return Err(format!("`{tool}` needs {missing}; see `tegami {tool} --help`"));
     }
-    let more = words.plain.get(places.len()).filter(|_| tool != "undelete");
+    let more = words.plain.get(places.len()).filter(|_| !matches!(tool, "undelete" | "queue"));
     if let Some(more) = more {
         return Err(format!("`{tool}` does not know what to do with {}", more.display()));
     }
@@ -253,6 +292,7 @@ pub(crate) fn parse(tool: &str, words: impl Iterator<Item = OsString>) -> Result
         "import" => Tool::Import { flash, account: account?, from: plain.next().unwrap_or_default() },
         "deleted" => Tool::Deleted { flash, account: account? },
         "dkim" => Tool::Dkim { flash, what: dkim(words.domain, words.rotate, words.name)? },
+        "queue" => Tool::Queue { flash, what: queued(plain, words.order)? },
         "undelete" => {
             Tool::Undelete { flash, account: account?, which: which(plain, words.since, words.mailbox)? }
         }
@@ -298,6 +338,37 @@ fn dkim(domain: Option<String>, rotate: bool, name: Option<String>) -> Result<Dk
     }
 }
 
+fn queued(
+    mut plain: impl Iterator<Item = PathBuf>,
+    order: Option<(Order, String)>,
+) -> Result<Queued, String> {
+    let word = plain.next().map(|word| word.display().to_string());
+    if let Some(more) = plain.next() {
+        return Err(format!("`queue` does not know what to do with {}", more.display()));
+    }
+    match (order, word) {
+        (Some((order, which)), None) => Ok(Queued { order: Some(order), which: whose(&which)? }),
+        (None, Some(which)) => Ok(Queued { order: None, which: whose(&which)? }),
+        (None, None) => Ok(Queued { order: None, which: Whose::All }),
+        (Some(_), Some(word)) => Err(format!("`queue` does not know what to do with {word}")),
+    }
+}
+
+fn whose(text: &str) -> Result<Whose, String> {
+    if text == "all" {
+        return Ok(Whose::All);
+    }
+    if text.contains('@') {
+        return Ok(Whose::To(text.to_owned()));
+    }
+    let numbers: Result<Vec<u32>, _> = text.split(',').map(str::parse).collect();
+    numbers.map(Whose::Numbers).map_err(|_| {
+        format!(
+            "`{text}` is none of these: numbers that `tegami queue` shows, an address, @ and a domain, all"
+        )
+    })
+}
+
 /// Tells options from other words. `None` if help is asked for.
 fn sort(tool: &str, mut words: impl Iterator<Item = OsString>) -> Result<Option<Words>, String> {
     let mut sorted = Words::default();
@@ -316,6 +387,7 @@ fn sort(tool: &str, mut words: impl Iterator<Item = OsString>) -> Result<Option<
             "--mbox" | "--maildir" => tool == "export",
             "--endurance" => tool == "stat",
             "--domain" | "--rotate" | "--use" => tool == "dkim",
+            "--hold" | "--release" | "--retry" | "--cancel" => tool == "queue" && sorted.order.is_none(),
             _ => false,
         };
         if !known {
@@ -334,10 +406,20 @@ fn sort(tool: &str, mut words: impl Iterator<Item = OsString>) -> Result<Option<
             "--mailbox" => sorted.mailbox = Some(value.to_string_lossy().into_owned()),
             "--domain" => sorted.domain = Some(value.to_string_lossy().into_owned()),
             "--use" => sorted.name = Some(value.to_string_lossy().into_owned()),
-            _ => sorted.account = Some(value.to_string_lossy().into_owned()),
+            "--account" => sorted.account = Some(value.to_string_lossy().into_owned()),
+            order => sorted.order = Some((self::order(order), value.to_string_lossy().into_owned())),
         }
     }
     Ok(Some(sorted))
+}
+
+fn order(option: &str) -> Order {
+    match option {
+        "--hold" => Order::Hold,
+        "--release" => Order::Release,
+        "--retry" => Order::Retry,
+        _ => Order::Cancel,
+    }
 }
 
 fn time(value: &OsString) -> Result<DateTime, String> {
@@ -398,6 +480,21 @@ mod tests {
     }
 
     #[test]
+    fn letters_of_the_queue_are_named_in_several_ways() {
+        for (words, order, which) in [
+            ("", None, Whose::All),
+            ("@b.test", None, Whose::To("@b.test".into())),
+            ("--hold 3,17", Some(Order::Hold), Whose::Numbers(vec![3, 17])),
+            ("--release all", Some(Order::Release), Whose::All),
+            ("--retry a@b.test", Some(Order::Retry), Whose::To("a@b.test".into())),
+            ("--cancel 4", Some(Order::Cancel), Whose::Numbers(vec![4])),
+        ] {
+            let queue = Tool::Queue { flash: "a.flash".into(), what: Queued { order, which } };
+            assert_eq!(parse_words(&format!("queue a.flash {words}")), Ok(queue));
+        }
+    }
+
+    #[test]
     fn mistakes_get_a_sentence() {
         for words in [
             "check",
@@ -429,6 +526,11 @@ mod tests {
             "dkim a --domain example.test --use t202611 --rotate",
             "dkim a --account alice",
             "stat a --rotate",
+            "queue a --hold",
+            "queue a --hold three",
+            "queue a --hold 3 --cancel 3",
+            "queue a --hold 3 4",
+            "queue a 3 4",
         ] {
             let problem = parse_words(words);
             assert!(problem.as_ref().is_err_and(|problem| problem.split(' ').count() > 3), "{problem:?}");
@@ -437,7 +539,7 @@ mod tests {
 
     #[test]
     fn help_is_everywhere() {
-        for tool in ["check", "stat", "export", "import", "deleted", "undelete", "dkim"] {
+        for tool in ["check", "stat", "export", "import", "deleted", "undelete", "dkim", "queue"] {
             for words in ["--help", "a -h"] {
                 let Ok(Tool::Help(text)) = parse_words(&format!("{tool} {words}")) else {
                     panic!("{tool} {words}");

@@ -64,7 +64,7 @@ fn line(store: &mut Looked, account: AccountId, deletion: &Deletion, zone: &Time
     )
 }
 
-fn when(time: Option<UnixTime>, zone: &TimeZone) -> String {
+pub(super) fn when(time: Option<UnixTime>, zone: &TimeZone) -> String {
     let time = time.and_then(|time| Timestamp::from_second(time.0).ok());
     let shown = time.map(|time| time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string());
     shown.unwrap_or_else(|| "time not known  ".into())
@@ -77,7 +77,7 @@ fn text(head: &[u8], name: &[u8]) -> String {
 }
 
 /// What came from the network goes to a terminal: no control characters, and no more than a line has room for.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let mut shown: String =
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(TEXT_CHARACTERS_MAX).collect();
     if text.chars().nth(TEXT_CHARACTERS_MAX).is_some() {

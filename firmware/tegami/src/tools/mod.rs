@@ -1,7 +1,7 @@
 //! Care and rescue on a host: the tools that look at a flash which nobody serves, take its mail out, and put mail in.
 //!
 //! `check`, `stat`, `export` and `deleted` open the flash for reading alone; `import` and `undelete` write to it as the
-//! box does, and so does `dkim` where it changes keys. All of them take the lock that the box takes. They wait for flash
+//! box does, and so do `dkim` and `queue` where they change something. All of them take the lock that the box takes. They wait for flash
 //! and files: nothing here runs while the network is served.
 
 mod accounts;
@@ -20,6 +20,7 @@ mod mbox;
 mod names;
 mod output;
 mod progress;
+mod queue;
 mod stat;
 mod undelete;
 mod wording;
@@ -61,6 +62,7 @@ pub(crate) fn run(tool: &Tool) -> Result<ExitCode, Problem> {
         Tool::Deleted { flash, account } => deleted::run(flash, account),
         Tool::Undelete { flash, account, which } => undelete::run(flash, account, which),
         Tool::Dkim { flash, what } => dkim::run(flash, what),
+        Tool::Queue { flash, what } => queue::run(flash, what),
     }?;
     Ok(if outcome == Outcome::Good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
