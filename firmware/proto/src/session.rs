@@ -8,7 +8,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::{
     limits::OUTPUT_BYTES_SOFT_MAX,
-    sasl::{ChannelBinding, ScramAccepted, ScramChallenge, ScramProof},
+    sasl::{ChannelBinding, ProofTask, ScramAccepted, ScramChallenge, ScramProof, ScramProven},
 };
 
 /// A protocol session, driven by calling [`step`](Session::step) until it wants to close.
@@ -47,6 +47,8 @@ pub enum Want {
     ScramChallenge(Secret),
     /// This proof checked: [`Answer::ScramProof`].
     ScramProof(Box<ScramProof>),
+    /// A proof made of this, which takes a while: [`Answer::ScramProven`]. Only sending sessions have something to prove.
+    MakeProof(Box<ProofTask>),
     /// This change durable. The result is in the ticket.
     Durable(Ticket),
     /// This stretch of flash in memory.
@@ -71,6 +73,8 @@ pub enum Answer {
     ScramChallenge(Result<ScramChallenge, LoginRefusal>),
     /// Of [`Want::ScramProof`].
     ScramProof(Result<ScramAccepted, LoginRefusal>),
+    /// Of [`Want::MakeProof`].
+    ScramProven(ScramProven),
     /// Of [`Want::StartTls`]; had it failed, the connection would be closed. With it the channel binding, where the
     /// connection has one.
     Tls(Option<ChannelBinding>),

@@ -16,7 +16,7 @@ mod scram_tests;
 mod tests;
 
 use scram::Scram;
-pub use scram::{ChannelBinding, ScramAccepted, ScramChallenge, ScramProof};
+pub use scram::{ChannelBinding, ProofTask, ScramAccepted, ScramChallenge, ScramProof, ScramProven};
 
 /// Longest line of base64 that a client may send, its end not included: PLAIN with two names and a password, each as
 /// long as it may be. Every message of SCRAM with a name of that length is shorter.

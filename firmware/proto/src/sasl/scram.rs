@@ -60,6 +60,34 @@ pub struct ScramAccepted {
     pub signature: [u8; 32],
 }
 
+/// What a client has to prove with (RFC 5802 §3).
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct ProofTask {
+    /// The password as it was given; whoever makes the proof normalizes it (RFC 5802 §2.2).
+    pub password: Secret,
+    /// Salt of the password.
+    pub salt: Vec<u8>,
+    /// Rounds of PBKDF2.
+    pub iterations: u32,
+    /// AuthMessage: what both sides have said.
+    pub auth_message: Secret,
+}
+
+impl fmt::Debug for ProofTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[proof]")
+    }
+}
+
+/// A client's proof, and what shows that the server knows the password as well (RFC 5802 §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScramProven {
+    /// ClientProof.
+    pub proof: [u8; 32],
+    /// ServerSignature.
+    pub signature: [u8; 32],
+}
+
 /// An exchange that has begun.
 #[derive(Debug)]
 pub(super) struct Scram {

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use mail::{MailboxId, Now, UnixTime};
 
-use super::{BINDING, FakeMail, NOW};
+use super::{BINDING, FakeMail, NOW, scram::prove};
 use crate::{Answer, Input, Io, Output, Session, Want};
 
 /// Turns that a session may take in a row. Far more than any test needs; a session that spins gets there at once.
@@ -31,6 +31,8 @@ pub(crate) struct Driver<S> {
     pub(crate) waiting: Waiting,
     /// TLS handshakes so far.
     pub(crate) tls_started: usize,
+    /// Proofs made so far.
+    pub(crate) proofs_made: usize,
     /// Leaves the session waiting for its barrier until [`Driver::commit`].
     pub(crate) hold_commits: bool,
     /// The most output that was ever pending.
@@ -50,6 +52,7 @@ impl<S: Session> Driver<S> {
             now: NOW,
             waiting: Waiting::Input,
             tls_started: 0,
+            proofs_made: 0,
             hold_commits: false,
             pending_output_max: 0,
             output: Output::new(),
@@ -133,6 +136,10 @@ impl<S: Session> Driver<S> {
                 self.answer = Some(Answer::ScramChallenge(self.mail.scram_challenge(&name)));
             }
             Want::ScramProof(proof) => self.answer = Some(Answer::ScramProof(self.mail.scram_proof(&proof))),
+            Want::MakeProof(task) => {
+                self.proofs_made += 1;
+                self.answer = Some(Answer::ScramProven(prove(&task)));
+            }
             Want::Durable(ticket) if self.hold_commits && !ticket.is_settled() => {
                 self.waiting = Waiting::Durable;
                 return true;

@@ -4,6 +4,7 @@
 mod driver;
 mod fake;
 mod port;
+mod scram;
 mod shelf;
 mod tests;
 mod transcript;

@@ -8,15 +8,20 @@ mod limits;
 mod sending;
 mod trust;
 
-use std::{fmt, net::IpAddr, pin::Pin, rc::Rc};
+use std::{fmt, io, net::IpAddr, pin::Pin, rc::Rc, sync::Arc};
 
-use proto::smtp::client::{Ending, Job, Outcome, Stage};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use proto::{
+    sasl::{ProofTask, ScramProven},
+    smtp::client::{Ending, Job, Outcome, Stage},
+};
+use ring::rand::{SecureRandom, SystemRandom};
 use rustls::ProtocolVersion;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::Semaphore, task::spawn_blocking};
 
-use crate::{closing::Closing, house::House, provision::Tls, routing::Server};
+use crate::{closing::Closing, house::House, passwords::prove, provision::Tls, routing::Server};
 use dial::dial;
-use limits::ADDRESSES_MAX;
+use limits::{ADDRESSES_MAX, NONCE_BYTES};
 use sending::talk;
 use trust::Trust;
 
@@ -25,6 +30,9 @@ pub(crate) struct Desk {
     house: Rc<House>,
     closing: Rc<Closing>,
     trust: Trust,
+    random: SystemRandom,
+    /// One proof is made at a time: the threads that make them are those that read the flash.
+    proofs: Arc<Semaphore>,
 }
 
 /// Gives letters to a connection and takes what came of them.
@@ -95,7 +103,27 @@ impl Desk {
     /// # Errors
     /// TLS cannot be used: a sentence.
     pub(crate) fn new(house: Rc<House>, closing: Rc<Closing>) -> Result<Self, String> {
-        Ok(Self { house, closing, trust: Trust::new()? })
+        let trust = Trust::new()?;
+        Ok(Self { house, closing, trust, random: SystemRandom::new(), proofs: Arc::new(Semaphore::new(1)) })
+    }
+
+    /// Makes a proof (RFC 5802 §3), off the loop.
+    async fn prove(&self, task: ProofTask) -> io::Result<ScramProven> {
+        let permit = Arc::clone(&self.proofs).acquire_owned().await.map_err(io::Error::other)?;
+        let proving = spawn_blocking(move || {
+            let proven = prove(&task);
+            drop(permit);
+            proven
+        });
+        proving.await.map_err(io::Error::other)
+    }
+
+    /// A text that was never used before, for SCRAM.
+    fn nonce(&self) -> Result<String, Trouble> {
+        let mut bytes = [0; NONCE_BYTES];
+        let filled = self.random.fill(&mut bytes);
+        filled.map_err(|_| Trouble::Tls("this box has no randomness".to_owned()))?;
+        Ok(STANDARD.encode(bytes))
     }
 }
 

@@ -98,6 +98,7 @@ impl Sender<'_> {
                 Tls::None => client::Tls::None,
             },
             login,
+            nonce: self.desk.nonce()?,
             // The owner has said that there is no TLS; what a server or somebody in between says does not count.
             trusted_path: server.tls == Tls::None || self.reached.address.to_canonical().is_loopback(),
             // RFC 8689 §4.2.1: the name that the certificate must be for is the owner's own word.
@@ -165,6 +166,10 @@ impl Side for Sender<'_> {
             Want::StartTls => {
                 self.start_tls(connection).await?;
                 connection.answer = Some(Answer::Tls(None));
+                Ok(())
+            }
+            Want::MakeProof(task) => {
+                connection.answer = Some(Answer::ScramProven(self.desk.prove(*task).await?));
                 Ok(())
             }
             // Those that send check no log-ins; the loop does the rest.

@@ -32,6 +32,7 @@ use limiter::{Limiter, Origin, Outcome};
 pub(crate) use decoys::Decoys;
 pub(crate) use hashing::{CannotHash, PhcProblem, check_phc};
 pub(crate) use limits::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
+pub(crate) use scram::prove;
 pub(crate) use secret::PasswordSecret;
 pub(crate) use worker::Hasher;
 

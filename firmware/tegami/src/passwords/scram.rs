@@ -1,8 +1,9 @@
-//! SCRAM-SHA-256 keys (RFC 5802, RFC 7677) and the preparation of passwords (RFC 4013) that both forms share.
+//! SCRAM-SHA-256 keys (RFC 5802, RFC 7677), the proof of a client that logs in elsewhere, and the preparation of passwords (RFC 4013) that both forms share.
 
 use std::borrow::Cow;
 use std::num::NonZeroU32;
 
+use proto::sasl::{ProofTask, ScramProven};
 use ring::{digest, hmac, pbkdf2};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -22,11 +23,9 @@ pub(crate) struct ScramKeys {
 impl ScramKeys {
     /// Derives the keys (RFC 5802 §3) from a password that has been [`prepared`].
     pub(crate) fn derive(password: &str, salt: Vec<u8>, iterations: u32) -> Self {
-        let mut salted = Zeroizing::new([0; 32]);
         // Zero rounds are no rounds anyone asks for; RFC 7677 §4 sets the floor.
         let rounds = NonZeroU32::new(iterations).unwrap_or(NonZeroU32::MIN);
-        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, rounds, &salt, password.as_bytes(), salted.as_mut());
-        let key = hmac::Key::new(hmac::HMAC_SHA256, salted.as_ref());
+        let key = salted_password(password, &salt, rounds);
         let client_key = hmac::sign(&key, b"Client Key");
         let stored_key = digest::digest(&digest::SHA256, client_key.as_ref());
         let server_key = hmac::sign(&key, b"Server Key");
@@ -41,10 +40,7 @@ impl ScramKeys {
     /// ServerSignature, if the proof is that of whoever knows the password (RFC 5802 §3).
     pub(super) fn check(&self, auth_message: &[u8], proof: &[u8; 32]) -> Option<[u8; 32]> {
         let stored = hmac::Key::new(hmac::HMAC_SHA256, &self.stored_key);
-        let mut client_key = Zeroizing::new(*proof);
-        for (byte, mask) in client_key.iter_mut().zip(hmac::sign(&stored, auth_message).as_ref()) {
-            *byte ^= mask;
-        }
+        let client_key = Zeroizing::new(masked(proof, hmac::sign(&stored, auth_message).as_ref()));
         let offered = digest::digest(&digest::SHA256, client_key.as_ref());
         // ring compares in constant time where it verifies a MAC: so both are compared by theirs.
         let right = hmac::sign(&stored, &self.stored_key);
@@ -52,6 +48,37 @@ impl ScramKeys {
         let server = hmac::Key::new(hmac::HMAC_SHA256, &self.server_key);
         Some(bytes32(hmac::sign(&server, auth_message).as_ref()))
     }
+}
+
+/// What this box proves where it logs in itself (RFC 5802 §3). Takes a while: PBKDF2 is meant to.
+pub(crate) fn prove(task: &ProofTask) -> ScramProven {
+    let rounds = NonZeroU32::new(task.iterations).unwrap_or(NonZeroU32::MIN);
+    let key = salted_password(&prepared(task.password.expose()), &task.salt, rounds);
+    let auth_message = task.auth_message.expose().as_bytes();
+    let client_key = hmac::sign(&key, b"Client Key");
+    let stored_key = digest::digest(&digest::SHA256, client_key.as_ref());
+    let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, stored_key.as_ref()), auth_message);
+    let server_key = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, b"Server Key").as_ref());
+    ScramProven {
+        proof: masked(&bytes32(client_key.as_ref()), signature.as_ref()),
+        signature: bytes32(hmac::sign(&server_key, auth_message).as_ref()),
+    }
+}
+
+/// SaltedPassword (RFC 5802 §3), ready to be a key.
+fn salted_password(password: &str, salt: &[u8], rounds: NonZeroU32) -> hmac::Key {
+    let mut salted = Zeroizing::new([0; 32]);
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, rounds, salt, password.as_bytes(), salted.as_mut());
+    hmac::Key::new(hmac::HMAC_SHA256, salted.as_ref())
+}
+
+/// `bytes` XOR `mask`.
+fn masked(bytes: &[u8; 32], mask: &[u8]) -> [u8; 32] {
+    let mut out = *bytes;
+    for (byte, mask) in out.iter_mut().zip(mask) {
+        *byte ^= mask;
+    }
+    out
 }
 
 /// The 32 bytes of a SHA-256 value.
@@ -76,25 +103,48 @@ mod tests {
 
     use super::*;
 
+    const AUTH_MESSAGE: &str = "n=user,r=rOprNGfwEbeRWgbNEkqO,\
+        r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,\
+        c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
+
     /// RFC 7677 §3: user "user", password "pencil".
     #[test]
     fn keys_check_the_exchange_of_the_rfc() {
         let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
         let keys = ScramKeys::derive("pencil", salt, 4_096);
-        let auth_message = "n=user,r=rOprNGfwEbeRWgbNEkqO,\
-            r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,\
-            c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
-
         let proof = STANDARD.decode("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=").unwrap();
         let proof: [u8; 32] = proof.try_into().unwrap();
-        let signature = keys.check(auth_message.as_bytes(), &proof).unwrap();
+        let signature = keys.check(AUTH_MESSAGE.as_bytes(), &proof).unwrap();
         assert_eq!(STANDARD.encode(signature), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
         for bit in 0..256 {
             let mut wrong = proof;
             wrong[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(keys.check(auth_message.as_bytes(), &wrong), None);
+            assert_eq!(keys.check(AUTH_MESSAGE.as_bytes(), &wrong), None);
         }
         assert_eq!(keys.check(b"something else", &proof), None);
+    }
+
+    /// The same exchange from the client's side.
+    #[test]
+    fn the_proof_is_that_of_the_rfc() {
+        let secret = |text: &str| proto::Secret::new(text.to_owned());
+        let task = ProofTask {
+            password: secret("pencil"),
+            salt: STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap(),
+            iterations: 4_096,
+            auth_message: secret(AUTH_MESSAGE),
+        };
+        let ScramProven { proof, signature } = prove(&task);
+        assert_eq!(STANDARD.encode(proof), "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=");
+        assert_eq!(STANDARD.encode(signature), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+        // The same password, typed on another system.
+        let task = ProofTask {
+            password: secret("ｐｅｎｃｉｌ"),
+            salt: task.salt.clone(),
+            auth_message: task.auth_message.clone(),
+            iterations: 4_096,
+        };
+        assert_eq!(prove(&task).proof, proof);
     }
 
     #[test]

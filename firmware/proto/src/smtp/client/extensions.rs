@@ -68,9 +68,11 @@ impl Extensions {
         }
     }
 
-    /// PLAIN before LOGIN: one round less, and a standard.
+    /// The first in the order of preference: SCRAM does not give the password away; PLAIN is a standard and one round less
+    /// than LOGIN.
     fn offer(&mut self, mechanism: Mechanism) {
-        if self.mechanism != Some(Mechanism::Plain) {
+        let rank = |mechanism: Mechanism| USABLE.iter().position(|usable| *usable == mechanism);
+        if self.mechanism.is_none_or(|best| rank(mechanism) < rank(best)) {
             self.mechanism = Some(mechanism);
         }
     }
@@ -105,14 +107,16 @@ impl Extensions {
     }
 }
 
+/// What this side can log in with, in the order of preference. It binds to no channel: SCRAM with `-PLUS` is not for it.
+const USABLE: [Mechanism; 3] = [Mechanism::ScramSha256, Mechanism::Plain, Mechanism::Login];
+
 /// The mechanism of this name, if this side can log in with it.
 fn usable(name: &[u8]) -> Option<Mechanism> {
-    let known = [Mechanism::Plain, Mechanism::Login];
-    known.into_iter().find(|mechanism| mechanism.name().as_bytes().eq_ignore_ascii_case(name))
+    USABLE.into_iter().find(|mechanism| mechanism.name().as_bytes().eq_ignore_ascii_case(name))
 }
 
 /// A number; one too great to be one is the greatest (RFC 1870 §4 allows 20 digits).
-fn number(digits: &[u8]) -> Option<u64> {
+pub(super) fn number(digits: &[u8]) -> Option<u64> {
     let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     let add = |number: u64, digit: &u8| number.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
     is_number.then(|| digits.iter().fold(0, add))

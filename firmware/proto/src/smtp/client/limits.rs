@@ -48,6 +48,16 @@ pub const PIPELINED_COMMANDS_MAX: usize = 50;
 /// holds). A longer response waits for the challenge.
 pub const AUTH_LINE_BYTES_MAX: usize = 512;
 
+/// Most rounds of PBKDF2 that a server may ask for: some seconds on the smallest box. OWASP's cheat sheet has 600,000 for
+/// passwords at rest, servers of mail between 4,096 (RFC 7677 §4) and a tenth of that.
+pub const SCRAM_ROUNDS_MAX: u32 = 1_000_000;
+
+/// Longest salt of SCRAM in bytes. RFC 5802 leaves it open; servers have 12 to 32.
+pub const SCRAM_SALT_BYTES_MAX: usize = 256;
+
+/// Longest part of a nonce of SCRAM that a server may add, in bytes. RFC 5802 leaves it open; servers add 16 to 64.
+pub const SCRAM_NONCE_BYTES_MAX: usize = 512;
+
 /// Longest value of ORCPT and ENVID in bytes. RFC 3461 §4: 500 for ORCPT, 100 for ENVID.
 pub const PARAMETER_BYTES_MAX: usize = 500;
 

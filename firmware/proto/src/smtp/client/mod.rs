@@ -2,7 +2,7 @@
 //!
 //! `session` is the loop: greeting, EHLO, TLS, log-in, then job after job. `transaction` is one job, `transfer` its
 //! letter. The rest are parts that know no session: `reply` and `extensions` read what the server says, `command` and
-//! `auth` write what it is told, `job` and `outcome` are what the caller gives and gets, `patience` the time limits.
+//! `auth` with `scram` write what it is told, `job` and `outcome` are what the caller gives and gets, `patience` the time limits.
 //!
 //! Who is connected to, whether its certificate is good, and when to try again are the caller's matter.
 
@@ -19,6 +19,7 @@ mod job;
 mod outcome;
 mod patience;
 mod reply;
+mod scram;
 mod session;
 mod transaction;
 mod transfer;
@@ -40,6 +41,9 @@ pub struct Config {
     pub tls: Tls,
     /// Name and password, if the server is one to log in to.
     pub login: Option<Login>,
+    /// New and random for every connection, printable ASCII without a comma: what a server has to be asked with so that it
+    /// cannot answer with what it has heard before (RFC 5802 §5.1, `c-nonce`).
+    pub nonce: String,
     /// The password may be sent without TLS: nobody can listen on the path.
     pub trusted_path: bool,
     /// The server is one that letters with REQUIRETLS may go to: its name was found in a secure way, and the driver ends

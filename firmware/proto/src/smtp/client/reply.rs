@@ -46,6 +46,14 @@ pub enum Breach {
     Unasked,
     /// A code that cannot be an answer to what was said.
     Unexpected(u16),
+    /// A challenge of SCRAM that is not one: not base64, not of its form, or too long.
+    Challenge,
+    /// A challenge of SCRAM that answers somebody else's message (RFC 5802 §5.1), or nobody's.
+    Nonce,
+    /// A challenge of SCRAM that asks for no work at all, or for more than any honest one.
+    Rounds,
+    /// The server has not shown that it knows the password (RFC 5802 §5): somebody may be in its place.
+    Signature,
 }
 
 impl Reply {

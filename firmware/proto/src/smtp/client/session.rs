@@ -155,6 +155,7 @@ impl SmtpClient {
     fn advance(&mut self, io: &mut Io<'_, '_>, mail: &mut dyn Mail) -> Option<Want> {
         match &self.phase {
             Phase::Handshake => self.tls_started(io),
+            Phase::Auth(exchange) if exchange.awaits_proof() => return self.prove(io),
             Phase::Idle => return self.idle(io),
             Phase::Sending(transaction) if transaction.is_sending() => return self.send(io, mail),
             Phase::Sending(_) => return self.transact(io),
@@ -209,7 +210,7 @@ impl SmtpClient {
             Phase::Greeting => self.greeted(reply, io.output),
             Phase::Hello { extended } => self.known(extended, raw, reply, io.output),
             Phase::StartTls => self.tls_answered(reply, io),
-            Phase::Auth(exchange) => self.auth_answered(exchange, reply, io.output),
+            Phase::Auth(_) => self.auth_answered(raw, reply, io.output),
             Phase::Quit => self.phase = Phase::Closed,
             _ => self.breach(Breach::Unasked),
         }
@@ -326,28 +327,42 @@ impl SmtpClient {
         };
         match self.extensions.mechanism {
             Some(mechanism) if self.secure || self.config.trusted_path => {
-                self.phase = Phase::Auth(Exchange::begin(mechanism, login, output));
+                self.phase = Phase::Auth(Exchange::begin(mechanism, login, &self.config.nonce, output));
             }
             _ => self.leave(Ending::NoLogin, output),
         }
     }
 
-    fn auth_answered(&mut self, exchange: Exchange, reply: Rc<Reply>, output: &mut Output) {
+    fn auth_answered(&mut self, raw: &RawReply, reply: Rc<Reply>, output: &mut Output) {
         if output.pending().is_empty() {
             // The password was in it.
             output.buffer().zeroize();
         }
-        match reply.class() {
-            2 => self.phase = Phase::Idle,
-            3 => {
-                let login = self.config.login.as_ref();
-                match login.and_then(|login| exchange.respond(login, output)) {
-                    Some(next) => self.phase = Phase::Auth(next),
-                    None => self.breach(Breach::Unexpected(reply.code)),
-                }
-            }
-            _ => self.leave(Ending::Refused { stage: Stage::Auth, reply }, output),
+        let Phase::Auth(exchange) = mem::replace(&mut self.phase, Phase::Idle) else { return };
+        let login = self.config.login.as_ref();
+        let next = match (reply.class(), login) {
+            (2, _) => exchange.succeed().map(|()| Phase::Idle),
+            (3, Some(login)) => exchange.respond(raw, login, output).map(Phase::Auth),
+            _ => return self.leave(Ending::Refused { stage: Stage::Auth, reply }, output),
+        };
+        match next {
+            Ok(phase) => self.phase = phase,
+            Err(breach) => self.hang_up(Ending::Breach { stage: Stage::Auth, breach }),
         }
+    }
+
+    /// Has the proof made, and sends it.
+    fn prove(&mut self, io: &mut Io<'_, '_>) -> Option<Want> {
+        let Phase::Auth(exchange) = &mut self.phase else { return None };
+        if let Some(task) = exchange.take_task() {
+            return Some(Want::MakeProof(task));
+        }
+        let proven = io.answer.take();
+        if !matches!(proven, Some(Answer::ScramProven(proven)) if exchange.proven(&proven, io.output)) {
+            self.lost(&[], "no proof was made");
+        }
+        self.patience.expect(COMMAND_MS_MAX);
+        None
     }
 
     // ---- Jobs --------------------------------------------------------------------------------------------------

@@ -274,3 +274,35 @@ fn a_binary_letter_may_be_of_any_size() {
     driver.send(b"250 Ok\r\n");
     assert_eq!(result(&mut driver).0, "1 delivered 250 Ok");
 }
+
+#[test]
+fn what_was_said_before_the_connection_broke_is_heard() {
+    let to = ["bob@remote.test", "ken@remote.test"];
+    let mut driver = ready(&["PIPELINING"]);
+    let letter = job(&mut driver.mail, &to, b"x\r\n");
+    give(&mut driver, letter);
+    assert!(!driver.session.awaits_verdict());
+    driver.session.lost(b"250 Ok\r\n550 5.1.1 Who?\r\n452 4.2.2 Full\r\n554 ", "reset");
+    let (outcome, ending) = result(&mut driver);
+    assert_eq!(outcome, "1 refused Recipient 550 5.1.1 Who? | 2 deferred Recipient 452 4.2.2 Full");
+    assert_eq!(ending, "Lost Data reset");
+    // Of the whole host, in the midst of a group.
+    let mut driver = ready(&["PIPELINING"]);
+    let letter = job(&mut driver.mail, &to, b"x\r\n");
+    give(&mut driver, letter);
+    driver.session.lost(b"250 Ok\r\n250 Ok\r\n421 4.3.2 Going down\r\n250 Ok\r\n", "reset");
+    let (outcome, ending) = result(&mut driver);
+    let said = "deferred Recipient 421 4.3.2 Going down";
+    assert_eq!(outcome, format!("1 {said} | 2 {said}"));
+    assert_eq!(ending, "Refused Recipient 421 4.3.2 Going down");
+    // Of the end of a letter.
+    let mut driver = ready(&[]);
+    let letter = job(&mut driver.mail, &to[..1], b"x\r\n");
+    give(&mut driver, letter);
+    driver.send(b"250 Ok\r\n");
+    driver.send(b"250 Ok\r\n");
+    driver.send(b"354 Go\r\n");
+    assert!(driver.session.awaits_verdict());
+    driver.session.lost(b"250 Kept\r\n", "reset");
+    assert_eq!(result(&mut driver), ("1 delivered 250 Kept".to_owned(), "Lost Idle reset".to_owned()));
+}

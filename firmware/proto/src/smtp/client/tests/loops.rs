@@ -22,9 +22,19 @@ struct Pair {
 
 impl Pair {
     fn new(config: Config, mode: Mode) -> Self {
+        Self::serving(config, mode, false)
+    }
+
+    /// A server with SCRAM, which knows `user` of RFC 7677 §3, and a client with this password.
+    fn with_scram(password: &str) -> Self {
+        let login = Some(login("user", password));
+        Self::serving(Config { tls: Tls::Implicit, login, ..config() }, Mode::Submission, true)
+    }
+
+    fn serving(config: Config, mode: Mode, scram: bool) -> Self {
         let peer = if config.tls == Tls::Implicit { TLS_PEER } else { PEER };
         let served = smtp::Config {
-            scram: false,
+            scram,
             hostname: "mx.example.test".to_owned(),
             postmaster_domain: "example.test".to_owned(),
             message_bytes_max: mail::limits::MESSAGE_BYTES_DEFAULT,
@@ -150,6 +160,18 @@ fn starttls_and_log_in_work_between_the_two() {
         let outcome = pair.send(&["bob@example.test"], b"hello\r\n", Body::SevenBit);
         assert!(outcome.starts_with("1 delivered "), "{outcome}");
     }
+}
+
+#[test]
+fn log_in_by_proof_works_between_the_two() {
+    let mut pair = Pair::with_scram("pencil");
+    pair.run();
+    assert_eq!((pair.client.proofs_made, pair.client.waiting), (1, Waiting::Work));
+    let outcome = pair.send(&["bob@example.test"], b"hello\r\n", Body::SevenBit);
+    assert!(outcome.starts_with("1 delivered "), "{outcome}");
+    let mut pair = Pair::with_scram("pen");
+    pair.run();
+    assert_eq!(result(&mut pair.client).1, "Refused Auth 535 5.7.8 Name or password is wrong");
 }
 
 #[test]

@@ -15,6 +15,7 @@
 mod attacks;
 mod letters;
 mod loops;
+mod scram;
 
 use alloc::{borrow::ToOwned, boxed::Box, format, rc::Rc, string::String, vec::Vec};
 
@@ -33,6 +34,7 @@ fn config() -> Config {
         hostname: "mail.example.test".to_owned(),
         tls: Tls::None,
         login: None,
+        nonce: "rOprNGfwEbeRWgbNEkqO".to_owned(),
         trusted_path: false,
         require_tls: false,
     }
@@ -54,6 +56,9 @@ fn open(settings: &Settings) -> (SmtpClient, FakeMail) {
     config.require_tls = settings.has("requiretls");
     if settings.has("login") {
         config.login = Some(login("box@provider.test", "secret"));
+    }
+    if settings.has("login of the RFC") {
+        config.login = Some(login("user", "pencil"));
     }
     if settings.has("long login") {
         config.login = Some(login("box@provider.test", &"s".repeat(400)));
