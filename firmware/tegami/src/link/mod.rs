@@ -108,7 +108,7 @@ impl Desk {
     }
 
     /// Makes a proof (RFC 5802 §3), off the loop.
-    async fn prove(&self, task: ProofTask) -> io::Result<ScramProven> {
+    async fn prove(&self, task: Box<ProofTask>) -> io::Result<ScramProven> {
         let permit = Arc::clone(&self.proofs).acquire_owned().await.map_err(io::Error::other)?;
         let proving = spawn_blocking(move || {
             let proven = prove(&task);
@@ -122,7 +122,7 @@ impl Desk {
     fn nonce(&self) -> Result<String, Trouble> {
         let mut bytes = [0; NONCE_BYTES];
         let filled = self.random.fill(&mut bytes);
-        filled.map_err(|_| Trouble::Tls("this box has no randomness".to_owned()))?;
+        filled.map_err(|_| Trouble::NoConnection("this box has no randomness".to_owned()))?;
         Ok(STANDARD.encode(bytes))
     }
 }

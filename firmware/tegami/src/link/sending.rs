@@ -169,7 +169,7 @@ impl Side for Sender<'_> {
                 Ok(())
             }
             Want::MakeProof(task) => {
-                connection.answer = Some(Answer::ScramProven(self.desk.prove(*task).await?));
+                connection.answer = Some(Answer::ScramProven(self.desk.prove(task).await?));
                 Ok(())
             }
             // Those that send check no log-ins; the loop does the rest.
