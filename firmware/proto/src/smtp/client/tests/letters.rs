@@ -304,5 +304,6 @@ fn what_was_said_before_the_connection_broke_is_heard() {
     driver.send(b"354 Go\r\n");
     assert!(driver.session.awaits_verdict());
     driver.session.lost(b"250 Kept\r\n", "reset");
-    assert_eq!(result(&mut driver), ("1 delivered 250 Kept".to_owned(), "Lost Idle reset".to_owned()));
+    let (outcome, ending) = result(&mut driver);
+    assert_eq!((outcome.as_str(), ending.as_str()), ("1 delivered 250 Kept", "Lost Idle reset"));
 }
