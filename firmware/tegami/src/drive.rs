@@ -91,7 +91,7 @@ impl Connection {
         }
     }
 
-    /// Drives `session` to its end. Dropped, it may be driven on.
+    /// Drives `session` to its end.
     pub(crate) async fn drive<S: Side>(&mut self, side: &mut S, session: &mut S::Session) -> End {
         let Err(end) = self.run(side, session).await;
         if !matches!(end, End::Left) {

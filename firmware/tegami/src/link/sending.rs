@@ -58,16 +58,16 @@ impl Sender<'_> {
         let mut session = SmtpClient::new(Rc::new(config), self.desk.house.office.now());
         let over = self.desk.closing.over();
         let end = tokio::select! {
-            end = connection.drive(self, &mut session) => end,
-            // Those who had leave to stay have it no more.
-            () = over => End::Left,
+            end = connection.drive(self, &mut session) => Some(end),
+            // Those who had leave to stay have it no more, nor the time for a farewell.
+            () = over => None,
         };
         let trouble = match &end {
-            End::Left if session.ending().is_none() => {
+            None | Some(End::Left) if session.ending().is_none() => {
                 session.lost(&[], "this box is being switched off");
                 Some(Trouble::Leaving)
             }
-            End::Gone(error) => {
+            Some(End::Gone(error)) => {
                 session.lost(connection.last_words().await, &said(error));
                 self.trouble.take()
             }
@@ -76,7 +76,9 @@ impl Sender<'_> {
         if let Some(outcome) = session.take_outcome() {
             self.feed.done(outcome);
         }
-        connection.close(&end).await;
+        if let Some(end) = end {
+            connection.close(&end).await;
+        }
         match trouble {
             Some(trouble) => Err(trouble),
             None => session.ending().cloned().ok_or(Trouble::Leaving),
