@@ -16,6 +16,7 @@ pub mod card;
 pub mod clean;
 pub mod clearer;
 pub mod clients;
+pub mod dns;
 pub mod full;
 pub mod hosted;
 pub mod ledger;

@@ -7,13 +7,14 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 /// What must be there, with a file that tells whether it is.
-const NEEDED: [(&str, &str); 9] = [
+const NEEDED: [(&str, &str); 10] = [
     ("curl", "/usr/bin/curl"),
     ("fetchmail", "/usr/bin/fetchmail"),
     ("isync", "/usr/bin/mbsync"),
     ("libnet-ssleay-perl", "/usr/share/doc/libnet-ssleay-perl"),
     ("libnss-wrapper", "/usr/share/doc/libnss-wrapper"),
     ("msmtp", "/usr/bin/msmtp"),
+    ("nsd", "/usr/sbin/nsd"),
     ("openssl", "/usr/bin/openssl"),
     ("python3", "/usr/bin/python3"),
     ("swaks", "/usr/bin/swaks"),
