@@ -32,6 +32,10 @@ impl Records for Office {
         self.store().setting(key).map(<[u8]>::to_vec)
     }
 
+    fn settings(&self, prefix: &str) -> Vec<Vec<u8>> {
+        self.store().settings(prefix).map(|(_, value)| value.to_vec()).collect()
+    }
+
     fn has_domain(&self, name: Option<&str>) -> bool {
         let store = self.store();
         let mut domains = store.domains();

@@ -69,6 +69,10 @@ texts! {
     FilePort: "a port is a number from 1 to 65535", "ポートは 1 から 65535 までの数です";
     FileTls: "write \"starttls\", \"implicit\", \"opportunistic\" or \"none\"",
         "\"starttls\"、\"implicit\"、\"opportunistic\"、\"none\" のどれかを書いてください";
+    FileCertificates: "certificates as text (PEM) are needed, each from -----BEGIN CERTIFICATE----- to \
+        -----END CERTIFICATE-----, 32 KiB at most and nothing else",
+        "証明書のテキスト（PEM）を、-----BEGIN CERTIFICATE----- から -----END CERTIFICATE----- まで書いてください。\
+        ほかのものは入れられません。32 KiB までです";
     FileHalfLogin: "user and password belong together", "user と password は両方書いてください";
     FilePasswordForm: "this must not be empty, longer than 512 bytes, or have control characters in it",
         "空にはできません。512 バイトまでで、制御文字は使えません";
@@ -84,12 +88,10 @@ texts! {
     // ---- What applying it did ----------------------------------------------------------------------------------
     ProvisionApplied: "The provision file was applied: domains {0}, accounts {1}, aliases {2}.",
         "設定ファイルを適用しました。ドメイン {0}、アカウント {1}、エイリアス {2}";
-    ProvisionAliasesOutside: "Aliases that lead outside: {0}. They are kept; mail for them is refused for now, because \
-        this version cannot send outside yet.",
-        "外部宛てのエイリアスが {0} 件あります。登録はしましたが、この版はまだ外部へ送信できないため、今はそれらへのメールを断ります";
-    ProvisionNextHops: "Next hops for outgoing mail: {0}. They are kept for the version that sends outside; this one \
-        does not use them yet.",
-        "送信先サーバーの設定が {0} 件あります。登録はしましたが、この版はまだ外部へ送信しないため使いません";
+    ProvisionAliasesOutside: "Aliases that lead outside: {0}. Mail for them is sent on to other servers.",
+        "外部宛てのエイリアスが {0} 件あります。それらへのメールは外部のサーバーへ送ります";
+    ProvisionNextHops: "Next hops for outgoing mail: {0}. Mail for elsewhere goes through them.",
+        "送信先サーバーの設定が {0} 件あります。外部へのメールはそれらのサーバーを通して送ります";
     ProvisionDevices: "Devices allowed to send without a password: {0}. They are kept; this version does not let them \
         in yet.",
         "パスワードなしで送る機器の設定が {0} 件あります。登録はしましたが、この版ではまだ使えません";

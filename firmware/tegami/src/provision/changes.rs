@@ -56,6 +56,9 @@ pub(crate) trait Records {
     /// The value of a setting.
     fn setting(&self, key: &str) -> Option<Vec<u8>>;
 
+    /// The values of all settings whose key begins so.
+    fn settings(&self, prefix: &str) -> Vec<Vec<u8>>;
+
     /// Whether a domain, in lower case, is one of the box's; of any domain for `None`.
     fn has_domain(&self, name: Option<&str>) -> bool;
 

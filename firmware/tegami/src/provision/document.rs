@@ -99,6 +99,7 @@ pub(super) struct NextHop {
     pub(super) tls: At<String>,
     pub(super) user: At<String>,
     pub(super) password: At<String>,
+    pub(super) ca: At<String>,
 }
 
 /// `[relay]` with a domain. Written out, because serde cannot flatten and refuse unknown keys at once.
@@ -111,6 +112,7 @@ pub(super) struct Route {
     pub(super) tls: At<String>,
     pub(super) user: At<String>,
     pub(super) password: At<String>,
+    pub(super) ca: At<String>,
 }
 
 #[derive(Deserialize)]
@@ -212,10 +214,11 @@ fn line_of(text: &str, at: usize) -> usize {
 }
 
 /// Names of keys, for files that are not even TOML.
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 25] = [
     "address",
     "admin_password",
     "admin_password_hash",
+    "ca",
     "compact",
     "domain",
     "from",

@@ -24,6 +24,9 @@ pub(super) const LABEL_BYTES_MAX: usize = 63;
 /// Longest user name or password for a next hop: what one line of SASL PLAIN carries with room to spare.
 pub(super) const RELAY_TEXT_BYTES_MAX: usize = 512;
 
+/// Longest text with the certificates of a next hop: a dozen of them. As DER it fits one setting of the store (64 KiB).
+pub(super) const CA_BYTES_MAX: usize = 32 * 1024;
+
 /// Smallest value for the largest message, in bytes: RFC 5321 §4.5.3.1.7 wants 64 KiB accepted.
 pub(super) const MESSAGE_BYTES_MIN: u64 = 64 * 1024;
 

@@ -39,9 +39,9 @@ pub(crate) struct PasswordTask {
 pub(crate) enum Note {
     /// The file was applied; how many domains, accounts and aliases it names.
     Applied(usize, usize, usize),
-    /// So many aliases lead outside; mail for them waits for the sending side.
+    /// So many aliases lead outside.
     AliasesOutside(usize),
-    /// The relay and so many routes are kept for the sending side.
+    /// So many next hops: the relay and the routes.
     NextHops(usize),
     /// So many devices are kept for the sending side.
     Devices(usize),

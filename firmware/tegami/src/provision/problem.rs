@@ -83,6 +83,8 @@ pub(crate) enum Problem {
     Port,
     /// Not one of the four ways of TLS.
     Tls,
+    /// Not a text with certificates, or too long a one.
+    Certificates,
     /// A user without a password or the other way round.
     HalfLogin,
     /// Not a text that can be a password or user name.
@@ -152,6 +154,7 @@ impl Problem {
             Self::Host => Text::FileHost,
             Self::Port => Text::FilePort,
             Self::Tls => Text::FileTls,
+            Self::Certificates => Text::FileCertificates,
             Self::HalfLogin => Text::FileHalfLogin,
             Self::PasswordText => Text::FilePasswordForm,
             Self::PasswordTwice => Text::FilePasswordTwice,

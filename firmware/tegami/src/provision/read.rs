@@ -141,8 +141,8 @@ impl Reader<'_> {
 
     fn route(&self, table: document::Route, span: &Range<usize>) -> Read<Route> {
         let (domain, place) = self.need(table.domain, "domain", span, values::domain_name)?;
-        let document::Route { host, port, tls, user, password, .. } = table;
-        let hop = self.next_hop(document::NextHop { host, port, tls, user, password }, span)?;
+        let document::Route { host, port, tls, user, password, ca, .. } = table;
+        let hop = self.next_hop(document::NextHop { host, port, tls, user, password, ca }, span)?;
         Ok(Route { domain, hop, place })
     }
 
@@ -166,7 +166,8 @@ impl Reader<'_> {
             _ => return Err(self.error(span, Problem::HalfLogin)),
         };
         let tls = tls.unwrap_or_else(|| Tls::usual(port, login.is_some()));
-        Ok(NextHop { host, port: port.unwrap_or_else(|| tls.port()), tls, login })
+        let ca = self.maybe(table.ca, values::certificates)?.unwrap_or_default();
+        Ok(NextHop { host, port: port.unwrap_or_else(|| tls.port()), tls, login, ca })
     }
 
     fn device(&self, table: document::Device, span: &Range<usize>) -> Read<Device> {

@@ -4,7 +4,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use serde::de::DeserializeOwned;
+use proto::Secret;
+use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 
 use super::changes::{Change, Records};
@@ -49,9 +50,12 @@ pub(crate) mod key {
         named("provision/account/", &address.as_str().to_ascii_lowercase())
     }
 
+    /// What keys of [`route`] begin with.
+    pub(crate) const ROUTE_PREFIX: &str = "route/";
+
     /// Next hop of a domain.
     pub(crate) fn route(domain: &str) -> String {
-        named("route/", domain)
+        named(ROUTE_PREFIX, domain)
     }
 
     /// What keys of [`dkim`] begin with.
@@ -78,8 +82,11 @@ pub(crate) mod key {
     }
 }
 
-/// Version of every stored form below.
+/// Version of every stored form below, but for the next hops'.
 const VERSION: u8 = 1;
+
+/// Version of the next hops that are stored now.
+const NEXT_HOP_VERSION: u8 = 2;
 
 /// What the program reads when it starts and after every change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -154,7 +161,7 @@ impl NetworkV1 {
 }
 
 /// `[relay]` and `[[route]]` at rest. The password has to be said to the other server, so it rests in clear.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct NextHopV1<'a> {
     /// `None` for everything that has no route of its own.
     domain: Option<&'a str>,
@@ -163,6 +170,36 @@ struct NextHopV1<'a> {
     tls: u8,
     login: Option<(&'a str, &'a str)>,
 }
+
+/// The same with the certificates that are trusted for it, as DER.
+#[derive(Serialize, Deserialize)]
+struct NextHopV2<'a> {
+    #[serde(borrow)]
+    hop: NextHopV1<'a>,
+    ca: Vec<&'a [u8]>,
+}
+
+impl<'a> NextHopV2<'a> {
+    /// In this form or the one before it.
+    fn decode(value: &'a [u8]) -> Option<Self> {
+        decode_version(NEXT_HOP_VERSION, value)
+            .or_else(|| decode(value).map(|hop| Self { hop, ca: Vec::new() }))
+    }
+
+    fn into_hop(self) -> Option<NextHop> {
+        let NextHopV1 { host, port, tls, login, .. } = self.hop;
+        Some(NextHop {
+            host: host.to_owned(),
+            port,
+            tls: TLS.into_iter().nth(tls.into())?,
+            login: login.map(|(user, password)| (user.to_owned(), Secret::new(password.to_owned()))),
+            ca: self.ca.into_iter().map(|der| CertificateDer::from(der.to_vec())).collect(),
+        })
+    }
+}
+
+/// Ways of TLS in the order of their numbers at rest.
+const TLS: [Tls; 4] = [Tls::Required, Tls::Implicit, Tls::Opportunistic, Tls::None];
 
 /// `[[device]]` at rest.
 #[derive(Serialize)]
@@ -210,19 +247,27 @@ pub(super) fn dns(servers: &[SocketAddr]) -> Change {
 /// The next hop of a domain; of everything else for `None`.
 pub(super) fn next_hop(domain: Option<&str>, hop: &NextHop) -> Change {
     let key = domain.map_or_else(|| key::RELAY.to_owned(), key::route);
-    let stored = NextHopV1 {
-        domain,
-        host: &hop.host,
-        port: hop.port,
-        tls: match hop.tls {
-            Tls::Required => 0,
-            Tls::Implicit => 1,
-            Tls::Opportunistic => 2,
-            Tls::None => 3,
-        },
-        login: hop.login.as_ref().map(|(user, password)| (user.as_str(), password.expose())),
+    let tls = TLS.iter().zip(0..).find(|(tls, _)| **tls == hop.tls).map_or(0, |(_, number)| number);
+    let login = hop.login.as_ref().map(|(user, password)| (user.as_str(), password.expose()));
+    let stored = NextHopV2 {
+        hop: NextHopV1 { domain, host: &hop.host, port: hop.port, tls, login },
+        ca: hop.ca.iter().map(AsRef::as_ref).collect(),
     };
-    Change::set(key, encode(&stored))
+    Change::set(key, encode_version(NEXT_HOP_VERSION, &stored))
+}
+
+/// The next hop of everything that has no route of its own.
+pub(crate) fn relay(records: &(impl Records + ?Sized)) -> Option<NextHop> {
+    NextHopV2::decode(&records.setting(key::RELAY)?)?.into_hop()
+}
+
+/// Every domain, in lower case, that has a next hop of its own.
+pub(crate) fn routes(records: &(impl Records + ?Sized)) -> Vec<(String, NextHop)> {
+    let route = |value: &Vec<u8>| {
+        let stored = NextHopV2::decode(value)?;
+        Some((stored.hop.domain?.to_owned(), stored.into_hop()?))
+    };
+    records.settings(key::ROUTE_PREFIX).iter().filter_map(route).collect()
 }
 
 /// A device's allowance.
@@ -237,13 +282,21 @@ pub(super) fn read_text(value: &[u8]) -> Option<String> {
 }
 
 fn encode(value: &impl Serialize) -> Vec<u8> {
-    // Fails only where memory does; an empty value reads as absent.
-    postcard::to_extend(value, vec![VERSION]).unwrap_or_default()
+    encode_version(VERSION, value)
 }
 
-fn decode<T: DeserializeOwned>(value: &[u8]) -> Option<T> {
-    let (version, body) = value.split_first()?;
-    if *version == VERSION { postcard::from_bytes(body).ok() } else { None }
+fn encode_version(version: u8, value: &impl Serialize) -> Vec<u8> {
+    // Fails only where memory does; an empty value reads as absent.
+    postcard::to_extend(value, vec![version]).unwrap_or_default()
+}
+
+fn decode<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Option<T> {
+    decode_version(VERSION, value)
+}
+
+fn decode_version<'a, T: Deserialize<'a>>(version: u8, value: &'a [u8]) -> Option<T> {
+    let (stored, body) = value.split_first()?;
+    if *stored == version { postcard::from_bytes(body).ok() } else { None }
 }
 
 /// The time zone in the value of its setting.
@@ -253,4 +306,62 @@ pub(crate) fn timezone(value: &[u8]) -> Option<String> {
 
 fn servers(texts: Vec<String>) -> Vec<SocketAddr> {
     texts.iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provision::changes::fake::Box_;
+    use crate::provision::read::{read, tests::own_certificate};
+
+    /// A password is compared as well.
+    fn hops(records: &Box_) -> (Option<NextHop>, Vec<(String, NextHop)>) {
+        (relay(records), routes(records))
+    }
+
+    #[test]
+    fn next_hops_are_read_as_they_were_stored() {
+        let (pem, _) = own_certificate("office.test");
+        let text = format!(
+            "version=1\n[relay]\nhost='r.test'\nuser='u'\npassword='p'\nca='''{pem}{pem}'''\n\
+             [[route]]\ndomain='a.test'\nhost='192.0.2.1'\ntls='none'\n\
+             [[route]]\ndomain='b.test'\nhost='s.test'\ntls='opportunistic'\nport=2525\n\
+             [[route]]\ndomain='c.test'\nhost='t.test'\ntls='implicit'"
+        );
+        let wanted = read(text.as_bytes()).unwrap();
+        let records = Box_::default();
+        assert_eq!(hops(&records), (None, vec![]));
+        records.make(vec![next_hop(None, wanted.relay.as_ref().unwrap())]);
+        records.make(wanted.routes.iter().map(|route| next_hop(Some(&route.domain), &route.hop)).collect());
+        let routes = wanted.routes.into_iter().map(|route| (route.domain, route.hop)).collect();
+        assert_eq!(wanted.relay.as_ref().unwrap().ca.len(), 2);
+        assert_eq!(hops(&records), (wanted.relay, routes));
+    }
+
+    /// What a box stored that had no certificates for next hops yet.
+    #[test]
+    fn the_form_before_the_certificates_is_still_read() {
+        let relay = b"\x01\0\x06r.test\xcb\x04\0\x01\x01u\x01p".to_vec();
+        let route = b"\x01\x01\x06a.test\x09192.0.2.1\x19\x03\0".to_vec();
+        let records = Box_::default();
+        records.make(vec![Change::set(key::RELAY, relay.clone()), Change::set(key::route("a.test"), route)]);
+        let password = Secret::new("p".to_owned());
+        let hop = NextHop {
+            host: "r.test".to_owned(),
+            port: 587,
+            tls: Tls::Required,
+            login: Some(("u".to_owned(), password)),
+            ca: vec![],
+        };
+        let direct =
+            NextHop { host: "192.0.2.1".to_owned(), port: 25, tls: Tls::None, login: None, ca: vec![] };
+        assert_eq!(hops(&records), (Some(hop), vec![("a.test".to_owned(), direct)]));
+        // Of a version that is not known, cut short, or with a fifth way of TLS.
+        for (at, byte) in [(0, 3), (1, 1), (11, 4)] {
+            let mut other = relay.clone();
+            other[at] = byte;
+            records.make(vec![Change::set(key::RELAY, other)]);
+            assert_eq!(super::relay(&records), None, "{at}");
+        }
+    }
 }

@@ -2,7 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::limits::{DOMAIN_BYTES_MAX, LABEL_BYTES_MAX};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::{PemObject, SectionKind};
+
+use super::limits::{CA_BYTES_MAX, DOMAIN_BYTES_MAX, LABEL_BYTES_MAX};
 use super::problem::Problem;
 
 /// Port of DNS, where a server is named without one.
@@ -98,6 +102,22 @@ pub(super) fn host(text: &str) -> Result<String, Problem> {
         return Ok(text.to_owned());
     }
     domain_name(text).map_err(|_| Problem::Host)
+}
+
+/// Reads one or more certificates in PEM (RFC 7468 §5), each of them one that can be trusted. Text around them is
+/// ignored, as that section has it; anything else in PEM, above all a key, has no place there.
+pub(super) fn certificates(text: &str) -> Result<Vec<CertificateDer<'static>>, Problem> {
+    if text.len() > CA_BYTES_MAX {
+        return Err(Problem::Certificates);
+    }
+    let mut certificates = Vec::new();
+    for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(text.as_bytes()) {
+        let Ok((SectionKind::Certificate, der)) = section else { return Err(Problem::Certificates) };
+        let certificate = CertificateDer::from(der);
+        RootCertStore::empty().add(certificate.clone()).map_err(|_| Problem::Certificates)?;
+        certificates.push(certificate);
+    }
+    if certificates.is_empty() { Err(Problem::Certificates) } else { Ok(certificates) }
 }
 
 /// Reads `192.168.1.1`, `192.168.1.1:53`, `2001:db8::1` or `[2001:db8::1]:53`.
@@ -201,6 +221,8 @@ mod tests {
         #[test]
         fn nothing_typed_panics(text in "\\PC{0,40}") {
             let _ = (size(&text), Cidr::parse(&text), domain_name(&text), host(&text), server(&text, 53));
+            let pem = format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
+            prop_assert_eq!((certificates(&text), certificates(&pem)), (Err(Problem::Certificates), Err(Problem::Certificates)));
         }
 
         #[test]

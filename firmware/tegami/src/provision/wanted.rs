@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use mail::Address;
 use proto::Secret;
+use rustls::pki_types::CertificateDer;
 
 use super::problem::Place;
 use super::values::Cidr;
@@ -137,6 +138,8 @@ pub(crate) struct NextHop {
     pub(crate) tls: Tls,
     /// User and password.
     pub(crate) login: Option<(String, Secret)>,
+    /// Certificates that are trusted for this hop, beside the public roots.
+    pub(crate) ca: Vec<CertificateDer<'static>>,
 }
 
 /// Ways of TLS to a next hop.

@@ -60,6 +60,11 @@ impl Records for Box_ {
         self.settings.borrow().get(key).cloned()
     }
 
+    fn settings(&self, prefix: &str) -> Vec<Vec<u8>> {
+        let settings = self.settings.borrow();
+        settings.iter().filter(|(key, _)| key.starts_with(prefix)).map(|(_, value)| value.clone()).collect()
+    }
+
     fn has_domain(&self, name: Option<&str>) -> bool {
         let domains = self.domains.borrow();
         name.map_or(!domains.is_empty(), |name| domains.contains(name))

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::limits::CA_BYTES_MAX;
 use super::*;
 
 /// The example of the design, with a real hash in it.
@@ -104,6 +105,31 @@ fn what_a_next_hop_leaves_out_is_the_safe_usual() {
     }
 }
 
+/// An own certificate with its key, as PEM.
+pub(in crate::provision) fn own_certificate(name: &str) -> (String, String) {
+    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+#[test]
+fn certificates_of_a_next_hop_are_certificates_and_nothing_else() {
+    let ca = |ca: &str| read(format!("version=1\n[relay]\nhost='r.test'\nca='''\n{ca}'''").as_bytes());
+    let (one, key) = own_certificate("one.test");
+    let (two, _) = own_certificate("two.test");
+    assert_eq!(ca(&one).unwrap().relay.unwrap().ca.len(), 1);
+    let hop =
+        ca(&format!("the first\n{one}\nthe second\r\n{}", two.replace('\n', "\r\n"))).unwrap().relay.unwrap();
+    assert_eq!(hop.ca.len(), 2);
+    assert_ne!(hop.ca[0], hop.ca[1]);
+    let many = one.repeat(1 + CA_BYTES_MAX / one.len());
+    let half = &one[..one.len() / 2];
+    for wrong in ["", "nothing", &key, &format!("{one}{key}"), half, &many] {
+        let error = ca(wrong).unwrap_err();
+        assert_eq!((error.place.line, error.place.key.as_str()), (4, "relay.ca"), "{wrong}");
+        assert_eq!(error.problem, Problem::Certificates);
+    }
+}
+
 /// Line, key and the beginning of the sentence for each wrong file. `version = 1` is on line 1 of all of them.
 const WRONG: &[(&str, usize, &str, &str)] = &[
     ("\nhostnam = 'x.test'", 2, "hostnam", "there is no such key"),
@@ -184,6 +210,14 @@ const WRONG: &[(&str, usize, &str, &str)] = &[
     ("\n[relay]\nhost='r.test'\nport = 70000", 4, "relay.port", "a port is"),
     ("\n[relay]\nhost='r.test'\ntls = 'yes'", 4, "relay.tls", "write \"starttls\""),
     ("\n[relay]\nhost='r.test'\nuser = 'u'", 2, "relay", "user and password"),
+    ("\n[relay]\nhost='r.test'\nca = 'office.pem'", 4, "relay.ca", "certificates as text (PEM) are needed"),
+    (
+        "\n[[route]]\ndomain='b.test'\nhost='r.test'\nca = '''\n-----BEGIN CERTIFICATE-----\nAAAA\n\
+         -----END CERTIFICATE-----\n'''",
+        5,
+        "route.ca",
+        "certificates as text (PEM) are needed",
+    ),
     ("\n[[route]]\nhost='r.test'", 2, "route.domain", "this key must be there"),
     (
         "\n[[domain]]\nname='b.test'\n[[route]]\ndomain='B.test'\nhost='r.test'",
