@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     rc::Rc,
     time::Duration,
 };
@@ -25,6 +25,7 @@ use crate::{
     office::Office,
     passwords::{Authenticator, CannotHash, Decoys, Hasher},
     provision::{self, FileError, Keeper, PasswordTask, SCRUB_DAYS_DEFAULT, Settings},
+    routing::system_servers,
     service::Service,
 };
 
@@ -197,6 +198,16 @@ impl House {
     /// How the box is on the network.
     pub(crate) fn network(&self) -> NetworkView {
         self.site.borrow().network
+    }
+
+    /// Who is asked for names: those of the settings, otherwise those of the network.
+    pub(crate) fn name_servers(&self) -> Vec<SocketAddr> {
+        let settings = Settings::load(self.office.as_ref());
+        match self.network() {
+            _ if !settings.dns.is_empty() => settings.dns,
+            NetworkView::Hosted => system_servers(),
+            _ => Vec::new(),
+        }
     }
 
     /// Keeps names, certificates and limits in step with settings, network and clock, for as long as it runs.

@@ -22,7 +22,6 @@ mod house;
 mod http;
 mod language;
 mod limits;
-#[cfg_attr(not(test), expect(dead_code, reason = "the queue is the next to call it"))]
 mod link;
 mod logging;
 mod memory;

@@ -184,3 +184,6 @@ impl Queue {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

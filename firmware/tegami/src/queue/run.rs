@@ -230,6 +230,7 @@ impl Queue {
     }
 }
 
-pub(super) fn router(_: &House) -> Router {
-    Router
+/// Who finds servers, by the settings and the network as they are now.
+pub(super) fn router(house: &House) -> Router {
+    Router::new(&house.hostname(), &house.addresses(), &house.name_servers())
 }

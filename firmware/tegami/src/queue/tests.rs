@@ -1,0 +1,287 @@
+//! The queue as the box runs it, against a server that a test plays.
+
+use std::{cell::RefCell, rc::Rc, time::Duration};
+
+use mail::{Address, Envelope, Letter, Mail as _, Notify, OUTBOUND, Outbound, Outside, Recipient, UnixTime};
+use proto::mime::Scanner;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
+
+use super::Order;
+use crate::{
+    notice,
+    testing::{Flash, PROVISION, Rig, block_on},
+};
+
+const LETTER: &[u8] = b"Return-Path: <alice@example.test>\r\nFrom: alice@example.test\r\nSubject: hello\r\n\
+    Message-ID: <1@example.test>\r\n\r\nHow do you do?\r\n.\r\n";
+
+/// What the server that a test plays was given.
+#[derive(Debug, Default)]
+struct Heard {
+    connections: usize,
+    letters: Vec<String>,
+    envelopes: Vec<String>,
+}
+
+/// Who its recipients are is what it answers: `gone` 550, `full` 452, `later` 450 the first time, all others 250.
+async fn play(listener: TcpListener, heard: Rc<RefCell<Heard>>) {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        heard.borrow_mut().connections += 1;
+        let heard = Rc::clone(&heard);
+        tokio::task::spawn_local(async move { drop(converse(stream, &heard).await) });
+    }
+}
+
+async fn converse(stream: TcpStream, heard: &RefCell<Heard>) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let (mut line, mut letter, mut in_letter) = (String::new(), String::new(), false);
+    stream.write_all(b"220 mx.peer.test ESMTP\r\n").await?;
+    loop {
+        line.clear();
+        if stream.read_line(&mut line).await? == 0 {
+            return Ok(());
+        }
+        if in_letter && line != ".\r\n" {
+            letter.push_str(&line);
+            continue;
+        }
+        let verb = line.split([' ', '\r']).next().unwrap_or_default().to_owned();
+        let reply = match verb.as_str() {
+            "EHLO" => "250-mx.peer.test\r\n250-PIPELINING\r\n250 8BITMIME",
+            "MAIL" | "RCPT" => {
+                heard.borrow_mut().envelopes.push(line.trim().to_owned());
+                match line.split(['<', '@']).nth(1) {
+                    Some("gone") => "550 5.1.1 Nobody of that name",
+                    Some("full") => "452 4.2.2 No room",
+                    _ => "250 2.0.0 Fine",
+                }
+            }
+            "DATA" => {
+                in_letter = true;
+                "354 Go on"
+            }
+            "." => {
+                in_letter = false;
+                heard.borrow_mut().letters.push(std::mem::take(&mut letter));
+                "250 2.0.0 Kept"
+            }
+            "QUIT" => "221 2.0.0 Bye",
+            _ => "250 2.0.0 Fine",
+        };
+        stream.write_all(format!("{reply}\r\n").as_bytes()).await?;
+    }
+}
+
+struct Post {
+    rig: Rig,
+    heard: Rc<RefCell<Heard>>,
+}
+
+impl Post {
+    /// A box that sends what is for peer.test to a server that is played.
+    async fn open(name: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let heard = Rc::default();
+        tokio::task::spawn_local(play(listener, Rc::clone(&heard)));
+        Self { rig: Self::rig(name, port).await, heard }
+    }
+
+    async fn rig(name: &str, port: u16) -> Rig {
+        let route = format!("[[route]]\ndomain = 'peer.test'\nhost = '127.0.0.1'\nport = {port}\ntls = 'none'\n");
+        let provision = [PROVISION, route.as_bytes()].concat();
+        Rig::start_with(Flash::new(&format!("post-{name}"), Duration::ZERO), &provision).await
+    }
+
+    async fn submit(&self, sender: Option<&str>, to: &[(&str, Notify)]) {
+        submit(&self.rig, sender, to).await;
+    }
+
+    /// Waits until the queue is as it shall be.
+    async fn until(&self, what: impl Fn(&[Outbound]) -> bool) -> Vec<Outbound> {
+        until(&self.rig, what).await
+    }
+
+    fn inbox(&self) -> Vec<String> {
+        let office = &self.rig.serving.house.office;
+        let inbox = office.store().inbox(mail::AccountId(1)).unwrap();
+        let uids = office.store().uids(inbox);
+        uids.iter()
+            .map(|uid| {
+                let mut store = office.store_mut();
+                let content = store.open(inbox, uid).unwrap();
+                let mut bytes = Vec::new();
+                while (bytes.len() as u64) < content.size() {
+                    let at = bytes.len() as u64;
+                    store.read(&content, at, 65_536, &mut bytes).unwrap();
+                }
+                String::from_utf8(bytes).unwrap()
+            })
+            .collect()
+    }
+}
+
+async fn submit(rig: &Rig, sender: Option<&str>, to: &[(&str, Notify)]) {
+    let office = &rig.serving.house.office;
+    let draft = office.store_mut().draft(None).unwrap();
+    let envelope = Envelope {
+        sender: sender.map(|sender| Address::parse(sender).unwrap()),
+        submitter: sender.map(|_| mail::AccountId(1)),
+        ..Envelope::default()
+    };
+    office.store_mut().set_envelope(&draft, envelope).unwrap();
+    for (to, notify) in to {
+        let recipient = Recipient { notify: *notify, ..Recipient::plain(Address::parse(to).unwrap()) };
+        office.store_mut().add_recipient(&draft, &recipient, Outside::Anywhere).unwrap();
+    }
+    let mut scanner = Scanner::new();
+    scanner.feed(LETTER);
+    notice::stream(office, &draft, LETTER).await.unwrap();
+    let summary = scanner.finish();
+    let letter = Letter { received: UnixTime(1_796_000_000), zone_minutes: 540, summary: &summary };
+    let ticket = office.store_mut().deposit(&draft, &letter).unwrap();
+    office.after_step();
+    office.durable(&ticket).await;
+    ticket.result().unwrap().unwrap();
+}
+
+async fn until(rig: &Rig, what: impl Fn(&[Outbound]) -> bool) -> Vec<Outbound> {
+    let look = async {
+        loop {
+            let queue = queued(rig);
+            if what(&queue) {
+                return queue;
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), look).await.unwrap_or_else(|_| panic!("it stays {:?}", queued(rig)))
+}
+
+fn queued(rig: &Rig) -> Vec<Outbound> {
+    let store = rig.serving.house.office.store();
+    let uids = store.uids(OUTBOUND);
+    uids.iter().map(|uid| Outbound::from_flags(store.message(OUTBOUND, uid).unwrap().flags)).collect()
+}
+
+async fn order(rig: &Rig, order: Order) {
+    let office = &rig.serving.house.office;
+    let uids = office.store().uids(OUTBOUND);
+    let ticket = order.give(&mut *office.store_mut(), &uids).unwrap();
+    office.after_step();
+    office.durable(&ticket).await;
+}
+
+const UNSAID: Notify = Notify::UNSAID;
+const ALICE: Option<&str> = Some("alice@example.test");
+
+#[test]
+fn a_letter_goes_out_without_the_boxs_own_line_and_is_gone() {
+    block_on(async {
+        let post = Post::open("out").await;
+        post.submit(ALICE, &[("a..b@peer.test", UNSAID), ("carol@peer.test", UNSAID)]).await;
+        post.until(|queue| queue.is_empty()).await;
+        let heard = post.heard.borrow();
+        let sent = String::from_utf8(LETTER.to_vec()).unwrap().split_once("\r\n").unwrap().1.replace("\r\n.\r\n", "\r\n..\r\n");
+        assert_eq!(heard.letters, [sent]);
+        assert_eq!(
+            heard.envelopes,
+            ["MAIL FROM:<alice@example.test>", "RCPT TO:<a..b@peer.test>", "RCPT TO:<carol@peer.test>"]
+        );
+        assert_eq!(heard.connections, 1);
+        assert!(post.inbox().is_empty());
+    });
+}
+
+#[test]
+fn each_recipient_has_its_own_fate() {
+    block_on(async {
+        let post = Post::open("fates").await;
+        post.submit(ALICE, &[("gone@peer.test", UNSAID), ("full@peer.test", UNSAID), ("bob@peer.test", UNSAID)]).await;
+        let left = post.until(|queue| queue.len() == 1 && queue[0].attempts == 1).await;
+        assert_eq!((left[0].recipient, left[0].words), (1, 1));
+        assert!((405..=500).contains(&left[0].due_s), "{left:?}");
+        assert_eq!(post.heard.borrow().letters.len(), 1);
+        let inbox = post.inbox();
+        let [report] = inbox.as_slice() else { panic!("{inbox:?}") };
+        for part in [
+            "Return-Path: <>\r\nFrom: Mail Delivery System <MAILER-DAEMON@mail.example.test>\r\n",
+            "Content-Type: multipart/report",
+            "Final-Recipient: rfc822; gone@peer.test",
+            "Action: failed",
+            "Status: 5.1.1",
+            "550 5.1.1 Nobody of that name",
+            "Subject: hello\r\n",
+            "How do you do?",
+        ] {
+            assert!(report.contains(part), "{part} in {report}");
+        }
+        assert!(!report.contains("full@peer.test") && !report.contains("<alice@example.test>\r\nFrom"));
+    });
+}
+
+#[test]
+fn what_nobody_wants_to_hear_of_is_not_said() {
+    block_on(async {
+        let post = Post::open("never").await;
+        post.submit(None, &[("gone@peer.test", UNSAID)]).await;
+        post.submit(ALICE, &[("gone@peer.test", Notify::NEVER)]).await;
+        post.submit(ALICE, &[("bob@peer.test", Notify::SUCCESS)]).await;
+        post.until(|queue| queue.is_empty()).await;
+        let inbox = post.inbox();
+        let [report] = inbox.as_slice() else { panic!("{inbox:?}") };
+        assert!(report.contains("Action: relayed") && report.contains("bob@peer.test"), "{report}");
+    });
+}
+
+#[test]
+fn the_administrator_holds_releases_retries_and_cancels() {
+    block_on(async {
+        let post = Post::open("orders").await;
+        post.submit(ALICE, &[("full@peer.test", UNSAID)]).await;
+        post.until(|queue| queue[0].attempts == 1).await;
+        order(&post.rig, Order::Hold).await;
+        order(&post.rig, Order::Release).await;
+        let mails = || post.heard.borrow().envelopes.iter().filter(|line| line.starts_with("MAIL")).count();
+        assert_eq!(mails(), 1);
+        order(&post.rig, Order::Retry).await;
+        let tried = post.until(|queue| !queue[0].forced).await;
+        assert_eq!((tried[0].attempts, mails()), (1, 2));
+        order(&post.rig, Order::Cancel).await;
+        post.until(|queue| queue.is_empty()).await;
+        let inbox = post.inbox();
+        assert!(inbox.len() == 1 && inbox[0].contains("full@peer.test"), "{inbox:?}");
+        assert_eq!(mails(), 2);
+    });
+}
+
+#[test]
+fn many_letters_share_connections() {
+    block_on(async {
+        let post = Post::open("many").await;
+        for _ in 0..60 {
+            post.submit(ALICE, &[("bob@peer.test", UNSAID)]).await;
+        }
+        post.until(|queue| queue.is_empty()).await;
+        let heard = post.heard.borrow();
+        assert_eq!(heard.letters.len(), 60);
+        assert!(heard.connections < 30, "{}", heard.connections);
+    });
+}
+
+#[test]
+fn a_server_that_is_not_there_is_tried_again() {
+    block_on(async {
+        // Bound and dropped: nobody listens there.
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let rig = Post::rig("dead", port).await;
+        submit(&rig, ALICE, &[("a@peer.test", UNSAID), ("b@peer.test", UNSAID)]).await;
+        let tried = until(&rig, |queue| queue.iter().all(|one| one.attempts == 1)).await;
+        assert!(tried.iter().all(|one| one.words == 1), "{tried:?}");
+    });
+}
