@@ -93,7 +93,8 @@ impl Post {
     }
 
     async fn rig(name: &str, port: u16) -> Rig {
-        let route = format!("[[route]]\ndomain = 'peer.test'\nhost = '127.0.0.1'\nport = {port}\ntls = 'none'\n");
+        let route =
+            format!("[[route]]\ndomain = 'peer.test'\nhost = '127.0.0.1'\nport = {port}\ntls = 'none'\n");
         let provision = [PROVISION, route.as_bytes()].concat();
         Rig::start_with(Flash::new(&format!("post-{name}"), Duration::ZERO), &provision).await
     }
@@ -187,7 +188,12 @@ fn a_letter_goes_out_without_the_boxs_own_line_and_is_gone() {
         post.submit(ALICE, &[("a..b@peer.test", UNSAID), ("carol@peer.test", UNSAID)]).await;
         post.until(|queue| queue.is_empty()).await;
         let heard = post.heard.borrow();
-        let sent = String::from_utf8(LETTER.to_vec()).unwrap().split_once("\r\n").unwrap().1.replace("\r\n.\r\n", "\r\n..\r\n");
+        let sent = String::from_utf8(LETTER.to_vec())
+            .unwrap()
+            .split_once("\r\n")
+            .unwrap()
+            .1
+            .replace("\r\n.\r\n", "\r\n..\r\n");
         assert_eq!(heard.letters, [sent]);
         assert_eq!(
             heard.envelopes,
@@ -202,7 +208,11 @@ fn a_letter_goes_out_without_the_boxs_own_line_and_is_gone() {
 fn each_recipient_has_its_own_fate() {
     block_on(async {
         let post = Post::open("fates").await;
-        post.submit(ALICE, &[("gone@peer.test", UNSAID), ("full@peer.test", UNSAID), ("bob@peer.test", UNSAID)]).await;
+        post.submit(
+            ALICE,
+            &[("gone@peer.test", UNSAID), ("full@peer.test", UNSAID), ("bob@peer.test", UNSAID)],
+        )
+        .await;
         let left = post.until(|queue| queue.len() == 1 && queue[0].attempts == 1).await;
         assert_eq!((left[0].recipient, left[0].words), (1, 1));
         assert!((405..=500).contains(&left[0].due_s), "{left:?}");

@@ -11,10 +11,10 @@ pub(super) const ADDRESSES_MAX: usize = 6;
 
 /// MX records of one answer that are kept, the most preferred ones. An answer may have some thousands (64 KiB); beyond
 /// this nobody means it well.
-pub(super) const MX_RECORDS_MAX: usize = 64;
+pub(super) const MX_RECORDS_MAX: usize = 32;
 
-/// Names of which is kept what was found, of either kind: an office's correspondents of an hour. With the most records
-/// of the longest names that is less than 3 MiB, and as a rule 20 KiB.
+/// Names of which is kept what was found, of either kind: an office's correspondents of an hour. With the most records,
+/// each of 253 octets that DNS writes in four characters each, that is 4 MiB; as a rule it is 20 KiB.
 pub(super) const NAMES_KEPT_MAX: usize = 128;
 
 /// How long what was found is kept, however long it says that it may be: attempts are minutes to hours apart, and what
