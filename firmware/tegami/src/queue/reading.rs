@@ -61,7 +61,8 @@ pub(crate) fn return_path_bytes(head: &[u8]) -> usize {
     ends.map_or(0, |at| at + 2)
 }
 
-async fn warmed<T>(
+/// Asks until what is asked for lies in memory.
+pub(super) async fn warmed<T>(
     office: &Office,
     mut ask: impl FnMut(&mut MailStore) -> Result<T, Unready>,
 ) -> Result<T, Unready> {

@@ -2,7 +2,9 @@
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
-use mail::{Address, Envelope, Letter, Mail as _, Notify, OUTBOUND, Outbound, Outside, Recipient, UnixTime};
+use mail::{
+    AccountId, Address, Envelope, Letter, Mail as _, Notify, OUTBOUND, Outbound, Outside, Recipient, UnixTime,
+};
 use proto::mime::Scanner;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
@@ -10,7 +12,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::Order;
+use super::{Order, reading::warmed};
 use crate::{
     notice,
     testing::{Flash, PROVISION, Rig, block_on},
@@ -108,22 +110,20 @@ impl Post {
         until(&self.rig, what).await
     }
 
-    fn inbox(&self) -> Vec<String> {
+    async fn inbox(&self) -> Vec<String> {
         let office = &self.rig.serving.house.office;
-        let inbox = office.store().inbox(mail::AccountId(1)).unwrap();
-        let uids = office.store().uids(inbox);
-        uids.iter()
-            .map(|uid| {
-                let mut store = office.store_mut();
-                let content = store.open(inbox, uid).unwrap();
-                let mut bytes = Vec::new();
-                while (bytes.len() as u64) < content.size() {
-                    let at = bytes.len() as u64;
-                    store.read(&content, at, 65_536, &mut bytes).unwrap();
-                }
-                String::from_utf8(bytes).unwrap()
-            })
-            .collect()
+        let inbox = office.store().inbox(AccountId(1)).unwrap();
+        let (uids, mut letters) = (office.store().uids(inbox), Vec::new());
+        for uid in uids.iter() {
+            let content = warmed(office, |store| store.open(inbox, uid)).await.unwrap();
+            let mut bytes = Vec::new();
+            while (bytes.len() as u64) < content.size() {
+                let at = bytes.len() as u64;
+                warmed(office, |store| store.read(&content, at, 65_536, &mut bytes)).await.unwrap();
+            }
+            letters.push(String::from_utf8(bytes).unwrap());
+        }
+        letters
     }
 }
 
@@ -132,7 +132,7 @@ async fn submit(rig: &Rig, sender: Option<&str>, to: &[(&str, Notify)]) {
     let draft = office.store_mut().draft(None).unwrap();
     let envelope = Envelope {
         sender: sender.map(|sender| Address::parse(sender).unwrap()),
-        submitter: sender.map(|_| mail::AccountId(1)),
+        submitter: sender.map(|_| AccountId(1)),
         ..Envelope::default()
     };
     office.store_mut().set_envelope(&draft, envelope).unwrap();
@@ -200,7 +200,7 @@ fn a_letter_goes_out_without_the_boxs_own_line_and_is_gone() {
             ["MAIL FROM:<alice@example.test>", "RCPT TO:<a..b@peer.test>", "RCPT TO:<carol@peer.test>"]
         );
         assert_eq!(heard.connections, 1);
-        assert!(post.inbox().is_empty());
+        assert!(post.inbox().await.is_empty());
     });
 }
 
@@ -217,7 +217,7 @@ fn each_recipient_has_its_own_fate() {
         assert_eq!((left[0].recipient, left[0].words), (1, 1));
         assert!((405..=500).contains(&left[0].due_s), "{left:?}");
         assert_eq!(post.heard.borrow().letters.len(), 1);
-        let inbox = post.inbox();
+        let inbox = post.inbox().await;
         let [report] = inbox.as_slice() else { panic!("{inbox:?}") };
         for part in [
             "Return-Path: <>\r\nFrom: Mail Delivery System <MAILER-DAEMON@mail.example.test>\r\n",
@@ -243,7 +243,7 @@ fn what_nobody_wants_to_hear_of_is_not_said() {
         post.submit(ALICE, &[("gone@peer.test", Notify::NEVER)]).await;
         post.submit(ALICE, &[("bob@peer.test", Notify::SUCCESS)]).await;
         post.until(|queue| queue.is_empty()).await;
-        let inbox = post.inbox();
+        let inbox = post.inbox().await;
         let [report] = inbox.as_slice() else { panic!("{inbox:?}") };
         assert!(report.contains("Action: relayed") && report.contains("bob@peer.test"), "{report}");
     });
@@ -264,7 +264,7 @@ fn the_administrator_holds_releases_retries_and_cancels() {
         assert_eq!((tried[0].attempts, mails()), (1, 2));
         order(&post.rig, Order::Cancel).await;
         post.until(|queue| queue.is_empty()).await;
-        let inbox = post.inbox();
+        let inbox = post.inbox().await;
         assert!(inbox.len() == 1 && inbox[0].contains("full@peer.test"), "{inbox:?}");
         assert_eq!(mails(), 2);
     });
