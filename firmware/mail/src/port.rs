@@ -26,7 +26,8 @@ pub trait Mail {
     /// [`Refusal::TooBusy`].
     fn draft(&mut self, size: Option<u64>) -> Result<Draft, Refusal>;
 
-    /// Says what MAIL said. It is kept with the letter if that leaves the box.
+    /// Says what MAIL said. It is kept with the letter if that leaves the box. What turns out to be otherwise while the
+    /// letter comes in is set right by saying it again.
     ///
     /// # Errors
     /// [`Refusal::Limit`] for an envelope that is too long, [`Refusal::NotDurable`] for a draft that is lost.

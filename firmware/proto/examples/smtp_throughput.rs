@@ -58,6 +58,7 @@ fn deliver(letter: &[u8]) {
         postmaster_domain: "example.test".into(),
         message_bytes_max: 1 << 30,
         scram: false,
+        clock_is_known: true,
     });
     let peer =
         Peer { ip: Ipv4Addr::LOCALHOST.into(), tls: false, channel_binding: None, trusted_path: false };

@@ -99,17 +99,19 @@ impl<Q: FlashQueue> Store<Q> {
         self.add_recipients(index, &new)?;
         let report = sends && !reached.accounts.is_empty() && to.notify.contains(Notify::SUCCESS);
         let reported = if report { vec![to.clone()] } else { Vec::new() };
+        let queued = self.drafts.get(index).map_or(0, |state| state.posting.recipients.len());
         let added = self.add_outside(index, forwarded(to, &reached.outside), false);
         let added = added.and_then(|()| self.add_outside(index, reported, true));
         if added.is_err() {
-            self.drop_recipients(index, before);
+            self.drop_recipients(index, before, queued);
         }
         added
     }
 
-    /// Takes back the recipients behind the first so many.
-    fn drop_recipients(&mut self, index: usize, before: usize) {
+    /// Takes back the recipients behind the first so many here, and the first so many outside.
+    fn drop_recipients(&mut self, index: usize, before: usize, queued: usize) {
         let Some(state) = self.drafts.get_mut(index) else { return };
+        state.posting.recipients.truncate(queued);
         let reserved = state.reserved;
         for recipient in state.recipients.drain(before..) {
             self.state.unreserve(recipient.account, reserved);
@@ -355,7 +357,9 @@ fn commit_bytes(state: &DraftState, letter: &Letter<'_>) -> usize {
 fn forwarded(to: &mail::Recipient, outside: &[alloc::boxed::Box<str>]) -> Vec<mail::Recipient> {
     // RFC 3461 §5.2.7.3: what reports name is the address that the sender gave.
     let original = match to.original.as_str() {
-        "" => alloc::format!("rfc822;{}", to.address),
+        "" if to.address.as_str().is_ascii() => alloc::format!("rfc822;{}", to.address),
+        // RFC 6533 §3.
+        "" => alloc::format!("utf-8;{}", to.address),
         original => original.into(),
     };
     let one = |address: &alloc::boxed::Box<str>| {

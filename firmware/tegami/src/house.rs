@@ -64,6 +64,7 @@ impl Configs {
                 postmaster_domain,
                 message_bytes_max,
                 scram,
+                clock_is_known: false,
             }),
             imap: Rc::new(imap::Config { hostname: hostname.clone(), alert: None, scram }),
             pop3: Rc::new(pop3::Config { hostname, scram }),
@@ -76,6 +77,12 @@ impl Configs {
     fn with_alert(self, alert: &'static str) -> Self {
         let imap = imap::Config { alert: Some(alert), ..(*self.imap).clone() };
         Self { imap: Rc::new(imap), ..self }
+    }
+
+    /// The same, with whether the box knows the time of day.
+    fn with_clock(self, is_known: bool) -> Self {
+        let smtp = smtp::Config { clock_is_known: is_known, ..(*self.smtp).clone() };
+        Self { smtp: Rc::new(smtp), ..self }
     }
 }
 
@@ -381,6 +388,7 @@ fn configs(office: &Office, settings: &Settings) -> Configs {
     let hostname = settings.hostname.clone().unwrap_or_else(|| HOSTNAME_DEFAULT.into());
     let postmaster_domain = office.store().domains().next().map(str::to_owned);
     Configs::new(hostname, postmaster_domain, message_limit(settings), office.everybody_has_scram())
+        .with_clock(office.clock().is_known())
 }
 
 fn moment(office: &Office) -> Moment {

@@ -74,7 +74,7 @@ macro_rules! behaviours {
             smtplib_keeps_a_whole_dialogue,
             nobody_submits_without_a_password,
             wrong_passwords_are_refused,
-            mail_for_elsewhere_is_refused_clearly,
+            mail_for_elsewhere_is_taken_after_log_in,
             a_password_in_clear_in_the_file_works,
         );
         $crate::behaviours!(@ $site, mailboxes:

@@ -55,6 +55,7 @@ pub fn the_greeting_and_ehlo_say_what_is_there(site: &Site) {
         "BINARYMIME",
         "CHUNKING",
         "SMTPUTF8",
+        "DSN",
         "ENHANCEDSTATUSCODES",
         "STARTTLS",
     ] {
@@ -70,6 +71,10 @@ pub fn the_greeting_and_ehlo_say_what_is_there(site: &Site) {
     submission.expect(220, "STARTTLS");
     submission.wire = submission.wire.into_tls(site).expect("TLS starts");
     let secured = submission.expect(250, "EHLO client.test").lines;
+    assert!(
+        !plain.contains(&"REQUIRETLS".to_owned()) && secured.contains(&"REQUIRETLS".to_owned()),
+        "{secured:?}"
+    );
     let methods = secured.iter().find(|line| line.starts_with("AUTH ")).expect("AUTH is offered");
     assert!(methods.contains("PLAIN") && methods.contains("LOGIN"), "{methods}");
     assert!(!secured.contains(&"STARTTLS".to_owned()), "RFC 3207 §4.2: not again: {secured:?}");

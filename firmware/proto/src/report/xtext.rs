@@ -46,6 +46,20 @@ impl OriginalRecipient {
         format!("{};{encoded}", self.address_type)
     }
 
+    /// As it is kept with a letter: `type;address`, decoded.
+    #[must_use]
+    pub fn decoded(&self) -> String {
+        format!("{};{}", self.address_type, self.address)
+    }
+
+    /// Undoes [`decoded`](Self::decoded). `None` if it is not of that form.
+    #[must_use]
+    pub fn from_decoded(kept: &str) -> Option<Self> {
+        let (address_type, address) = kept.split_once(';')?;
+        let fits = !address_type.is_empty() && !address.is_empty();
+        fits.then(|| Self { address_type: address_type.into(), address: address.into() })
+    }
+
     /// The address, decoded.
     #[must_use]
     pub fn address(&self) -> &str {
@@ -205,6 +219,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_a_type_and_an_address_was_never_kept() {
+        for kept in ["", "rfc822", "rfc822;", ";a@b"] {
+            assert_eq!(OriginalRecipient::from_decoded(kept), None, "{kept}");
+        }
+    }
+
+    #[test]
     fn envelope_ids_are_read() {
         assert_eq!(envelope_id("QQ314159").as_deref(), Some("QQ314159"));
         assert_eq!(envelope_id("a+20b+2B").as_deref(), Some("a b+"));
@@ -230,6 +251,7 @@ mod tests {
         fn what_is_written_is_read_back(address in "[ -~]{1,80}", wide in WIDE) {
             for (address_type, address) in [("rfc822", address), ("utf-8", wide)] {
                 let original = OriginalRecipient { address_type: address_type.into(), address };
+                prop_assert_eq!(OriginalRecipient::from_decoded(&original.decoded()), Some(original.clone()));
                 for utf8 in [false, true] {
                     let parameter = original.parameter(utf8);
                     prop_assert!(utf8 || parameter.is_ascii());

@@ -1,22 +1,24 @@
-//! Arguments of MAIL and RCPT: paths (RFC 5321 §4.1.2) and parameters (RFC 1870, 6152, 3030, 6531, 4954); and of BDAT.
+//! Arguments of MAIL and RCPT: paths (RFC 5321 §4.1.2) and what `parameters` makes of the rest; and of BDAT.
 
 use alloc::format;
 
-use mail::Address;
+use mail::{Address, Envelope, Recipient};
 
-use super::reply::{self, Reply};
+use super::{
+    hold::Hold,
+    parameters::{self, MailParameters, number},
+    reply::{self, Reply},
+};
 
 /// What MAIL says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct MailArguments {
-    /// Where failures are reported; `None` for `<>`, the null reverse-path.
-    pub(super) sender: Option<Address>,
-    /// Announced size in bytes. A number too great to be one is the greatest (RFC 1870 §3 allows 20 digits).
+    /// What is kept with the letter: the sender is `None` for `<>`, the null reverse-path.
+    pub(super) envelope: Envelope,
+    /// Announced size in bytes.
     pub(super) size: Option<u64>,
-    /// RFC 6531: addresses and header may be UTF-8.
-    pub(super) utf8: bool,
-    /// RFC 3030 §3: the letter may have any bytes.
-    pub(super) binary: bool,
+    /// When the letter may go out.
+    pub(super) hold: Option<Hold>,
 }
 
 impl MailArguments {
@@ -28,48 +30,13 @@ impl MailArguments {
             "" => None,
             path => Some(Address::parse(path).map_err(|_| reply::SENDER_SYNTAX)?),
         };
-        let mut arguments = Self { sender, size: None, utf8: false, binary: false };
-        let mut seen = Seen::default();
-        for parameter in parameters.split_ascii_whitespace() {
-            arguments.set(parameter, &mut seen)?;
-        }
+        let MailParameters { mut envelope, size, hold, .. } = MailParameters::parse(parameters)?;
         // RFC 6531 §3.5: 553 or 550 with X.6.7.
-        match &arguments.sender {
-            Some(sender) if !sender.as_str().is_ascii() && !arguments.utf8 => Err(reply::NEEDS_SMTPUTF8),
-            _ => Ok(arguments),
+        if !envelope.utf8 && !path.is_ascii() {
+            return Err(reply::NEEDS_SMTPUTF8);
         }
-    }
-
-    fn set(&mut self, parameter: &str, seen: &mut Seen) -> Result<(), Reply> {
-        let (key, value) = match parameter.split_once('=') {
-            Some((key, value)) => (key, Some(value)),
-            None => (parameter, None),
-        };
-        let is = |name: &str| key.eq_ignore_ascii_case(name);
-        let fits = match value {
-            Some(value) if is("SIZE") => {
-                self.size = Some(number(value).ok_or(reply::PARAMETER_MALFORMED)?);
-                seen.first(Seen::SIZE)
-            }
-            // RFC 6152 §3, RFC 3030 §3. The first two make no difference: every byte is kept as it comes.
-            Some(value) if is("BODY") => {
-                self.binary = value.eq_ignore_ascii_case("BINARYMIME");
-                seen.first(Seen::BODY)
-                    && ["7BIT", "8BITMIME", "BINARYMIME"]
-                        .iter()
-                        .any(|known| value.eq_ignore_ascii_case(known))
-            }
-            // RFC 4954 §5: what it says is trusted from nobody, which is as if it said `<>`.
-            Some(value) if is("AUTH") => seen.first(Seen::AUTH) && is_xtext(value),
-            None if is("SMTPUTF8") => {
-                self.utf8 = true;
-                seen.first(Seen::SMTPUTF8)
-            }
-            _ if ["SIZE", "BODY", "AUTH", "SMTPUTF8"].into_iter().any(is) => false,
-            // RFC 5321 §4.1.1.11.
-            _ => return Err(reply::PARAMETER_UNKNOWN),
-        };
-        if fits { Ok(()) } else { Err(reply::PARAMETER_MALFORMED) }
+        envelope.sender = sender;
+        Ok(Self { envelope, size, hold })
     }
 }
 
@@ -96,39 +63,19 @@ impl ChunkArguments {
     }
 }
 
-/// Reads what stands behind `TO:`; no parameter of RCPT is known here. `<postmaster>` without a domain, in any case, is
-/// that of `postmaster_domain`: it must be accepted (RFC 5321 §4.5.1).
-pub(super) fn recipient(argument: &[u8], utf8: bool, postmaster_domain: &str) -> Result<Address, Reply> {
+/// Reads what stands behind `TO:`. `<postmaster>` without a domain, in any case, is that of `postmaster_domain`: it must
+/// be accepted (RFC 5321 §4.5.1).
+pub(super) fn recipient(argument: &[u8], utf8: bool, postmaster_domain: &str) -> Result<Recipient, Reply> {
     let argument = core::str::from_utf8(argument).map_err(|_| reply::NOT_UTF8)?;
     let (path, parameters) = path(argument).ok_or(reply::RCPT_SYNTAX)?;
-    if !parameters.trim_ascii().is_empty() {
-        return Err(reply::PARAMETER_UNKNOWN);
-    }
     let address = if path.eq_ignore_ascii_case("postmaster") {
         Address::parse(&format!("postmaster@{postmaster_domain}"))
     } else {
         Address::parse(path)
     };
-    let address = address.map_err(|_| reply::RECIPIENT_SYNTAX)?;
-    if utf8 || path.is_ascii() { Ok(address) } else { Err(reply::NEEDS_SMTPUTF8) }
-}
-
-/// Which parameters have been there: none may be twice (RFC 5321 §4.1.1.11).
-#[derive(Default)]
-struct Seen(u8);
-
-impl Seen {
-    const SIZE: u8 = 1;
-    const BODY: u8 = 2;
-    const AUTH: u8 = 4;
-    const SMTPUTF8: u8 = 8;
-
-    /// Whether this is the first of its kind.
-    const fn first(&mut self, kind: u8) -> bool {
-        let first = self.0 & kind == 0;
-        self.0 |= kind;
-        first
-    }
+    let mut recipient = Recipient::plain(address.map_err(|_| reply::RECIPIENT_SYNTAX)?);
+    parameters::of_recipient(parameters, utf8, &mut recipient)?;
+    if utf8 || path.is_ascii() { Ok(recipient) } else { Err(reply::NEEDS_SMTPUTF8) }
 }
 
 /// Divides `<path>` from what follows it, and takes the source route off (RFC 5321 §C: accepted and ignored).
@@ -168,28 +115,6 @@ fn without_route(path: &str) -> Option<&str> {
     path.get(colon + 1..).filter(|rest| !rest.is_empty())
 }
 
-/// 1 to 20 digits.
-fn number(digits: &str) -> Option<u64> {
-    let is_number = (1..=20).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| digits.parse().unwrap_or(u64::MAX))
-}
-
-/// RFC 3461 §4: printable ASCII but `+` and `=`, or `+` and two hexadecimal digits in upper case.
-fn is_xtext(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        let mut is_digit = || bytes.next().is_some_and(|digit| matches!(digit, b'0'..=b'9' | b'A'..=b'F'));
-        let fits = match byte {
-            b'+' => is_digit() && is_digit(),
-            byte => matches!(byte, b'!'..=b'~') && byte != b'=',
-        };
-        if !fits {
-            return false;
-        }
-    }
-    !text.is_empty()
-}
-
 #[cfg(test)]
 mod tests {
     use alloc::string::ToString;
@@ -198,7 +123,7 @@ mod tests {
 
     fn sender(argument: &str) -> Result<Option<alloc::string::String>, Reply> {
         MailArguments::parse(argument.as_bytes())
-            .map(|arguments| arguments.sender.map(|sender| sender.to_string()))
+            .map(|arguments| arguments.envelope.sender.map(|sender| sender.to_string()))
     }
 
     #[test]
@@ -231,33 +156,15 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_read() {
-        let parse = |argument: &str| MailArguments::parse(argument.as_bytes());
-        let arguments = parse("<é@b.test> SIZE=12 body=8BitMime SMTPUTF8 AUTH=<>").unwrap();
-        assert_eq!((arguments.size, arguments.utf8, arguments.binary), (Some(12), true, false));
-        assert!(parse("<> BODY=BinaryMIME").unwrap().binary);
-        assert_eq!(parse("<> SIZE=99999999999999999999").unwrap().size, Some(u64::MAX));
-        for bad in [
-            "SIZE",
-            "SIZE=",
-            "SIZE=-1",
-            "SIZE=1k",
-            "SIZE=1 SIZE=1",
-            "BODY=BINARY",
-            "BODY",
-            "BODY=BINARYMIME BODY=7BIT",
-            "AUTH=",
-            "AUTH=a+4",
-            "AUTH=a=b",
-            "SMTPUTF8=1",
-            "SMTPUTF8 SMTPUTF8",
-            "SIZE=123456789012345678901",
-        ] {
-            assert_eq!(parse(&format!("<> {bad}")), Err(reply::PARAMETER_MALFORMED), "{bad}");
-        }
-        assert_eq!(parse("<> RET=FULL"), Err(reply::PARAMETER_UNKNOWN));
+    fn parameters_are_those_of_the_address() {
+        let parse =
+            |argument: &str| MailArguments::parse(argument.as_bytes()).map(|arguments| arguments.size);
+        assert_eq!(parse("<é@b.test> SIZE=12 SMTPUTF8"), Ok(Some(12)));
+        assert_eq!(parse("<> SIZE=1 SIZE=1"), Err(reply::PARAMETER_MALFORMED));
+        assert_eq!(parse("<> MT-PRIORITY=3"), Err(reply::PARAMETER_UNKNOWN));
         assert_eq!(parse("<é@b.test>"), Err(reply::NEEDS_SMTPUTF8));
-        assert_eq!(MailArguments::parse(b"<\xe9@b.test> SMTPUTF8"), Err(reply::NOT_UTF8));
+        let latin = MailArguments::parse(b"<\xe9@b.test> SMTPUTF8");
+        assert_eq!(latin.err(), Some(reply::NOT_UTF8));
     }
 
     #[test]
@@ -288,12 +195,14 @@ mod tests {
     #[test]
     fn recipients_are_read() {
         let parse = |argument: &str, utf8| {
-            recipient(argument.as_bytes(), utf8, "example.test").map(|address| address.to_string())
+            recipient(argument.as_bytes(), utf8, "example.test")
+                .map(|recipient| recipient.address.to_string())
         };
         assert_eq!(parse("<PostMaster>", false), Ok("postmaster@example.test".to_string()));
         assert_eq!(parse("<postmaster@b.test>", false), Ok("postmaster@b.test".to_string()));
         assert_eq!(parse("<>", false), Err(reply::RECIPIENT_SYNTAX));
-        assert_eq!(parse("<a@b> NOTIFY=NEVER", false), Err(reply::PARAMETER_UNKNOWN));
+        assert_eq!(parse("<a@b> NOTIFY=NEVER", false), Ok("a@b".to_string()));
+        assert_eq!(parse("<a@b> RET=FULL", false), Err(reply::PARAMETER_UNKNOWN));
         assert_eq!(parse("<手紙@b.test>", false), Err(reply::NEEDS_SMTPUTF8));
         assert_eq!(parse("<手紙@b.test>", true), Ok("手紙@b.test".to_string()));
     }

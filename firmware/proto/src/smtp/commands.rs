@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, string::String};
 use core::fmt::Write as _;
 
-use mail::{Mail, Now, Outside, Recipient, Refusal, limits::RECIPIENTS_MAX};
+use mail::{Mail, Now, Outside, UnixTime, limits::RECIPIENTS_MAX};
 
 use super::{
     Mode,
@@ -13,6 +13,7 @@ use super::{
     command::Command,
     dots::Dots,
     fields::Fields,
+    hold::{self, Hold},
     letter::{Arrival, Envelope, Framing, zone_minutes},
     limits::{RECIPIENT_COMMANDS_MAX, REFUSED_RECIPIENTS_MAX, UNPRODUCTIVE_COMMANDS_MAX},
     reply::{self, Reply},
@@ -33,10 +34,10 @@ impl SmtpSession {
             return Outcome::Reply(reply::BETWEEN_CHUNKS);
         }
         match command {
-            Command::Helo(name) => Outcome::Reply(self.hello(name, false)),
-            Command::Ehlo(name) => Outcome::Reply(self.hello(name, true)),
+            Command::Helo(name) => Outcome::Reply(self.hello(name, false, now)),
+            Command::Ehlo(name) => Outcome::Reply(self.hello(name, true, now)),
             Command::Mail(argument) => {
-                Outcome::Reply(self.mail(argument, mail).unwrap_or_else(|reply| reply))
+                Outcome::Reply(self.mail(argument, mail, now).unwrap_or_else(|reply| reply))
             }
             Command::Rcpt(argument) => self.recipient(argument, mail),
             Command::Data => self.data(now),
@@ -74,18 +75,18 @@ impl SmtpSession {
     }
 
     /// HELO and EHLO (RFC 5321 §4.1.1.1); both begin anew (§4.1.4).
-    fn hello(&mut self, name: &[u8], extended: bool) -> Reply {
+    fn hello(&mut self, name: &[u8], extended: bool, now: Now) -> Reply {
         self.forget_letter();
         self.client = Some(Client { name: client_name(name), extended });
         let mut text = self.config.hostname.clone();
         if extended {
-            self.announce(&mut text);
+            self.announce(&mut text, now);
         }
         Reply::owned(250, "", text)
     }
 
     /// The extensions that are on offer at this point of the session.
-    fn announce(&self, text: &mut String) {
+    fn announce(&self, text: &mut String, now: Now) {
         // RFC 2920, RFC 1870. Writing to a String does not fail.
         let _ = write!(text, "\nPIPELINING\nSIZE {}", self.config.message_bytes_max);
         // RFC 9422: RCPT commands for one letter; where aliases stand for many it can be fewer. There is no MAILMAX,
@@ -102,8 +103,15 @@ impl SmtpSession {
                 text.push_str(mechanism.name());
             }
         }
-        // RFC 2034, RFC 6152, RFC 3030, RFC 6531.
-        text.push_str("\nENHANCEDSTATUSCODES\n8BITMIME\nBINARYMIME\nCHUNKING\nSMTPUTF8");
+        // RFC 2034, RFC 6152, RFC 3030, RFC 6531, RFC 3461.
+        text.push_str("\nENHANCEDSTATUSCODES\n8BITMIME\nBINARYMIME\nCHUNKING\nSMTPUTF8\nDSN");
+        // RFC 8689 §2: only under TLS.
+        if self.secure {
+            text.push_str("\nREQUIRETLS");
+        }
+        if self.mode == Mode::Submission && self.config.clock_is_known {
+            hold::announce(now.unix, text);
+        }
     }
 
     /// Whether a password may be sent over this connection as it is now.
@@ -112,7 +120,7 @@ impl SmtpSession {
     }
 
     /// MAIL (RFC 5321 §4.1.1.2).
-    fn mail(&mut self, argument: &[u8], mail: &mut dyn Mail) -> Result<Reply, Reply> {
+    fn mail(&mut self, argument: &[u8], mail: &mut dyn Mail, now: Now) -> Result<Reply, Reply> {
         if self.client.is_none() {
             return Err(reply::HELLO_FIRST);
         }
@@ -122,20 +130,36 @@ impl SmtpSession {
         if self.envelope.is_some() {
             return Err(reply::MAIL_GIVEN);
         }
-        let MailArguments { sender, size, utf8, binary } = MailArguments::parse(argument)?;
+        let MailArguments { mut envelope, size, hold } = MailArguments::parse(argument)?;
         // RFC 1870 §6.1.
         if size.is_some_and(|size| size > self.config.message_bytes_max) {
             return Err(reply::TOO_LARGE);
         }
+        // RFC 8689 §2: not where TLS is not running.
+        if envelope.requires_tls && !self.secure {
+            return Err(reply::REQUIRETLS_NEEDS_TLS);
+        }
+        envelope.not_before = hold.map(|hold| self.release(hold, now)).transpose()?;
         // RFC 6409 §6.1. The null reverse-path is for notifications of mail programs (RFC 8098 §3).
-        if let (Some(account), Some(sender)) = (self.account, &sender)
+        if let (Some(account), Some(sender)) = (self.account, &envelope.sender)
             && !mail.may_send_as(account, sender)
         {
             return Err(reply::NOT_YOUR_ADDRESS);
         }
+        envelope.submitter = self.account;
         let draft = mail.draft(size).map_err(reply::refused)?;
-        self.envelope = Some(Box::new(Envelope::new(draft, sender, utf8, binary)));
+        mail.set_envelope(&draft, envelope.clone()).map_err(reply::refused)?;
+        self.envelope = Some(Box::new(Envelope::new(draft, envelope)));
         Ok(reply::SENDER_OK)
+    }
+
+    /// When a letter that is to be held may go out. RFC 4865 §4: it is for submission only.
+    fn release(&self, hold: Hold, now: Now) -> Result<UnixTime, Reply> {
+        match self.mode {
+            Mode::Mx => Err(reply::PARAMETER_UNKNOWN),
+            Mode::Submission if self.config.clock_is_known => hold.release(now.unix),
+            Mode::Submission => Err(reply::CLOCK_UNKNOWN),
+        }
     }
 
     /// RCPT (RFC 5321 §4.1.1.3).
@@ -155,22 +179,22 @@ impl SmtpSession {
     fn add_recipient(&mut self, argument: &[u8], mail: &mut dyn Mail) -> Result<(), Reply> {
         let envelope = self.envelope.as_mut().ok_or(reply::MAIL_FIRST)?;
         envelope.named += 1;
-        let recipient = recipient(argument, envelope.utf8, &self.config.postmaster_domain)?;
-        match mail.add_recipient(&envelope.draft, &Recipient::plain(recipient.clone()), Outside::Nothing) {
-            Ok(()) => {
-                envelope.accepted(recipient);
-                Ok(())
-            }
-            // Never an open relay: who has logged in may send elsewhere once the box can.
-            Err(Refusal::NotLocal) if self.account.is_some() => Err(reply::NO_SENDING_YET),
-            Err(refusal) => Err(reply::refused(refusal)),
+        let recipient = recipient(argument, envelope.said.utf8, &self.config.postmaster_domain)?;
+        // A letter goes into mailboxes here as soon as it is there.
+        if envelope.said.not_before.is_some() && mail.is_local(&recipient.address) {
+            return Err(reply::HELD_HERE);
         }
+        // Never an open relay: only who has logged in may send elsewhere.
+        let outside = if self.account.is_some() { Outside::Anywhere } else { Outside::Aliases };
+        mail.add_recipient(&envelope.draft, &recipient, outside).map_err(reply::refused)?;
+        envelope.accepted(recipient.address);
+        Ok(())
     }
 
     /// DATA (RFC 5321 §4.1.1.4). The envelope is used up, whatever becomes of the letter.
     fn data(&mut self, now: Now) -> Outcome {
         // RFC 3030 §3.
-        if self.envelope.as_ref().is_some_and(|envelope| envelope.binary) {
+        if self.envelope.as_ref().is_some_and(|envelope| envelope.is_binary()) {
             return Outcome::Reply(reply::BINARY_BY_DATA);
         }
         let Some(envelope) = self.envelope.take_if(|envelope| envelope.has_recipient()) else {
@@ -193,7 +217,7 @@ impl SmtpSession {
         let mut arrival = match (self.chunked.take(), self.envelope.take()) {
             (Some(arrival), _) => arrival,
             (None, Some(envelope)) if envelope.has_recipient() => {
-                let framing = Framing::Chunks(Chunks::new(envelope.binary));
+                let framing = Framing::Chunks(Chunks::new(envelope.is_binary()));
                 Box::new(self.arrival(*envelope, framing, now))
             }
             (None, Some(_)) => Box::new(Arrival::unwanted(reply::NO_RECIPIENTS, size_max)),
@@ -214,14 +238,14 @@ impl SmtpSession {
         let date = Date { time: now.unix, zone_minutes: zone_minutes(now) };
         let client = self.client.as_ref();
         let trace = Trace {
-            sender: envelope.sender.as_ref(),
+            sender: envelope.said.sender.as_ref(),
             only_recipient: envelope.only_recipient(),
             client: client.and_then(|client| client.name.as_deref()),
             ip: self.peer.ip,
             hostname,
             protocol: Protocol {
                 extended: client.is_some_and(|client| client.extended),
-                utf8: envelope.utf8,
+                utf8: envelope.said.utf8,
                 secure: self.secure,
                 authenticated: self.account.is_some(),
             },
@@ -231,7 +255,7 @@ impl SmtpSession {
         let lines = trace.lines();
         let submitted = self.mode == Mode::Submission;
         let fields = submitted.then(|| Fields { date, message_id: message_id(&id, now, hostname) });
-        let storing = Storing::new(envelope.draft, lines, fields);
+        let storing = Storing::new(envelope.draft, envelope.said, lines, fields);
         Arrival::new(framing, storing, id, self.config.message_bytes_max)
     }
 }

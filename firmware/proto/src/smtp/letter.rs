@@ -4,7 +4,7 @@
 
 use alloc::{boxed::Box, format, string::String, vec::Vec};
 
-use mail::{Address, Draft, Letter, Mail, Now, Stop, Ticket};
+use mail::{Address, BodyKind, Draft, Letter, Mail, Now, Stop, Ticket};
 
 use super::{
     chunks::Chunks,
@@ -19,12 +19,8 @@ use crate::Input;
 #[derive(Debug)]
 pub(super) struct Envelope {
     pub(super) draft: Draft,
-    /// `None` for the null reverse-path.
-    pub(super) sender: Option<Address>,
-    /// SMTPUTF8 was asked for.
-    pub(super) utf8: bool,
-    /// BODY=BINARYMIME was announced.
-    pub(super) binary: bool,
+    /// What MAIL said.
+    pub(super) said: mail::Envelope,
     /// The first recipient that was accepted, as the client wrote it.
     first: Option<Address>,
     /// Whether another was accepted.
@@ -34,8 +30,13 @@ pub(super) struct Envelope {
 }
 
 impl Envelope {
-    pub(super) const fn new(draft: Draft, sender: Option<Address>, utf8: bool, binary: bool) -> Self {
-        Self { draft, sender, utf8, binary, first: None, more: false, named: 0 }
+    pub(super) const fn new(draft: Draft, said: mail::Envelope) -> Self {
+        Self { draft, said, first: None, more: false, named: 0 }
+    }
+
+    /// Whether the letter may have any bytes (RFC 3030 §3).
+    pub(super) fn is_binary(&self) -> bool {
+        self.said.body == BodyKind::Binary
     }
 
     /// A recipient was accepted.

@@ -54,3 +54,7 @@ pub const TRACE_BYTES_MAX: usize = 2048;
 
 /// Longest name that a client may give itself, in bytes. RFC 5321 §4.5.3.1.2 says 255 for a domain.
 pub const CLIENT_NAME_BYTES_MAX: usize = 255;
+
+/// How long a letter may be held before it goes out (FUTURERELEASE), in seconds: 30 days. Greetings and invoices are
+/// written some weeks ahead; what is held takes room until it goes. RFC 4865 §3 has room for nine digits.
+pub const HOLD_S_MAX: u32 = 30 * 24 * 3600;

@@ -2,9 +2,10 @@
 //! sending side is in `client`.
 //!
 //! `session` is the loop; `commands` and `auth` are what it does with lines, `letter` and `storing` what it does with
-//! letters. The rest are parts that know no session: `command` and `arguments` read lines, `dots` and `chunks` tell
-//! the bytes of letters from what is around them, `header` looks at their fields, `trace` and `fields` are
-//! about those that the box adds, `reply` has every sentence, `patience` the time limits.
+//! letters. The rest are parts that know no session: `command`, `arguments`, `parameters` and `hold` read lines, `dots`
+//! and `chunks` tell the bytes of letters from what is around them, `header` looks at their fields and `kind` at all of
+//! their bytes, `trace` and `fields` are about the lines that the box adds, `reply` has every sentence, `patience` the
+//! time limits.
 
 use alloc::string::String;
 
@@ -21,7 +22,10 @@ mod commands;
 mod dots;
 mod fields;
 mod header;
+mod hold;
+mod kind;
 mod letter;
+mod parameters;
 mod patience;
 mod reply;
 mod session;
@@ -46,6 +50,8 @@ pub struct Config {
     pub message_bytes_max: u64,
     /// Whether everybody can log in with SCRAM; see [`crate::sasl::Offer::mechanisms`].
     pub scram: bool,
+    /// Whether the box knows the time of day: letters can be held until one.
+    pub clock_is_known: bool,
 }
 
 /// What a port is for.

@@ -61,7 +61,7 @@ pub(super) const fn refused(refusal: Refusal) -> Reply {
         Refusal::ForwardsOutside => Reply::new(
             451,
             "4.3.2",
-            "This address leads to another server, and this box cannot send to other servers yet",
+            "This address leads to another server, and nothing is sent there just now; try again later",
         ),
         Refusal::TooManyRecipients => Reply::new(
             452,
@@ -128,7 +128,7 @@ pub(super) const NOT_IMPLEMENTED: Reply = Reply::new(502, "5.5.1", "This command
 pub(super) const NO_ARGUMENT: Reply = Reply::new(501, "5.5.4", "This command has no argument");
 pub(super) const NAME_MISSING: Reply = Reply::new(501, "5.5.4", "Say who you are: EHLO your.host.name");
 pub(super) const MAIL_SYNTAX: Reply = Reply::new(501, "5.5.4", "Syntax: MAIL FROM:<address> [parameters]");
-pub(super) const RCPT_SYNTAX: Reply = Reply::new(501, "5.5.4", "Syntax: RCPT TO:<address>");
+pub(super) const RCPT_SYNTAX: Reply = Reply::new(501, "5.5.4", "Syntax: RCPT TO:<address> [parameters]");
 pub(super) const SENDER_SYNTAX: Reply = Reply::new(501, "5.1.7", "The sender is not a mail address");
 pub(super) const RECIPIENT_SYNTAX: Reply = Reply::new(501, "5.1.3", "The recipient is not a mail address");
 pub(super) const NOT_UTF8: Reply = Reply::new(501, "5.5.4", "The address is not UTF-8");
@@ -137,6 +137,21 @@ pub(super) const NEEDS_SMTPUTF8: Reply =
 pub(super) const PARAMETER_UNKNOWN: Reply = Reply::new(555, "5.5.4", "A parameter is not known here");
 pub(super) const PARAMETER_MALFORMED: Reply =
     Reply::new(501, "5.5.4", "A parameter is malformed or given twice");
+/// RFC 8689 §5 has codes for those who send on; this is what RFC 5248 §2.4 has for want of TLS.
+pub(super) const REQUIRETLS_NEEDS_TLS: Reply =
+    Reply::new(530, "5.7.10", "REQUIRETLS is for connections with TLS; begin it first (STARTTLS)");
+pub(super) const HELD_TOO_LONG: Reply =
+    Reply::new(501, "5.5.4", "A letter is not held for so long; EHLO says how long it can be");
+pub(super) const HELD_HERE: Reply = Reply::new(
+    550,
+    "5.3.3",
+    "A letter to somebody here cannot be held back; send this one without HOLDFOR and HOLDUNTIL",
+);
+pub(super) const CLOCK_UNKNOWN: Reply = Reply::new(
+    451,
+    "4.3.2",
+    "This box does not know the time yet, so it cannot hold a letter until later; try again in some minutes",
+);
 
 pub(super) const HELLO_FIRST: Reply = Reply::new(503, "5.5.1", "Say EHLO first");
 pub(super) const MAIL_FIRST: Reply = Reply::new(503, "5.5.1", "Say MAIL first");
@@ -155,8 +170,6 @@ pub(super) const CHUNK_SIZE: Reply = Reply::new(
 
 pub(super) const NO_RELAY: Reply =
     Reply::new(550, "5.7.1", "Relaying denied: this box takes letters for its own domains only");
-pub(super) const NO_SENDING_YET: Reply =
-    Reply::new(550, "5.7.1", "This box cannot send letters to other domains yet, only to its own");
 pub(super) const NOT_YOUR_ADDRESS: Reply =
     Reply::new(553, "5.7.1", "The account that you logged in with may not send as this address");
 pub(super) const LOGIN_FIRST: Reply = Reply::new(530, "5.7.0", "Log in first (AUTH)");

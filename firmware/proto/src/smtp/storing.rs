@@ -3,15 +3,18 @@
 
 use alloc::vec::Vec;
 
-use mail::{Draft, Mail, Stop};
+use mail::{Draft, Envelope, Mail, Stop};
 
-use super::{fields::Fields, header::Header};
+use super::{fields::Fields, header::Header, kind::Kind};
 use crate::mime::Scanner;
 
 /// A letter that is being stored. No byte of it is kept here.
 #[derive(Debug)]
 pub(super) struct Storing {
     draft: Draft,
+    /// What MAIL said, to be set right where the letter is not what was said of it.
+    envelope: Envelope,
+    kind: Kind,
     /// Lines of the box's own that come next, and how many of their bytes are stored.
     own: Vec<u8>,
     own_stored: usize,
@@ -23,8 +26,10 @@ pub(super) struct Storing {
 
 impl Storing {
     /// A letter with the lines `trace` before it, and with `fields` where it lacks them.
-    pub(super) fn new(draft: Draft, trace: Vec<u8>, fields: Option<Fields>) -> Self {
-        Self { draft, own: trace, own_stored: 0, fields, header: Header::new(), scanner: Scanner::new() }
+    pub(super) fn new(draft: Draft, envelope: Envelope, trace: Vec<u8>, fields: Option<Fields>) -> Self {
+        let kind = Kind::new(envelope.body);
+        let (header, scanner) = (Header::new(), Scanner::new());
+        Self { draft, envelope, kind, own: trace, own_stored: 0, fields, header, scanner }
     }
 
     /// `Received:` lines of the letter so far.
@@ -42,7 +47,7 @@ impl Storing {
         let wanted = header.feed(bytes);
         let piece = bytes.get(..wanted).unwrap_or(bytes);
         let taken = append(mail, &self.draft, piece)?;
-        self.scanner.feed(piece.get(..taken).unwrap_or(piece));
+        self.look_at(piece.get(..taken).unwrap_or(piece));
         if taken < wanted {
             self.header.feed(piece.get(..taken).unwrap_or(piece));
         } else {
@@ -61,12 +66,21 @@ impl Storing {
     pub(super) fn end(&mut self, mail: &mut dyn Mail) -> Result<(), Stop> {
         // A letter may be without an empty line (RFC 5322 §3.5: the body is optional).
         self.end_header();
-        self.append_own(mail)
+        self.append_own(mail)?;
+        let mut envelope = self.envelope.clone();
+        self.kind.correct(&mut envelope);
+        mail.set_envelope(&self.draft, envelope)?;
+        Ok(())
     }
 
     /// The draft and the summary of the letter in it.
     pub(super) fn finish(self) -> (Draft, Vec<u8>) {
         (self.draft, self.scanner.finish())
+    }
+
+    fn look_at(&mut self, bytes: &[u8]) {
+        self.scanner.feed(bytes);
+        self.kind.feed(bytes);
     }
 
     fn end_header(&mut self) {
@@ -79,6 +93,7 @@ impl Storing {
         while let Some(rest) = self.own.get(self.own_stored..).filter(|rest| !rest.is_empty()) {
             let taken = append(mail, &self.draft, rest)?;
             self.scanner.feed(rest.get(..taken).unwrap_or(rest));
+            self.kind.feed(rest.get(..taken).unwrap_or(rest));
             self.own_stored += taken;
         }
         Ok(())

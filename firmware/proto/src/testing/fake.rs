@@ -6,17 +6,20 @@ use alloc::{
     collections::{BTreeMap, VecDeque},
     format,
     rc::Rc,
-    string::String,
+    string::{String, ToString},
     vec::Vec,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use mail::{
-    AccountId, Address, Cold, Flags, MailboxId, MailboxName, Receipt, Refusal, SpecialUse, Stop, Ticket,
-    UnixTime, Unready,
+    AccountId, Address, Cold, Envelope, Flags, MailboxId, MailboxName, Receipt, Refusal, SpecialUse, Stop,
+    Ticket, UnixTime, Unready,
 };
 
-use super::shelf::{Account, Arrived, Mailbox, Shelf, Stored};
+use super::{
+    outbound::Queued,
+    shelf::{Account, Arrived, Mailbox, Shelf, Stored},
+};
 use crate::{
     Login, LoginRefusal, Secret,
     sasl::{ScramAccepted, ScramChallenge, ScramProof},
@@ -77,6 +80,7 @@ pub(crate) struct FakeMail {
     pub(super) locks: BTreeMap<AccountId, Rc<()>>,
     pub(super) next_id: u64,
     queued: usize,
+    sends_seen: usize,
     cold_now: Option<Cold>,
     pending: Vec<(Ticket, Change)>,
 }
@@ -93,10 +97,13 @@ pub(crate) enum Call {
 }
 
 /// A letter that is coming in.
+#[derive(Default)]
 pub(super) struct Drafted {
     pub(super) bytes: Vec<u8>,
     pub(super) announced: u64,
+    pub(super) envelope: Envelope,
     pub(super) accounts: Vec<AccountId>,
+    pub(super) queued: Vec<Queued>,
     pub(super) mailboxes: Vec<(MailboxId, Flags)>,
     pub(super) pin: Rc<()>,
 }
@@ -259,6 +266,8 @@ impl FakeMail {
             "fail" => self.commit_refusal = Some(refusal_named(rest)),
             "refuse" => self.refusals.push_back(refusal_of_call(rest)),
             "holds" => self.assert_holds(rest),
+            "sends" => self.assert_sends(rest),
+            "alias" => self.add_alias(rest),
             "login" => self.login_refusal = Some(login_refusal_named(rest)),
             _ => return false,
         }
@@ -270,6 +279,19 @@ impl FakeMail {
         let (address, count) = words.split_once(' ').unwrap();
         let messages = self.messages(address, "INBOX");
         assert_eq!(messages.len(), count.parse::<usize>().unwrap(), "messages of {address}");
+    }
+
+    /// `alias address`: one leads to the other.
+    fn add_alias(&mut self, words: &str) {
+        let (alias, to) = words.split_once(' ').unwrap();
+        self.shelf.aliases.push((alias.to_owned(), to.to_owned()));
+    }
+
+    /// What of the outbound queue was not looked at before is this: `nothing`, or a recipient as [`Queued`] is written.
+    fn assert_sends(&mut self, words: &str) {
+        let next = self.shelf.outbound.get(self.sends_seen).map_or("nothing".to_owned(), Queued::to_string);
+        assert_eq!(next, words, "the next in the outbound queue");
+        self.sends_seen += usize::from(next != "nothing");
     }
 
     /// Refuses if it was told to refuse this kind of call.
@@ -323,30 +345,34 @@ impl FakeMail {
         ticket
     }
 
-    /// Accounts that an address leads to.
-    pub(super) fn resolve(&self, to: &Address) -> Result<Vec<AccountId>, Refusal> {
+    /// Accounts that an address leads to, and addresses outside.
+    pub(super) fn resolve(&self, to: &Address) -> Result<(Vec<AccountId>, Vec<Address>), Refusal> {
         if !self.is_ours(to) {
             return Err(Refusal::NotLocal);
         }
-        let bare = without_tag(to);
-        let mut names: Vec<&str> = self
-            .shelf
-            .aliases
-            .iter()
-            .filter(|(alias, _)| alias.eq_ignore_ascii_case(&bare))
-            .map(|(_, to)| to.as_str())
-            .collect();
-        if names.is_empty() {
+        let (bare, catch_all) = (without_tag(to), format!("@{}", to.domain()));
+        let targets = |name: &str| -> Vec<&str> {
+            let leads = |alias: &str| alias.eq_ignore_ascii_case(name);
+            let aliases = self.shelf.aliases.iter();
+            aliases.filter(|(alias, _)| leads(alias)).map(|(_, to)| to.as_str()).collect()
+        };
+        let account = |name: &str| {
+            let mut accounts = self.shelf.accounts.iter();
+            accounts.find(|account| account.address.eq_ignore_ascii_case(name)).map(|account| account.id)
+        };
+        let mut names = targets(&bare);
+        if names.is_empty() && account(&bare).is_some() {
             names.push(&bare);
         }
-        let account = |name: &str| {
-            self.shelf.accounts.iter().find(|account| account.address.eq_ignore_ascii_case(name))
-        };
-        if let Some(outside) = names.iter().find(|name| account(name).is_none()) {
-            let is_alias = **outside != bare;
-            return Err(if is_alias { Refusal::ForwardsOutside } else { Refusal::NoSuchUser });
+        if names.is_empty() {
+            names = targets(&catch_all);
         }
-        Ok(names.into_iter().filter_map(account).map(|account| account.id).collect())
+        if names.is_empty() {
+            return Err(Refusal::NoSuchUser);
+        }
+        let outside = names.iter().filter(|name| account(name).is_none());
+        let outside = outside.map(|name| Address::parse(name).unwrap()).collect();
+        Ok((names.into_iter().filter_map(account).collect(), outside))
     }
 
     pub(super) fn is_ours(&self, address: &Address) -> bool {

@@ -3,6 +3,7 @@
 
 mod driver;
 mod fake;
+mod outbound;
 mod port;
 mod scram;
 mod shelf;

@@ -4,12 +4,13 @@ use alloc::{rc::Rc, string::String, vec::Vec};
 
 use mail::{
     AccountId, Address, Content, Draft, Envelope, Flags, Letter, Mail, MailboxId, MailboxInfo, MailboxName,
-    Message, Modseq, Outside, Quota, Receipt, Recipient, Record, Refusal, SpecialUse, Status, Stop, Ticket,
-    Uid, UidSet, Unready, limits,
+    Message, Modseq, Notify, Outside, Quota, Receipt, Recipient, Record, Refusal, SpecialUse, Status, Stop,
+    Ticket, Uid, UidSet, Unready, limits,
 };
 
 use super::{
     fake::{Call, Drafted, FakeMail},
+    outbound::Queued,
     shelf::{Arrived, Mailbox, Stored},
 };
 
@@ -29,36 +30,46 @@ impl Mail for FakeMail {
         }
         self.next_id += 1;
         let pin = Rc::new(());
-        self.drafts.insert(
-            self.next_id,
-            Drafted {
-                bytes: Vec::new(),
-                announced,
-                accounts: Vec::new(),
-                mailboxes: Vec::new(),
-                pin: pin.clone(),
-            },
-        );
+        let drafted = Drafted { announced, pin: pin.clone(), ..Drafted::default() };
+        self.drafts.insert(self.next_id, drafted);
         Ok(Draft::new(self.next_id, pin))
     }
 
-    fn set_envelope(&mut self, _: &Draft, _: Envelope) -> Result<(), Refusal> {
+    fn set_envelope(&mut self, draft: &Draft, envelope: Envelope) -> Result<(), Refusal> {
+        self.drafts.get_mut(&draft.id()).unwrap().envelope = envelope;
         Ok(())
     }
 
-    fn add_recipient(&mut self, draft: &Draft, to: &Recipient, _: Outside) -> Result<(), Refusal> {
+    fn add_recipient(&mut self, draft: &Draft, to: &Recipient, outside: Outside) -> Result<(), Refusal> {
         self.check(Call::Recipient)?;
-        let accounts = self.resolve(&to.address)?;
+        let (accounts, forwarded) = match self.resolve(&to.address) {
+            Err(Refusal::NotLocal) if outside == Outside::Anywhere => {
+                (Vec::new(), alloc::vec![to.address.clone()])
+            }
+            reached => reached?,
+        };
+        if outside == Outside::Nothing && !forwarded.is_empty() {
+            return Err(Refusal::ForwardsOutside);
+        }
         let announced = self.drafts[&draft.id()].announced;
         for account in &accounts {
             self.check_quota(*account, announced)?;
         }
         let draft = self.drafts.get_mut(&draft.id()).unwrap();
+        let reports = !accounts.is_empty() && to.notify.contains(Notify::SUCCESS);
         let new: Vec<_> = accounts.into_iter().filter(|account| !draft.accounts.contains(account)).collect();
-        if draft.accounts.len() + new.len() > limits::RECIPIENTS_MAX {
+        if draft.accounts.len() + draft.queued.len() + new.len() + forwarded.len() > limits::RECIPIENTS_MAX {
             return Err(Refusal::TooManyRecipients);
         }
         draft.accounts.extend(new);
+        let mut queue = |address: Address, report_only: bool| {
+            let recipient = Recipient { address, ..to.clone() };
+            draft.queued.push(Queued { envelope: Envelope::default(), recipient, report_only });
+        };
+        forwarded.into_iter().for_each(|address| queue(address, false));
+        if reports {
+            queue(to.address.clone(), true);
+        }
         Ok(())
     }
 
@@ -104,8 +115,14 @@ impl Mail for FakeMail {
             received: letter.received,
             zone_minutes: letter.zone_minutes,
         };
+        let queued: Vec<_> = drafted
+            .queued
+            .iter()
+            .map(|queued| Queued { envelope: drafted.envelope.clone(), ..queued.clone() })
+            .collect();
         Ok(self.change(move |shelf| {
             let mut receipt = Receipt::default();
+            shelf.outbound.extend(queued);
             for (mailbox, flags) in targets {
                 let (uid_validity, uid) = shelf.insert(mailbox, flags, &arrived);
                 receipt = Receipt { uid_validity, destination: UidSet::range(uid, uid), ..receipt };
@@ -119,7 +136,7 @@ impl Mail for FakeMail {
     }
 
     fn may_send_as(&self, account: AccountId, address: &Address) -> bool {
-        self.resolve(address).is_ok_and(|accounts| accounts.contains(&account))
+        self.resolve(address).is_ok_and(|(accounts, _)| accounts.contains(&account))
     }
 
     fn inbox(&self, account: AccountId) -> Option<MailboxId> {

@@ -13,6 +13,8 @@ use mail::{
     UnixTime,
 };
 
+use super::outbound::Queued;
+
 /// Everything that would survive a power cut.
 #[derive(Default)]
 pub(crate) struct Shelf {
@@ -21,6 +23,8 @@ pub(crate) struct Shelf {
     /// Address and what it leads to; an address of another domain leads outside.
     pub(crate) aliases: Vec<(String, String)>,
     pub(crate) mailboxes: BTreeMap<MailboxId, Mailbox>,
+    /// Letters for other servers, one for each recipient.
+    pub(crate) outbound: Vec<Queued>,
     numbers: Numbers,
 }
 

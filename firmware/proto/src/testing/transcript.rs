@@ -13,6 +13,7 @@
 //! -- closed                The session has closed the connection.
 //! -- changed               The mailbox that the session watches has changed: it is called again.
 //! -- holds alice@example.test 1   So many messages are in that INBOX.
+//! -- sends <a@b> to c@d 7bit      Next in the outbound queue is this; see `testing::outbound`.
 //! -- busy 2                Anything else is a switch of the fake mail (`FakeMail::direct`) or the test's own.
 //! ```
 //!

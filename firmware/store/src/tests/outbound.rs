@@ -192,6 +192,36 @@ fn an_envelope_has_its_limits() {
     assert_eq!(more, Err(Refusal::TooManyRecipients));
 }
 
+/// A group here and outside of which the last that is to be queued, the report, has no room.
+#[test]
+fn a_group_without_room_for_its_report_is_not_taken() {
+    let mut store = office(32);
+    let ticket = store.put_alias("all@example.test", &["alice@example.test", "far@a.test"]);
+    wait(&mut store, ticket).unwrap();
+    let draft = store.draft(None).unwrap();
+    for number in 0..RECIPIENTS_MAX - 2 {
+        store.add_recipient(&draft, &plain(&alloc::format!("{number}@e.test")), Outside::Anywhere).unwrap();
+    }
+    let group = Recipient { notify: Notify::SUCCESS, ..plain("all@example.test") };
+    let refused = store.add_recipient(&draft, &group, Outside::Anywhere);
+    assert_eq!(refused, Err(Refusal::TooManyRecipients));
+    stream(&mut store, &draft, LETTER_BYTES).unwrap();
+    let ticket = deposit(&mut store, &draft).unwrap();
+    wait(&mut store, Ok(ticket)).unwrap();
+    assert_eq!(queued(&store).len(), RECIPIENTS_MAX - 2);
+    assert_eq!(store.status(inbox(&store, ALICE)).unwrap().messages, 0);
+}
+
+#[test]
+fn what_an_alias_beyond_ascii_leads_to_knows_it() {
+    let mut store = office(32);
+    let ticket = store.put_alias("\u{624b}\u{7d19}@example.test", &["far@a.test"]);
+    wait(&mut store, ticket).unwrap();
+    post(&mut store, &full(), &[plain("\u{624b}\u{7d19}@example.test")]).unwrap();
+    let original = "utf-8;\u{624b}\u{7d19}@example.test".to_string();
+    assert_eq!(store.posting(Uid(1)).unwrap().recipients, [Recipient { original, ..plain("far@a.test") }]);
+}
+
 /// An alias to many outside that no longer has room leaves the draft as it was, its reservations included.
 #[test]
 fn an_alias_is_taken_as_a_whole_or_not_at_all() {

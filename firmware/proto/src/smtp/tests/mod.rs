@@ -20,6 +20,7 @@ fn config() -> Config {
         postmaster_domain: "example.test".to_owned(),
         message_bytes_max: mail::limits::MESSAGE_BYTES_DEFAULT,
         scram: false,
+        clock_is_known: true,
     }
 }
 
@@ -34,6 +35,7 @@ fn open(settings: &Settings) -> (SmtpSession, FakeMail) {
     if settings.has("small") {
         config.message_bytes_max = 200;
     }
+    config.clock_is_known = !settings.has("no clock");
     (session(mode, peer, config), FakeMail::new())
 }
 

@@ -35,6 +35,7 @@ impl Pair {
         let peer = if config.tls == Tls::Implicit { TLS_PEER } else { PEER };
         let served = smtp::Config {
             scram,
+            clock_is_known: true,
             hostname: "mx.example.test".to_owned(),
             postmaster_domain: "example.test".to_owned(),
             message_bytes_max: mail::limits::MESSAGE_BYTES_DEFAULT,
