@@ -12,6 +12,12 @@ pub fn envelope_id(envid: &str) -> Option<String> {
     (envid.len() <= ENVID_BYTES_MAX).then(|| decode(envid)).flatten()
 }
 
+/// The value of ENVID that says this.
+#[must_use]
+pub fn envelope_id_parameter(id: &str) -> String {
+    encode(id)
+}
+
 /// The recipient as the sender wrote it, before anybody forwarded the letter: what ORCPT says (RFC 3461 §4.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginalRecipient {
@@ -229,6 +235,7 @@ mod tests {
     fn envelope_ids_are_read() {
         assert_eq!(envelope_id("QQ314159").as_deref(), Some("QQ314159"));
         assert_eq!(envelope_id("a+20b+2B").as_deref(), Some("a b+"));
+        assert_eq!(envelope_id_parameter("a b+"), "a+20b+2B");
         for bad in ["", "a=b", "+0A", "é", &"a".repeat(ENVID_BYTES_MAX + 1)] {
             assert_eq!(envelope_id(bad), None, "{bad}");
         }

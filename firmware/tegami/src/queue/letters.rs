@@ -2,7 +2,10 @@
 //! travel together.
 
 use mail::{BodyKind, Envelope, Mail as _, OUTBOUND, Outbound, Posting, Returns, Uid, Unready};
-use proto::smtp::client::{Body, Job, Notify, Parameter, Recipient, Ret};
+use proto::{
+    report::xtext::{OriginalRecipient, envelope_id_parameter},
+    smtp::client::{Body, Job, Notify, Parameter, Recipient, Ret},
+};
 
 use super::{
     Queue,
@@ -51,12 +54,12 @@ impl Queue {
                 BodyKind::EightBit => Body::EightBit,
                 BodyKind::Binary => Body::Binary,
             },
-            utf8: envelope.utf8 && !head.is_ascii(),
+            utf8: envelope.utf8,
             ret: envelope.returns.map(|returns| match returns {
                 Returns::Full => Ret::Full,
                 Returns::Headers => Ret::Headers,
             }),
-            envid: Parameter::new(&envelope.id),
+            envid: Parameter::new(&envelope_id_parameter(&envelope.id)),
             require_tls: envelope.requires_tls,
             content,
         };
@@ -146,6 +149,7 @@ fn recipient_of(uid: Uid, place: u16, posting: &Posting) -> Option<Recipient> {
         number: uid.0,
         address: recipient.address.clone(),
         notify: (said != mail::Notify::UNSAID).then_some(notify),
-        orcpt: Parameter::new(&recipient.original),
+        orcpt: OriginalRecipient::from_decoded(&recipient.original)
+            .and_then(|original| Parameter::new(&original.parameter(posting.envelope.utf8))),
     })
 }

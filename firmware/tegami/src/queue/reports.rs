@@ -7,7 +7,10 @@ use mail::{
 };
 use proto::{
     mime::{Date, Scanner},
-    report::{self, Form, Outcome, Remote, Report, Returned},
+    report::{
+        self, Form, Outcome, Remote, Report, Returned,
+        xtext::{OriginalRecipient, envelope_id_parameter},
+    },
 };
 
 use super::{
@@ -116,15 +119,21 @@ impl Queue {
         let (content, head) = open(office, uid).await?;
         let own = return_path_bytes(&head);
         let arrived = office.store().message(OUTBOUND, uid).map_or(UnixTime(0), |message| message.received);
+        let id = envelope_id_parameter(&posting.envelope.id);
         let letter = report::Letter {
             header: head.get(own..).unwrap_or_default(),
-            envid: Some(posting.envelope.id.as_str()).filter(|id| !id.is_empty()),
+            envid: Some(id.as_str()).filter(|id| !id.is_empty()),
             arrived,
             returned: self.returned(posting, sender, content.size(), told),
         };
         let hostname = self.house().hostname();
-        let recipients: Vec<_> =
-            told.iter().filter_map(|told| recipient_of(posting, told, office.now().unix)).collect();
+        let originals: Vec<_> = told.iter().map(|told| original(posting, told)).collect();
+        let recipients = told.iter().zip(&originals);
+        let recipients: Vec<_> = recipients
+            .filter_map(|(told, original)| {
+                recipient_of(posting, told, original.as_deref(), office.now().unix)
+            })
+            .collect();
         let now = office.now();
         let unique = notice::unique();
         let report = Report {
@@ -205,13 +214,24 @@ impl Queue {
     }
 }
 
+/// ORCPT of a recipient, as it stood in its command.
+fn original(posting: &Posting, told: &Told) -> Option<String> {
+    let recipient = posting.recipients.get(usize::from(told.recipient))?;
+    Some(OriginalRecipient::from_decoded(&recipient.original)?.parameter(true))
+}
+
 /// A recipient as its report shows it.
-fn recipient_of<'a>(posting: &'a Posting, told: &'a Told, now: UnixTime) -> Option<report::Recipient<'a>> {
+fn recipient_of<'a>(
+    posting: &'a Posting,
+    told: &'a Told,
+    orcpt: Option<&'a str>,
+    now: UnixTime,
+) -> Option<report::Recipient<'a>> {
     let recipient = posting.recipients.get(usize::from(told.recipient))?;
     let remote = told.trouble.as_ref().filter(|trouble| !trouble.server.is_empty());
     Some(report::Recipient {
         address: &recipient.address,
-        orcpt: Some(recipient.original.as_str()).filter(|original| !original.is_empty()),
+        orcpt,
         outcome: told.outcome,
         remote: remote.map(|trouble| Remote { name: &trouble.server, reply: trouble.reply.as_bytes() }),
         last_attempt: told.is_final().then_some(now),
