@@ -229,6 +229,17 @@ texts! {
         the server for more room.",
         "不要なメールを、添付ファイルの大きなものから削除し、ごみ箱も空にしてください。容量を増やしたいときは、サーバーの管理者にご相談ください。";
 
+    // ---- The letter about a destination that lost TLS ----------------------------------------------------------
+    TlsLostSubject: "Mail to {0} is no longer encrypted on its way", "{0} 宛てのメールが、配送中に暗号化されなくなりました";
+    TlsLostIntro: "This is your mail server {0}. Mail to {1} used to be encrypted on its way there; now the server there offers \
+        no encryption (TLS), and mail goes in clear.",
+        "メールサーバー {0} からのお知らせです。これまで {1} 宛てのメールは暗号化（TLS）して送っていましたが、相手のサーバーが TLS に対応しなくなったため、暗号化せずに送っています。";
+    TlsLostThen: "This may be a change over there, or somebody on the way who wants to read along. Mail is still delivered.",
+        "相手側の設定変更のほか、途中で第三者が通信を盗み見ようとしている可能性もあります。メールの配送は続けています。";
+    TlsLostNext: "If it surprises you, ask whoever looks after {0}. To send nothing there without encryption, add a [[route]] \
+        for that domain with tls = \"starttls\".",
+        "心当たりがないときは、{0} の管理者にお問い合わせください。暗号化なしでは送らないようにするには、設定ファイルにこのドメインの [[route]] を tls = \"starttls\" で追加してください。";
+
     // ---- A flash that cannot be used ---------------------------------------------------------------------------
     AilingTitle: "No mail is served: the flash cannot be used", "フラッシュを使えないため、メールは止まっています";
     AilingNotAStore: "What is on the flash is not a mail store of Tegami, or its beginning is damaged.",

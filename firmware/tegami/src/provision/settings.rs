@@ -30,6 +30,8 @@ pub(crate) mod key {
     pub(crate) const SCRUB_PLACE: &str = "scrub-place";
     /// What the clock of the outbound queue shows; see [`crate::queue`].
     pub(crate) const QUEUE_CLOCK: &str = "queue/clock";
+    /// Destinations that had TLS; see [`crate::queue`].
+    pub(crate) const QUEUE_TLS: &str = "queue/tls";
     pub(crate) const RELAY: &str = "relay";
     /// The administrator's secret, in the form of [`crate::passwords::PasswordSecret`].
     pub(crate) const ADMINISTRATOR: &str = "administrator";

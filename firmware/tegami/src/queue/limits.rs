@@ -40,3 +40,9 @@ pub(crate) const COPY_BYTES: usize = 16 * 1024;
 
 /// When a report could not be delivered, it is tried again after so long, in seconds: the sender's mailbox is full.
 pub(crate) const REPORT_AGAIN_S: u32 = 3_600;
+
+/// Destinations of which it is remembered that they had TLS: whom an office writes to.
+pub(crate) const TLS_DOMAINS_MAX: usize = 250;
+
+/// What they take together at rest, in bytes: half of what a setting has room for.
+pub(crate) const TLS_BYTES_MAX: usize = 8 * 1024;

@@ -21,6 +21,7 @@ mod run;
 mod schedule;
 mod sending;
 mod settling;
+mod tls;
 mod trouble;
 mod words;
 
@@ -34,7 +35,7 @@ use std::{
 use mail::{Ticket, UidSet};
 use tokio::sync::Notify;
 
-use self::{clock::OnlineClock, rows::Rows, sending::Line};
+use self::{clock::OnlineClock, rows::Rows, sending::Line, tls::TlsKnown};
 pub(crate) use orders::Order;
 pub(crate) use run::{kept_clock, run};
 pub(crate) use words::Words;
@@ -60,6 +61,7 @@ pub(crate) struct Queue {
     rows: RefCell<Rows>,
     lines: RefCell<BTreeMap<Destination, Rc<Line>>>,
     words: RefCell<Words>,
+    tls: RefCell<TlsKnown>,
     /// Connections that are open or being made.
     connections: Cell<usize>,
     /// Nobody could be reached when it was last tried.
@@ -82,6 +84,7 @@ impl Queue {
             rows: RefCell::default(),
             lines: RefCell::default(),
             words: RefCell::new(words),
+            tls: RefCell::new(Self::kept_tls(office)),
             connections: Cell::new(0),
             unreachable: Cell::new(false),
             wake: Notify::new(),

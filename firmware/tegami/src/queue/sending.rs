@@ -200,6 +200,8 @@ struct Sender<'a> {
     sent: Option<Sent>,
     /// What came of the one before, on its way to flash.
     settling: Option<JoinHandle<()>>,
+    /// TLS is running.
+    has_tls: bool,
     /// Recipients about whom something is certain now.
     settled: usize,
 }
@@ -220,12 +222,14 @@ impl<'a> Sender<'a> {
             messages: Vec::new(),
             sent: None,
             settling: None,
+            has_tls: false,
             settled: 0,
         }
     }
 
     async fn job(&mut self, reached: &Reached) -> Option<Box<Job>> {
         self.name = name_of(self.server, Some(reached.address));
+        self.has_tls = reached.tls.is_some();
         self.give_back();
         // What came of one letter is on its way before the next one is: a flash that is slow slows the connection.
         self.settled().await;
@@ -277,6 +281,9 @@ impl Feed for Sender<'_> {
 
     fn done(&mut self, outcome: Outcome) {
         let Some(sent) = self.sent.take() else { return };
+        if outcome.fates.iter().any(|(_, fate)| matches!(fate, Fate::Delivered(_))) {
+            self.queue.observe_tls(self.destination, self.has_tls);
+        }
         let is_open = |fate: &Fate| matches!(fate, Fate::Left | Fate::Deferred(Reason::Ended(_)));
         self.settled += outcome.fates.iter().filter(|(_, fate)| !is_open(fate)).count();
         // Another connection goes on with these.
