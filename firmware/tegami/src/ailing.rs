@@ -120,7 +120,7 @@ impl Resident for Ailing {
         self.shown.subscribe()
     }
 
-    fn moved(&self, addresses: Vec<IpAddr>, network: NetworkView) {
+    fn moved(&self, addresses: Vec<IpAddr>, network: NetworkView, _: Vec<SocketAddr>) {
         self.place.replace((addresses, network));
         self.shown.send_replace(());
     }

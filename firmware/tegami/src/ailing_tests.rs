@@ -89,7 +89,7 @@ fn the_page_says_what_is_wrong_in_the_readers_language_or_in_both() {
 fn the_console_says_it_and_where_the_page_is() {
     let ailing = ailing(None);
     assert!(!ailing.console_text().contains("Page:"));
-    ailing.moved(vec![[192, 168, 1, 10].into()], NetworkView::Dhcp(None));
+    ailing.moved(vec![[192, 168, 1, 10].into()], NetworkView::Dhcp(None), vec![]);
     let text = ailing.console_text();
     for part in ["Page: http://192.168.1.10/", "Nothing on it has been changed", "フラッシュを使えないため"]
     {

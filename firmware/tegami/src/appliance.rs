@@ -106,7 +106,12 @@ impl Place {
             flash,
             listeners: self.listeners,
             provision: self.settings.clone(),
-            site: Site { addresses: Vec::new(), network: NetworkView::Waiting, trust_loopback: false },
+            site: Site {
+                addresses: Vec::new(),
+                network: NetworkView::Waiting,
+                name_servers: Vec::new(),
+                trust_loopback: false,
+            },
             clock_is_known: self.clock_is_known,
             closing: Rc::clone(&self.closing),
         };

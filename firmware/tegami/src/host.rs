@@ -50,8 +50,12 @@ pub(crate) fn run(options: &Host) -> Result<(), String> {
     local.block_on(&runtime, async {
         let flash = Arc::new(Notify::new());
         let store = open(options, &flash)?;
-        let site =
-            Site { addresses: vec![options.listen], network: NetworkView::Hosted, trust_loopback: true };
+        let site = Site {
+            addresses: vec![options.listen],
+            network: NetworkView::Hosted,
+            name_servers: vec![],
+            trust_loopback: true,
+        };
         // A computer's own clock is right as a rule, and nobody but its owner can set it.
         let ground =
             Ground { store, flash, listeners, provision, site, clock_is_known: true, closing: Rc::default() };

@@ -25,7 +25,7 @@ use crate::{
     office::Office,
     passwords::{Authenticator, CannotHash, Decoys, Hasher},
     provision::{self, FileError, Keeper, PasswordTask, SCRUB_DAYS_DEFAULT, Settings},
-    routing::system_servers,
+    routing::{self, Router},
     service::Service,
 };
 
@@ -36,6 +36,8 @@ pub(crate) struct Site {
     pub addresses: Vec<IpAddr>,
     /// How it is on the network.
     pub network: NetworkView,
+    /// Name servers of the network.
+    pub name_servers: Vec<SocketAddr>,
     /// Whether a password is taken without TLS from loopback: hosted mode only.
     pub trust_loopback: bool,
 }
@@ -207,13 +209,22 @@ impl House {
         self.site.borrow().network
     }
 
-    /// Who is asked for names: those of the settings, otherwise those of the network.
-    pub(crate) fn name_servers(&self) -> Vec<SocketAddr> {
+    /// What finds the way of letters, as settings and network are now: another one is needed after each of
+    /// [`Self::changes`].
+    pub(crate) fn router(&self) -> Router {
+        Router::new(&self.hostname(), &self.addresses(), &self.name_servers())
+    }
+
+    /// The name servers to be asked: the settings', otherwise the network's or those of the computer.
+    fn name_servers(&self) -> Vec<SocketAddr> {
         let settings = Settings::load(self.office.as_ref());
-        match self.network() {
-            _ if !settings.dns.is_empty() => settings.dns,
-            NetworkView::Hosted => system_servers(),
-            _ => Vec::new(),
+        if !settings.dns.is_empty() {
+            return settings.dns;
+        }
+        let site = self.site.borrow();
+        match site.network {
+            NetworkView::Hosted => routing::system_servers(),
+            _ => site.name_servers.clone(),
         }
     }
 
@@ -259,9 +270,9 @@ impl Resident for House {
         Self::changes(self)
     }
 
-    fn moved(&self, addresses: Vec<IpAddr>, network: NetworkView) {
+    fn moved(&self, addresses: Vec<IpAddr>, network: NetworkView, name_servers: Vec<SocketAddr>) {
         let mut site = self.site.borrow_mut();
-        (site.addresses, site.network) = (addresses, network);
+        (site.addresses, site.network, site.name_servers) = (addresses, network, name_servers);
         self.renew.notify_one();
     }
 
@@ -393,4 +404,35 @@ fn configs(office: &Office, settings: &Settings) -> Configs {
 
 fn moment(office: &Office) -> Moment {
     Moment { unix_s: office.now().unix.0, is_known: office.clock().is_known() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        routing::{Destination, NoRoute, Routes},
+        testing::{Flash, PROVISION, Rig, block_on},
+    };
+
+    #[test]
+    fn letters_find_their_way_by_the_settings_name_servers_or_the_networks() {
+        let lent: SocketAddr = "192.0.2.53:53".parse().unwrap();
+        block_on(async {
+            let rig = Rig::start(Flash::new("name-servers", Duration::ZERO)).await;
+            let house = &rig.serving.house;
+            assert_eq!(house.name_servers(), routing::system_servers());
+            house.moved(vec!["192.0.2.7".parse().unwrap()], NetworkView::Dhcp(None), vec![lent]);
+            assert_eq!(house.name_servers(), [lent]);
+            let destination = Destination::Domain("[192.0.2.7]".into());
+            let found = house.router().servers(&Routes::default(), &destination).await;
+            assert_eq!(found.unwrap_err(), NoRoute::Loop);
+        });
+        block_on(async {
+            let file = [PROVISION, b"[dns]\nservers = ['192.0.2.1:5353']\n"].concat();
+            let rig = Rig::start_with(Flash::new("own-name-servers", Duration::ZERO), &file).await;
+            let house = &rig.serving.house;
+            house.moved(vec![], NetworkView::Dhcp(None), vec![lent]);
+            assert_eq!(house.name_servers(), ["192.0.2.1:5353".parse().unwrap()]);
+        });
+    }
 }

@@ -45,8 +45,8 @@ pub(crate) trait Resident {
     /// Changes of settings, from now on.
     fn changes(&self) -> watch::Receiver<()>;
 
-    /// The box has other addresses now.
-    fn moved(&self, addresses: Vec<IpAddr>, network: NetworkView);
+    /// The box has other addresses now, or other name servers.
+    fn moved(&self, addresses: Vec<IpAddr>, network: NetworkView, name_servers: Vec<SocketAddr>);
 
     /// The clock was set, or found to be right.
     fn clock_changed(&self);
@@ -263,7 +263,8 @@ impl Network {
             (Some(link), Some(_)) => open_mdns(link.index),
             _ => Vec::new(),
         };
-        self.resident.moved(addresses, view);
+        let name_servers = status.dns.clone();
+        self.resident.moved(addresses, view, name_servers);
     }
 
     fn now(&self) -> Duration {

@@ -143,7 +143,7 @@ fn a_change_that_comes_while_somebody_is_busy_is_not_missed() {
         let house = &rig.serving.house;
         house.passwords_hashed().await;
         let mut changes = house.changes();
-        Resident::moved(house.as_ref(), vec![[192, 168, 1, 9].into()], NetworkView::Dhcp(None));
+        Resident::moved(house.as_ref(), vec![[192, 168, 1, 9].into()], NetworkView::Dhcp(None), vec![]);
         sleep(Duration::from_millis(100)).await;
         assert_eq!(house.addresses(), [std::net::IpAddr::from([192, 168, 1, 9])]);
         let told = tokio::time::timeout(Duration::from_secs(5), changes.changed()).await;

@@ -99,7 +99,12 @@ impl Rig {
         let addresses =
             listeners.iter().map(|(service, listener)| (*service, listener.local_addr().unwrap()));
         let addresses = addresses.collect();
-        let site = Site { addresses: vec![LOOPBACK], network: NetworkView::Hosted, trust_loopback: true };
+        let site = Site {
+            addresses: vec![LOOPBACK],
+            network: NetworkView::Hosted,
+            name_servers: vec![],
+            trust_loopback: true,
+        };
         let ground = Ground {
             store,
             flash: bell,

@@ -76,7 +76,7 @@ impl Queue {
         let words = Words::load(|key| office.setting(key));
         let clock = OnlineClock::at(office.setting(key::QUEUE_CLOCK).map_or(0, |value| kept_clock(&value)));
         Rc::new(Self {
-            router: RefCell::new(Rc::new(run::router(&house))),
+            router: RefCell::new(Rc::new(house.router())),
             routes: RefCell::new(Rc::new(Routes::load(office))),
             closing,
             desk,

@@ -14,9 +14,8 @@ use super::{
     schedule::{Turn, next_turn},
 };
 use crate::{
-    house::House,
     provision::{Change, Keeper as _, Records as _, key},
-    routing::{Router, Routes},
+    routing::Routes,
     stored,
 };
 
@@ -109,7 +108,7 @@ impl Queue {
 
     /// Settings or network are others: what is known of routes is read anew, and the network looked for.
     fn settings_changed(&self) {
-        *self.router.borrow_mut() = Rc::new(router(self.house()));
+        *self.router.borrow_mut() = Rc::new(self.house().router());
         *self.routes.borrow_mut() = Rc::new(Routes::load(self.office()));
     }
 
@@ -228,9 +227,4 @@ impl Queue {
         });
         self.report(&posting, told.collect()).await;
     }
-}
-
-/// Who finds servers, by the settings and the network as they are now.
-pub(super) fn router(house: &House) -> Router {
-    Router::new(&house.hostname(), &house.addresses(), &house.name_servers())
 }

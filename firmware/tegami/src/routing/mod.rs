@@ -125,9 +125,6 @@ impl Router {
         }
     }
 
-    pub(crate) async fn is_answered(&self) -> bool {
-        true
-    }
     /// The servers of a destination, in the order in which they are to be tried; at least one.
     pub(crate) async fn servers(
         &self,
@@ -157,6 +154,12 @@ impl Router {
                 Err(NoRoute::NameTrouble(format!("the server {} has no address in DNS", server.name)))
             }
         }
+    }
+
+    /// Whether any name server answers at all: if none does, it is the box that is cut off. A box that knows no name server
+    /// cannot tell.
+    pub(crate) async fn is_answered(&self) -> bool {
+        self.names.is_answered().await
     }
 
     async fn servers_of(&self, domain: &str) -> Result<Vec<Server>, NoRoute> {

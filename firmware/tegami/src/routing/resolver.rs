@@ -99,6 +99,28 @@ impl Names {
         Ok(found)
     }
 
+    /// Whether a server says anything about the root, which all of them know; without servers, yes. One that is there and
+    /// cannot look anything up says that it failed.
+    pub(super) async fn is_answered(&self) -> bool {
+        let any = async {
+            for (_, resolver) in &self.servers {
+                let heard = resolver.lookup(Name::root(), RecordType::NS).await;
+                let is_silent = matches!(
+                    heard,
+                    Err(NetError::Dns(DnsError::ResponseCode(ResponseCode::ServFail))
+                        | NetError::Timeout
+                        | NetError::Io(_)
+                        | NetError::NoConnections)
+                );
+                if !is_silent {
+                    return true;
+                }
+            }
+            self.servers.is_empty()
+        };
+        timeout(QUESTION_MAX, any).await.unwrap_or(false)
+    }
+
     /// Asks one server after the other, until one knows.
     async fn ask<T>(
         &self,
@@ -180,8 +202,9 @@ fn answer<T>(
         Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
             let found = match none.response_code {
                 ResponseCode::NXDomain => Found::NoName,
-                _ if is_referral(&none) => return Err("only names other servers"),
-                _ => Found::Nothing,
+                ResponseCode::NoError if is_referral(&none) => return Err("only names other servers"),
+                ResponseCode::NoError => Found::Nothing,
+                _ => return Err("answered with an error"),
             };
             let kept = none.negative_ttl.map_or(Duration::ZERO, |s| Duration::from_secs(s.into()));
             Ok((found, now + kept.min(NOTHING_KEPT_MAX)))
@@ -193,6 +216,7 @@ fn answer<T>(
         }),
         Err(NetError::Timeout) => Err("did not answer in time"),
         Err(NetError::Io(_) | NetError::NoConnections) => Err("could not be reached"),
+        Err(NetError::Truncated) => Err("cut its answer off, by TCP too,"),
         Err(_) => Err("gave no answer that can be read"),
     }
 }

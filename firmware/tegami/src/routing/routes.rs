@@ -92,7 +92,7 @@ mod tests {
             ("例え.test", "Route(\"xn--r8jz45g.test\")"),
             ("b.a.test", "Domain(\"b.a.test\")"),
             ("Example.TEST", "Domain(\"example.test\")"),
-            ("手紙.test", "Domain(\"xn--5nqt34k.test\")"),
+            ("手紙.test", "Domain(\"xn--kpuq01d.test\")"),
             ("[192.0.2.1]", "Domain(\"[192.0.2.1]\")"),
             ("[ipv6:2001:db8::0001]", "Domain(\"[IPv6:2001:db8::1]\")"),
         ] {

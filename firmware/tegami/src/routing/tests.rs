@@ -179,12 +179,31 @@ fn a_server_that_fails_or_refuses_is_not_the_last_word() {
             let bad = NameServer::start(zone).await;
             assert_eq!(names(&router(&[&bad, &good]), "a.test").await.unwrap(), "a.test", "{zone}");
         }
-        // Nobody listens there.
+        // Nobody listens there, which shows only in that no answer comes.
+        tokio::time::pause();
         let gone = NameServer::start("").await;
         let both = router(&[&gone, &good]);
         drop(gone);
         tokio::task::yield_now().await;
         assert_eq!(names(&both, "a.test").await.unwrap(), "a.test");
+    });
+}
+
+/// What decides whether letters lose time: a box that nobody answers is cut off.
+#[test]
+fn a_name_server_that_answers_anything_shows_that_the_box_is_on_the_network() {
+    block_on(async {
+        let answers = async |zone: &str| {
+            let server = NameServer::start(zone).await;
+            router(&[&server]).is_answered().await
+        };
+        assert!(answers("a.test A 192.0.2.1").await);
+        assert!(answers(". REFUSED").await);
+        assert!(router(&[]).is_answered().await, "it cannot tell");
+        // A router at home whose own line is down says so.
+        assert!(!answers(". SERVFAIL").await);
+        tokio::time::pause();
+        assert!(!answers(". SILENT").await);
     });
 }
 
@@ -211,23 +230,25 @@ fn what_is_cut_off_is_asked_again_by_tcp() {
 #[test]
 fn an_answer_of_64_kib_comes_to_a_few_servers_and_addresses() {
     block_on(async {
-        let mut zone = String::new();
-        for i in 0..2_900 {
-            zone.push_str(&format!("a.test MX {} h{i:04}.a.test\n", 3_000 - i));
-        }
-        for i in 2_800..2_900 {
-            zone.push_str(&format!("h{i:04}.a.test A 192.0.2.1\n"));
-        }
-        for i in 0..4_000 {
-            zone.push_str(&format!("b.test A 10.0.{}.{}\n", i / 250, 1 + i % 250));
-        }
+        let mut zone: String =
+            (0..1_900).map(|i| format!("a.test MX {} h{i:04}.a.test\n", 3_000 - i)).collect();
+        zone.extend((1_850..1_900).map(|i| format!("h{i:04}.a.test A 192.0.2.1\n")));
+        zone.extend((0..2_900).map(|i| format!("b.test A 10.0.{}.{}\n", i / 250, 1 + i % 250)));
+        zone.extend((0..5_000).map(|i| format!("c.test A 10.0.{}.{}\n", i / 250, 1 + i % 250)));
         let server = NameServer::start(&zone).await;
         let router = router(&[&server]);
         let found = names(&router, "a.test").await.unwrap();
-        assert!(found.starts_with("h2899.a.test h2898.a.test"), "{found}");
+        assert!(found.starts_with("h1899.a.test h1898.a.test"), "{found}");
         assert_eq!(found.split(' ').count(), limits::HOSTS_MAX);
+        assert!(server.longest() > 63_000, "{}", server.longest());
         assert_eq!(addresses(&router, "b.test").await.unwrap().split(' ').count(), limits::ADDRESSES_MAX);
         assert_eq!((server.asked("tcp MX a.test"), server.asked("tcp A b.test")), (1, 1));
+        // What does not fit into TCP either is cut off there.
+        let why = addresses(&router, "c.test").await.unwrap_err();
+        assert!(
+            format!("{why:?}").contains("cut its answer off, by TCP too, when asked for A of c.test"),
+            "{why:?}"
+        );
     });
 }
 

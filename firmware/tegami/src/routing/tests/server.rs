@@ -1,6 +1,6 @@
 //! A name server for tests: it answers by UDP and TCP what its zone says, and misbehaves where the zone says so.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -26,6 +26,8 @@ struct Shared {
     zone: Zone,
     /// How often which question was asked: `udp MX a.test`.
     asked: RefCell<BTreeMap<String, usize>>,
+    /// Bytes of the longest answer by TCP.
+    longest: Cell<usize>,
 }
 
 /// Data by name and kind.
@@ -42,7 +44,10 @@ impl Server {
             let mut words = line.trim().splitn(3, ' ');
             let Some(name) = words.next().filter(|name| !name.is_empty()) else { continue };
             let (kind, data) = (words.next().unwrap(), words.next().unwrap_or_default());
-            names.entry(name.to_owned()).or_default().push((kind.to_owned(), data.to_owned()));
+            names
+                .entry(name.trim_end_matches('.').to_owned())
+                .or_default()
+                .push((kind.to_owned(), data.to_owned()));
         }
         let (udp, tcp) = loop {
             let udp = UdpSocket::bind(("127.0.0.1", 0)).await.unwrap();
@@ -52,7 +57,7 @@ impl Server {
             }
         };
         let address = udp.local_addr().unwrap();
-        let shared = Rc::new(Shared { zone: names, asked: RefCell::default() });
+        let shared = Rc::new(Shared { zone: names, asked: RefCell::default(), longest: Cell::default() });
         let tasks =
             [spawn_local(by_udp(Rc::clone(&shared), udp)), spawn_local(by_tcp(Rc::clone(&shared), tcp))];
         Self { address, shared, tasks }
@@ -61,6 +66,11 @@ impl Server {
     /// How often it was asked this: `udp MX a.test`.
     pub(super) fn asked(&self, question: &str) -> usize {
         self.shared.asked.borrow().get(question).copied().unwrap_or(0)
+    }
+
+    /// Bytes of the longest answer that it gave by TCP.
+    pub(super) fn longest(&self) -> usize {
+        self.shared.longest.get()
     }
 
     /// How often it was asked anything.
@@ -104,6 +114,7 @@ async fn serve(shared: Rc<Shared>, mut stream: TcpStream) {
         let mut question = vec![0; length.into()];
         stream.read_exact(&mut question).await.unwrap();
         for answer in shared.answers("tcp", &question) {
+            shared.longest.set(shared.longest.get().max(answer.len()));
             stream.write_u16(answer.len().try_into().unwrap()).await.unwrap();
             stream.write_all(&answer).await.unwrap();
         }
