@@ -3,6 +3,7 @@
 
 use crate::process::{Console, run, wait};
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,8 +16,8 @@ const START_MAX: Duration = Duration::from_secs(20);
 /// From SIGTERM to the end of the server and its helpers.
 const STOP_MAX: Duration = Duration::from_secs(20);
 
-/// What the shell does: prepares, starts the server, and waits for its word. `$0` is the folder. Files that helpers of
-/// the server still write while they end may be in the way of the first removal.
+/// What the shell does: starts the server and waits for its word. `$0` is the folder. Files that helpers of the server
+/// still write while they end may be in the way of the first removal.
 const SHELL: &str = "\"$@\" & daemon=$!\n\
     echo \"daemon $daemon\"\n\
     read -r word\n\
@@ -41,6 +42,8 @@ impl Daemon {
     pub fn start(folder: &Path, prepare: &str, command: &[&str]) -> Self {
         let mut shell = as_root();
         shell.args(["sh", "-c", &format!("set -e\n{prepare}\nset +e\n{SHELL}")]).arg(folder).args(command);
+        // A signal that ends the tests as a group must leave the shell to do its work.
+        shell.process_group(0);
         let console = Console::of(&mut shell);
         let mut shell = shell.stdin(Stdio::piped()).spawn().expect("sh can be started");
         let deadline = Instant::now() + START_MAX;
@@ -95,12 +98,14 @@ pub fn user_id() -> u32 {
     said.text().trim().parse().expect("id prints a number")
 }
 
-/// A new folder that users of the server's own reach, which folders of the tests may not be; its path is short, as
-/// those of sockets must be.
-pub fn open_folder(name: &str) -> PathBuf {
+/// A new folder in a place that users of the server's own reach; its path is short, as those of sockets must be.
+///
+/// # Panics
+/// When it cannot be made.
+pub fn open_folder(place: &Path, name: &str) -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let folder = std::env::temp_dir().join(format!("tegami-{name}-{}-{number}", std::process::id()));
-    std::fs::create_dir(&folder).expect("a folder can be made");
+    let folder = place.join(format!("tegami-{name}-{}-{number}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder can be made");
     folder
 }

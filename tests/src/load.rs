@@ -1,10 +1,10 @@
 //! Load from several clients at once: letters whose every byte follows from their numbers, noted in a ledger.
 
 use crate::clients::Smtp;
-use crate::clients::smtp::stuffed;
+use crate::clients::smtp::{auth_plain, stuffed};
 use crate::ledger::Ledger;
 use crate::letters;
-use crate::site::{Service, Site};
+use crate::site::{Account, Service, Site};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -22,6 +22,8 @@ pub struct Load {
     pub sizes: Vec<usize>,
     /// Recipients of each letter.
     pub to: Vec<String>,
+    /// Who sends them, by submission; without it they come from another server.
+    pub login: Option<Account>,
     /// Letters per client; without it, until the server goes away or the time is over.
     pub letters: Option<usize>,
     /// Longest time.
@@ -107,9 +109,13 @@ impl Ledger {
         delivered: &mut Delivered,
         is_done: impl Fn(&Delivered) -> bool,
     ) -> Result<(), String> {
-        let smtp = Smtp::try_connect(site, Service::Smtp);
+        let service = if load.login.is_some() { Service::Submissions } else { Service::Smtp };
+        let smtp = Smtp::try_connect(site, service);
         let mut smtp = smtp.map_err(|error| format!("connecting: {error}"))?;
         smtp.try_command("EHLO load.client.test").map_err(|error| format!("EHLO: {error}"))?;
+        if let Some(account) = &load.login {
+            smtp.expect(235, &auth_plain(account));
+        }
         while !is_done(delivered) {
             let number = self.next_letter();
             let size = load.sizes[number as usize % load.sizes.len()];
@@ -133,7 +139,8 @@ impl Ledger {
     /// One letter in two round trips, as a server that uses PIPELINING sends it (RFC 2920); false when it was refused
     /// for want of room.
     fn one(&self, smtp: &mut Smtp, load: &Load, number: u64, size: usize) -> io::Result<bool> {
-        let mut envelope = String::from("MAIL FROM:<load@client.test>\r\n");
+        let from = load.login.as_ref().map_or("load@client.test", |account| &account.address);
+        let mut envelope = format!("MAIL FROM:<{from}>\r\n");
         for recipient in &load.to {
             envelope.push_str(&format!("RCPT TO:<{recipient}>\r\n"));
         }

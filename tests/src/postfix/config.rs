@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Who owns kept mail where the tests run as root: virtual(8) delivers as nobody with a number this small.
 const NOBODY: u32 = 65_534;
@@ -72,6 +72,7 @@ pub enum Security {
 pub struct Builder {
     address: IpAddr,
     port_offset: u16,
+    place: PathBuf,
     hostname: String,
     names: Option<Vec<String>>,
     main: BTreeMap<String, String>,
@@ -87,6 +88,7 @@ impl Builder {
         Self {
             address: IpAddr::from([127, 0, 0, 1]),
             port_offset: free_offset(),
+            place: std::env::temp_dir(),
             hostname: hostname.to_owned(),
             names: None,
             main: BTreeMap::new(),
@@ -103,6 +105,13 @@ impl Builder {
     pub fn at(mut self, address: IpAddr, port_offset: u16) -> Self {
         self.address = address;
         self.port_offset = port_offset;
+        self
+    }
+
+    /// Has its folder there, where users of its own must reach it. Where the tests write, they may not.
+    #[must_use]
+    pub fn place(mut self, place: &Path) -> Self {
+        place.clone_into(&mut self.place);
         self
     }
 
@@ -198,7 +207,7 @@ impl Builder {
     /// With what it says, when it does not come up.
     pub fn start(self) -> Postfix {
         packages::ensure_postfix();
-        let folder = open_folder("postfix");
+        let folder = open_folder(&self.place, "postfix");
         let config = folder.join("config");
         fs::create_dir_all(config.join("sasl")).expect("a folder can be made");
         let authority = Authority::new(&folder);
@@ -220,7 +229,7 @@ impl Builder {
             self.mechanisms
         );
         write("sasl/smtpd.conf", &sasl);
-        Postfix::start(site, &self.prepare())
+        Postfix::start(site, leaf, &self.prepare())
     }
 
     fn main_cf(&self, folder: &Path, leaf: &Leaf) -> String {

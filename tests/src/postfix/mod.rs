@@ -5,6 +5,7 @@ mod config;
 
 pub use config::{Builder, Security};
 
+use crate::certificates::Leaf;
 use crate::daemon::{Daemon, as_root};
 use crate::process::run;
 use crate::site::Site;
@@ -31,6 +32,8 @@ const MASTER: &str = "/usr/lib/postfix/sbin/master";
 pub struct Postfix {
     /// Where its clients find it: of all services it has the three for sending.
     pub site: Site,
+    /// What it proves its name with.
+    pub leaf: Leaf,
     daemon: Daemon,
 }
 
@@ -149,12 +152,12 @@ impl Postfix {
         self.daemon.pid()
     }
 
-    fn start(site: Site, prepare: &str) -> Self {
+    fn start(site: Site, leaf: Leaf, prepare: &str) -> Self {
         let config = site.folder.join("config").display().to_string();
         // Its log is the tests' own file, so that they can read it whoever they are.
         fs::write(site.folder.join("log"), "").expect("a log can be begun");
         let daemon = Daemon::start(&site.folder, prepare, &[MASTER, "-c", &config, "-s"]);
-        let postfix = Self { site, daemon };
+        let postfix = Self { site, leaf, daemon };
         postfix.wait_for_log("daemon started", READY_MAX);
         postfix
     }

@@ -1,0 +1,327 @@
+//! Measures the program beside Debian's Postfix and Dovecot, one after the other in one run, on the same disk, with the
+//! same client: `cargo run --release -p tests --bin peers`, as root; with `-- --relay` what is sent on as well.
+
+#![expect(clippy::expect_used, reason = "a measurement that fails ends with its message")]
+
+use std::net::IpAddr;
+use std::process::Command;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+use tests::clients::{Imap, Smtp};
+use tests::dovecot::{Format, Pair};
+use tests::hosted::{Hosted, Options, scratch};
+use tests::ledger::Ledger;
+use tests::letters::numbered;
+use tests::load::Load;
+use tests::machine::Machine;
+use tests::ports;
+use tests::postfix::Postfix;
+use tests::process::Server;
+use tests::provision;
+use tests::site::{Account, Service, Site};
+use tests::usage;
+
+/// Connections that deliver at once, each into a mailbox of its own.
+const CONNECTIONS: usize = 8;
+
+/// Size of a letter in bytes.
+const LETTER: usize = 8 * 1024;
+
+/// Letters of one measurement.
+const LETTERS: usize = 4_000;
+
+/// Letters before it, which nobody counts: processes start, files grow.
+const WARM_UP: usize = 400;
+
+/// Letters whose way to a client in IDLE is timed.
+const PUSHED: usize = 31;
+
+/// Letters that wait in the queue when its memory is read.
+const QUEUED: usize = 10_000;
+
+/// Measurements of the same thing, of which the median is taken.
+const RUNS: usize = 3;
+
+/// How long a server rests before its memory is read.
+const REST: Duration = Duration::from_secs(5);
+
+/// Longest time for one load, and for what was taken to become visible.
+const LOAD_MAX: Duration = Duration::from_secs(600);
+
+/// How often it is asked whether all letters are visible.
+const POLL: Duration = Duration::from_millis(10);
+
+/// What is measured of each server.
+#[derive(Debug, Clone, Copy)]
+struct Figures {
+    letters_per_s: f64,
+    cpu_ms: f64,
+    push_ms: f64,
+    rest_mib: f64,
+    loaded_mib: f64,
+}
+
+fn main() {
+    println!(
+        "{LETTERS} letters of {LETTER} bytes over {CONNECTIONS} connections into {CONNECTIONS} mailboxes, counted until the last \
+         shows in IMAP STATUS;\nprocessor time from /proc, user and system, of all processes of a server and of those of them \
+         that have ended;\nproportional set size of all of them {} s after the last client; median of {RUNS} runs, each on new files\n",
+        REST.as_secs()
+    );
+    let ours = median(measure_ours);
+    let maildir = median(|| measure_pair(Format::Maildir));
+    let mdbox = median(|| measure_pair(Format::Mdbox));
+    let names = ["tegami", "Maildir", "ratio", "mdbox", "ratio"];
+    println!("{:38}{}", "Postfix and Dovecot with", row(names));
+    let line = |name: &str, of: fn(&Figures) -> f64| {
+        let [ours, maildir, mdbox] = [ours, maildir, mdbox].map(|figures| of(&figures));
+        let columns =
+            [figure(ours), figure(maildir), figure(ours / maildir), figure(mdbox), figure(ours / mdbox)];
+        println!("{name:38}{}", row(columns.each_ref().map(String::as_str)));
+    };
+    line("letters per second, visible", |figures| figures.letters_per_s);
+    line("ms of processor time per letter", |figures| figures.cpu_ms);
+    line("ms from 250 to EXISTS, median", |figures| figures.push_ms);
+    line("MiB at rest", |figures| figures.rest_mib);
+    line("MiB after the load", |figures| figures.loaded_mib);
+    if std::env::args().any(|word| word == "--relay") {
+        relay();
+    }
+}
+
+fn row(columns: [&str; 5]) -> String {
+    columns.iter().map(|column| format!("{column:>10}")).collect()
+}
+
+fn figure(number: f64) -> String {
+    if number.abs() >= 100.0 { format!("{number:.0}") } else { format!("{number:.2}") }
+}
+
+/// Each figure's median.
+fn median(measure: impl Fn() -> Figures) -> Figures {
+    let measure = |_| {
+        let figures = measure();
+        eprintln!("{figures:?}");
+        figures
+    };
+    let runs: Vec<Figures> = (0..RUNS).map(measure).collect();
+    let middle = |of: fn(&Figures) -> f64| {
+        let mut numbers: Vec<f64> = runs.iter().map(of).collect();
+        numbers.sort_by(f64::total_cmp);
+        numbers[RUNS / 2]
+    };
+    Figures {
+        letters_per_s: middle(|figures| figures.letters_per_s),
+        cpu_ms: middle(|figures| figures.cpu_ms),
+        push_ms: middle(|figures| figures.push_ms),
+        rest_mib: middle(|figures| figures.rest_mib),
+        loaded_mib: middle(|figures| figures.loaded_mib),
+    }
+}
+
+fn measure_ours() -> Figures {
+    let hosted = Hosted::start_new("tegami-peers");
+    measure(&hosted.site, &[hosted.pid()])
+}
+
+fn measure_pair(format: Format) -> Figures {
+    let pair = Pair::start(&scratch(), provision::HOSTNAME, provision::DOMAIN, format);
+    measure(&pair.postfix.site, &pair.pids())
+}
+
+fn measure(site: &Site, pids: &[u32]) -> Figures {
+    let accounts: Vec<Account> = (0..CONNECTIONS).map(|_| site.account()).collect();
+    deliver(site, &accounts, WARM_UP, WARM_UP);
+    thread::sleep(REST);
+    let rest_mib = mib(pids);
+    let cpu = usage::cpu(pids);
+    let start = Instant::now();
+    deliver(site, &accounts, LETTERS, WARM_UP + LETTERS);
+    let time = start.elapsed();
+    // What is done after the last letter is there, is done for the letters, too.
+    thread::sleep(REST);
+    let cpu = usage::cpu(pids) - cpu;
+    Figures {
+        letters_per_s: LETTERS as f64 / time.as_secs_f64(),
+        cpu_ms: cpu.as_secs_f64() * 1e3 / LETTERS as f64,
+        loaded_mib: mib(pids),
+        push_ms: push_ms(site),
+        rest_mib,
+    }
+}
+
+fn mib(pids: &[u32]) -> f64 {
+    usage::pss_kib(pids) as f64 / 1024.0
+}
+
+/// Delivers letters, each connection to one of the accounts, and waits until they hold so many in all.
+fn deliver(site: &Site, accounts: &[Account], letters: usize, in_all: usize) {
+    let ledger = Ledger::default();
+    thread::scope(|scope| {
+        for account in accounts {
+            let load = Load { clients: 1, ..load(account.address.clone(), letters / accounts.len()) };
+            let ledger = &ledger;
+            scope.spawn(move || {
+                let delivered = ledger.deliver(site, &load);
+                assert!(delivered.broken.is_empty(), "{}", delivered.broken.join("\n"));
+            });
+        }
+    });
+    let mut clients: Vec<Imap> = accounts.iter().map(|account| Imap::log_in(site, account)).collect();
+    let deadline = Instant::now() + LOAD_MAX;
+    while clients.iter_mut().map(messages).sum::<usize>() < in_all {
+        assert!(Instant::now() < deadline, "not all letters became visible");
+        thread::sleep(POLL);
+    }
+}
+
+fn load(to: String, letters: usize) -> Load {
+    Load {
+        clients: CONNECTIONS,
+        sizes: vec![LETTER],
+        to: vec![to],
+        login: None,
+        letters: Some(letters),
+        time: LOAD_MAX,
+        may_be_full: false,
+    }
+}
+
+/// How many letters STATUS counts.
+fn messages(imap: &mut Imap) -> usize {
+    let said = imap.ok("STATUS INBOX (MESSAGES)");
+    let counts =
+        said.iter().find_map(|said| said.text.split_once("MESSAGES ")?.1.trim_end_matches(')').parse().ok());
+    counts.expect("STATUS gives a number")
+}
+
+/// From reading the 250 to reading EXISTS in IDLE on another connection, in milliseconds; below 0 where EXISTS comes first.
+fn push_ms(site: &Site) -> f64 {
+    let account = site.account();
+    let (send, exists) = mpsc::channel();
+    let mut imap = Imap::select(site, &account, "INBOX");
+    imap.idle();
+    let watch = thread::spawn(move || {
+        for number in 1..=PUSHED {
+            imap.wait_for(&format!("{number} EXISTS"), LOAD_MAX);
+            send.send(Instant::now()).expect("the other side waits");
+        }
+    });
+    let mut smtp = Smtp::connect(site, Service::Smtp);
+    let mut times: Vec<f64> = (1..=PUSHED)
+        .map(|number| {
+            smtp.letter("ann@client.test", &[&account.address], &numbered(number as u64, LETTER));
+            let taken = Instant::now();
+            let seen = exists.recv().expect("EXISTS comes");
+            let after = seen.saturating_duration_since(taken).as_secs_f64();
+            (after - taken.saturating_duration_since(seen).as_secs_f64()) * 1e3
+        })
+        .collect();
+    watch.join().expect("it has seen all");
+    times.sort_by(f64::total_cmp);
+    times[PUSHED / 2]
+}
+
+// ---- What is sent on ----
+
+/// The domain that is not ours.
+const OUTSIDE: &str = "out.test";
+
+/// The same letters, submitted with log-in and TLS for a domain outside, until a server that only counts them has all.
+fn relay() {
+    let account = provision::pool_account(0);
+    let ours = relayed(|sink| {
+        let hosted = sending("tegami-peers-relay", sink);
+        let site = Arc::clone(&hosted.site);
+        (hosted, site)
+    });
+    let peers = relayed(|sink| {
+        let postfix = Postfix::builder(provision::HOSTNAME)
+            .place(&scratch())
+            .relays_to_place(&format!("[127.0.0.1]:{sink}"))
+            .login(&account.address, &account.password)
+            .start();
+        let mut site = Site::new(postfix.site.port_offset, &scratch());
+        site.authority.clone_from(&postfix.site.authority);
+        (postfix, Arc::new(site))
+    });
+    let [ours, peers] = [ours, peers].map(|time| LETTERS as f64 / time.as_secs_f64());
+    println!(
+        "\n{LETTERS} letters of {LETTER} bytes submitted over {CONNECTIONS} connections, until smtp-sink has all"
+    );
+    println!(
+        "letters per second sent on: tegami {}, Postfix at its default process limits {}, ratio {}",
+        figure(ours),
+        figure(peers),
+        figure(ours / peers)
+    );
+    println!("MiB that {QUEUED} queued letters take above idle: {}", figure(queue_mib(&account)));
+}
+
+/// The program with a route to a port of this machine.
+fn sending(name: &str, port: u16) -> Hosted {
+    let route =
+        format!("[[route]]\ndomain = \"{OUTSIDE}\"\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\n");
+    let provision = provision::file() + &route;
+    let mut hosted = Hosted::new(name, Options { provision: Some(provision), ..Options::default() });
+    hosted.start();
+    hosted
+}
+
+/// Median time from the first connection to the last letter in the sink.
+fn relayed<S>(start: impl Fn(u16) -> (S, Arc<Site>)) -> Duration {
+    let mut times: Vec<Duration> = (0..RUNS)
+        .map(|_| {
+            let port = ports::free(IpAddr::from([127, 0, 0, 1])).port();
+            let (server, site) = start(port);
+            // One sink for the letters before it counts.
+            let mut sink = sink(port, WARM_UP);
+            submit(&site, WARM_UP);
+            sink.wait(LOAD_MAX);
+            let mut sink = self::sink(port, LETTERS);
+            let start = Instant::now();
+            submit(&site, LETTERS);
+            let status = sink.wait(LOAD_MAX);
+            let time = start.elapsed();
+            assert_eq!(status, Some(0), "the sink did not get all: {}", sink.console().whole());
+            drop(server);
+            time
+        })
+        .collect();
+    times.sort();
+    times[RUNS / 2]
+}
+
+/// Postfix's own server that forgets what it takes, and ends when it has taken so many.
+fn sink(port: u16, letters: usize) -> Server {
+    let mut command = Command::new("/usr/sbin/smtp-sink");
+    command.args(["-u", "nobody", "-m", "256", "-M", &letters.to_string()]);
+    let sink = Server::start(command.args([&format!("127.0.0.1:{port}"), "1024"]));
+    let deadline = Instant::now() + REST;
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(Instant::now() < deadline, "{}", sink.console().text());
+        thread::sleep(POLL);
+    }
+    sink
+}
+
+fn submit(site: &Site, letters: usize) {
+    let mut load = load(format!("far@{OUTSIDE}"), letters / CONNECTIONS);
+    load.login = Some(provision::pool_account(0));
+    let delivered = Ledger::default().deliver(site, &load);
+    assert_eq!(delivered.letters, letters, "{}", delivered.broken.join("\n"));
+}
+
+/// Memory with letters for a server that is not there, above that of the same program before they came.
+fn queue_mib(account: &Account) -> f64 {
+    let port = ports::free(IpAddr::from([127, 0, 0, 1])).port();
+    let hosted = sending("tegami-peers-queue", port);
+    drop(Imap::select(&hosted.site, account, "INBOX"));
+    submit(&hosted.site, CONNECTIONS);
+    thread::sleep(REST);
+    let idle = mib(&[hosted.pid()]);
+    submit(&hosted.site, QUEUED);
+    thread::sleep(REST);
+    mib(&[hosted.pid()]) - idle
+}
