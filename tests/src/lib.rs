@@ -28,6 +28,7 @@ pub mod load;
 pub mod machine;
 pub mod oddserver;
 pub mod organiser;
+pub mod outbound;
 pub mod packages;
 pub mod page;
 pub mod ports;

@@ -228,6 +228,11 @@ impl OddServer {
         times
     }
 
+    /// Whether it knows TLS.
+    pub fn has_tls(&self) -> bool {
+        self.shared.tls.is_some()
+    }
+
     /// How many connections it has taken.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
@@ -248,13 +253,14 @@ impl OddServer {
         self.accepted()
     }
 
-    /// Waits until it has taken so many connections.
+    /// Waits until so many connections have come and gone.
     ///
     /// # Panics
     /// As [`Self::wait_for`].
     #[track_caller]
-    pub fn wait_for_connections(&self, count: usize, limit: Duration) {
-        self.wait_until(limit, || self.connections() >= count);
+    pub fn wait_for_ends(&self, count: usize, limit: Duration) {
+        let present = || self.shared.present.load(Ordering::Relaxed);
+        self.wait_until(limit, || self.connections() >= count && present() == 0);
     }
 
     #[track_caller]
