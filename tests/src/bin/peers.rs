@@ -69,15 +69,13 @@ fn main() {
          that have ended;\nproportional set size of all of them {} s after the last client; median of {RUNS} runs, each on new files\n",
         REST.as_secs()
     );
-    let ours = median(measure_ours);
-    let maildir = median(|| measure_pair(Format::Maildir));
-    let mdbox = median(|| measure_pair(Format::Mdbox));
+    let [ours, maildir, mdbox] = medians();
     let names = ["tegami", "Maildir", "ratio", "mdbox", "ratio"];
     println!("{:38}{}", "Postfix and Dovecot with", row(names));
     let line = |name: &str, of: fn(&Figures) -> f64| {
         let [ours, maildir, mdbox] = [ours, maildir, mdbox].map(|figures| of(&figures));
         let columns =
-            [figure(ours), figure(maildir), figure(ours / maildir), figure(mdbox), figure(ours / mdbox)];
+            [figure(ours), figure(maildir), ratio(ours, maildir), figure(mdbox), ratio(ours, mdbox)];
         println!("{name:38}{}", row(columns.each_ref().map(String::as_str)));
     };
     line("letters per second, visible", |figures| figures.letters_per_s);
@@ -98,14 +96,27 @@ fn figure(number: f64) -> String {
     if number.abs() >= 100.0 { format!("{number:.0}") } else { format!("{number:.2}") }
 }
 
-/// Each figure's median.
-fn median(measure: impl Fn() -> Figures) -> Figures {
-    let measure = |_| {
-        let figures = measure();
-        eprintln!("{figures:?}");
-        figures
-    };
-    let runs: Vec<Figures> = (0..RUNS).map(measure).collect();
+/// What lies below 0 has no ratio.
+fn ratio(ours: f64, theirs: f64) -> String {
+    if ours > 0.0 && theirs > 0.0 { figure(ours / theirs) } else { "-".to_owned() }
+}
+
+/// Measures all three in turn, so that whatever else the machine does meets them alike; gives each figure's median.
+fn medians() -> [Figures; 3] {
+    let servers: [fn() -> Figures; 3] =
+        [measure_ours, || measure_pair(Format::Maildir), || measure_pair(Format::Mdbox)];
+    let mut runs = [const { Vec::new() }; 3];
+    for _ in 0..RUNS {
+        for (runs, measure) in runs.iter_mut().zip(servers) {
+            let figures = measure();
+            eprintln!("{figures:?}");
+            runs.push(figures);
+        }
+    }
+    runs.map(|runs| median(&runs))
+}
+
+fn median(runs: &[Figures]) -> Figures {
     let middle = |of: fn(&Figures) -> f64| {
         let mut numbers: Vec<f64> = runs.iter().map(of).collect();
         numbers.sort_by(f64::total_cmp);
