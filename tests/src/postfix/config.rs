@@ -234,14 +234,15 @@ impl Builder {
 
     fn main_cf(&self, folder: &Path, leaf: &Leaf) -> String {
         let folder = folder.display();
-        let owner = if user_id() == 0 { NOBODY } else { user_id() };
+        let owner = owner();
         let daemons = MASTER.trim_end_matches("/master");
         let mut text = format!(
-            "compatibility_level = 3.6\nmyhostname = {}\nmydestination =\nmynetworks =\nalias_maps =\nalias_database =\n\
-             virtual_mailbox_domains =\n\
+            "compatibility_level = 3.6\nmyhostname = {}\nmydestination =\nmynetworks =\n\
+             alias_maps =\nalias_database =\nvirtual_mailbox_domains =\n\
              queue_directory = {folder}/queue\ndata_directory = {folder}/data\ndaemon_directory = {daemons}\n\
              maillog_file = {folder}/log\nmaillog_file_prefixes = {folder}\n\
-             inet_interfaces = 127.0.0.1\ninet_protocols = ipv4\nsmtp_dns_support_level = disabled\nsmtp_tls_loglevel = 1\nlocal_header_rewrite_clients =\n\
+             inet_interfaces = 127.0.0.1\ninet_protocols = ipv4\n\
+             smtp_dns_support_level = disabled\nsmtp_tls_loglevel = 1\nlocal_header_rewrite_clients =\n\
              smtpd_peername_lookup = no\nsmtpd_error_sleep_time = 0\nsmtpd_client_connection_count_limit = 0\n\
              smtpd_tls_security_level = may\nsmtpd_tls_cert_file = {}\nsmtpd_tls_key_file = {}\n\
              cyrus_sasl_config_path = {folder}/config/sasl\n\
@@ -269,10 +270,10 @@ impl Builder {
 
     /// What root does before Postfix starts; `$0` is its folder.
     fn prepare(&self) -> String {
-        let owner = if user_id() == 0 { NOBODY } else { user_id() };
+        let owner = owner();
         let mut lines = format!(
-            "umask 022\nmkdir \"$0/queue\" \"$0/data\" \"$0/mail\"\nchown postfix \"$0/data\"\nchown {owner} \"$0/mail\"\n\
-         chmod 600 \"$0\"/*.key\n"
+            "umask 022\nmkdir \"$0/queue\" \"$0/data\" \"$0/mail\"\n\
+             chown postfix \"$0/data\"\nchown {owner} \"$0/mail\"\nchmod 600 \"$0\"/*.key\n"
         );
         for (name, owner, mode) in QUEUE {
             writeln!(lines, "mkdir -m {mode} \"$0/queue/{name}\"\nchown {owner} \"$0/queue/{name}\"")
@@ -281,15 +282,21 @@ impl Builder {
         for (login, password) in &self.logins {
             // Cyrus takes what stands behind an @ for the realm, and the server's name where nothing does.
             let (user, realm) = login.split_once('@').unwrap_or((login, &self.hostname));
+            let passwords = "\"$0/config/sasl/passwords\"";
             writeln!(
-            lines,
-            "printf %s '{password}' | saslpasswd2 -p -c -f \"$0/config/sasl/passwords\" -u {realm} '{user}'\n\
-             chown postfix \"$0/config/sasl/passwords\""
-        )
-        .expect("a string takes all");
+                lines,
+                "printf %s '{password}' | saslpasswd2 -p -c -f {passwords} -u {realm} '{user}'\n\
+                 chown postfix {passwords}"
+            )
+            .expect("a string takes all");
         }
         lines
     }
+}
+
+/// Who owns kept mail: the user of the tests, who reads it.
+fn owner() -> u32 {
+    if user_id() == 0 { NOBODY } else { user_id() }
 }
 
 fn master_cf(site: &Site) -> String {
