@@ -1,9 +1,11 @@
 //! Measures the program beside Debian's Postfix and Dovecot, one after the other in one run, on the same disk, with the
-//! same client: `cargo run --release -p tests --bin peers`, as root; with `-- --relay` what is sent on as well.
+//! same client: `cargo run --release -p tests --bin peers`, as root; with `-- --relay` what is sent on as well, with
+//! `-- --place FOLDER` all of it in another place, such as one in memory where no disk has a say.
 
 #![expect(clippy::expect_used, reason = "a measurement that fails ends with its message")]
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -64,9 +66,10 @@ struct Figures {
 
 fn main() {
     println!(
-        "{LETTERS} letters of {LETTER} bytes over {CONNECTIONS} connections into {CONNECTIONS} mailboxes, counted until the last \
+        "in {}: {LETTERS} letters of {LETTER} bytes over {CONNECTIONS} connections into {CONNECTIONS} mailboxes, counted until the last \
          shows in IMAP STATUS;\nprocessor time from /proc, user and system, of all processes of a server and of those of them \
          that have ended;\nproportional set size of all of them {} s after the last client; median of {RUNS} runs, each on new files\n",
+        place().display(),
         REST.as_secs()
     );
     let [ours, maildir, mdbox] = medians();
@@ -132,12 +135,24 @@ fn median(runs: &[Figures]) -> Figures {
 }
 
 fn measure_ours() -> Figures {
-    let hosted = Hosted::start_new("tegami-peers");
+    let hosted = hosted("tegami-peers", Options::default());
     measure(&hosted.site, &[hosted.pid()])
 }
 
+fn hosted(name: &str, options: Options) -> Hosted {
+    let mut hosted = Hosted::new(name, Options { place: Some(place()), ..options });
+    hosted.start();
+    hosted
+}
+
+/// Where all of them write.
+fn place() -> PathBuf {
+    let mut words = std::env::args().skip_while(|word| word != "--place").skip(1);
+    words.next().map_or_else(scratch, PathBuf::from)
+}
+
 fn measure_pair(format: Format) -> Figures {
-    let pair = Pair::start(&scratch(), provision::HOSTNAME, provision::DOMAIN, format);
+    let pair = Pair::start(&place(), provision::HOSTNAME, provision::DOMAIN, format);
     measure(&pair.postfix.site, &pair.pids())
 }
 
@@ -249,7 +264,7 @@ fn relay() {
     });
     let peers = relayed(|sink| {
         let postfix = Postfix::builder(provision::HOSTNAME)
-            .place(&scratch())
+            .place(&place())
             .relays_to_place(&format!("[127.0.0.1]:{sink}"))
             .login(&account.address, &account.password)
             .start();
@@ -274,10 +289,7 @@ fn relay() {
 fn sending(name: &str, port: u16) -> Hosted {
     let route =
         format!("[[route]]\ndomain = \"{OUTSIDE}\"\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\n");
-    let provision = provision::file() + &route;
-    let mut hosted = Hosted::new(name, Options { provision: Some(provision), ..Options::default() });
-    hosted.start();
-    hosted
+    hosted(name, Options { provision: Some(provision::file() + &route), ..Options::default() })
 }
 
 /// Median time from the first connection to the last letter in the sink.
