@@ -16,11 +16,13 @@ const START_MAX: Duration = Duration::from_secs(20);
 /// From SIGTERM to the end of the server and its helpers.
 const STOP_MAX: Duration = Duration::from_secs(20);
 
-/// What the shell does: starts the server and waits for its word. `$0` is the folder. Files that helpers of the server
-/// still write while they end may be in the way of the first removal.
+/// What the shell does: starts the server and waits for its word. `$0` is the folder. What it says afterwards has no
+/// reader where the tests were killed, and would be its end. Files that helpers of the server still write while they end
+/// may be in the way of the first removal.
 const SHELL: &str = "\"$@\" & daemon=$!\n\
     echo \"daemon $daemon\"\n\
     read -r word\n\
+    exec > /dev/null 2>&1\n\
     kill -s TERM $daemon\n\
     wait $daemon\n\
     test \"$word\" = keep || rm -rf \"$0\" || { sleep 1; rm -rf \"$0\"; }\n";
@@ -108,4 +110,35 @@ pub fn open_folder(place: &Path, name: &str) -> PathBuf {
     let folder = place.join(format!("tegami-{name}-{}-{number}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder can be made");
     folder
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    #[test]
+    fn a_daemon_ends_with_its_holder_and_leaves_nothing() {
+        let folder = open_folder(&std::env::temp_dir(), "daemon");
+        let daemon = Daemon::start(&folder, "touch \"$0/file\"", &["sleep", "600"]);
+        let process = PathBuf::from(format!("/proc/{}", daemon.pid()));
+        assert!(folder.join("file").exists() && process.exists());
+        drop(daemon);
+        assert!(!process.exists() && !folder.exists());
+    }
+
+    /// All its pipes close at once then.
+    #[test]
+    fn it_does_so_when_the_holder_is_killed() {
+        let folder = open_folder(&std::env::temp_dir(), "daemon");
+        let (mut reader, out) = std::io::pipe().expect("a pipe can be made");
+        let errors = out.try_clone().expect("a pipe has room for two");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", SHELL]).arg(&folder).args(["sleep", "600"]);
+        let mut shell = shell.stdin(Stdio::piped()).stdout(out).stderr(errors).spawn().expect("sh starts");
+        reader.read_exact(&mut [0; 7]).expect("it says which daemon");
+        drop((reader, shell.stdin.take()));
+        assert_eq!(wait(&mut shell, STOP_MAX), Some(0));
+        assert!(!folder.exists());
+    }
 }
