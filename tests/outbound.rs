@@ -138,8 +138,8 @@ fn a_smarthost_with_anothers_certificate_gets_nothing() {
     let mut outbox = to_smarthost(&postfix, "wrong-name", "starttls", &office());
     outbox.submit(&["far@anywhere.test"], &short("secret", "Hello."));
     postfix.wait_for_log("disconnect from", SOON);
-    let listed = outbox.listed();
-    assert!(listed.contains("far@anywhere.test") && listed.contains("certificate"), "{listed}");
+    let listed = outbox.wait_until_listed("certificate");
+    assert!(listed.contains("far@anywhere.test"), "{listed}");
     let log = postfix.log();
     assert!(!log.contains("sasl_") && postfix.kept().is_empty(), "{log}");
     outbox.cancel();
@@ -342,7 +342,8 @@ fn success_is_reported_where_the_next_server_does_not() {
     assert_eq!((report.only().action.as_str(), report.only().address.as_str()), ("relayed", "far@out.test"));
     assert!(report.only().status.starts_with("2."), "{report:?}");
     assert_eq!(report.envelope_id.as_deref(), Some("QQ314159"));
-    assert_eq!(report.only().original.as_deref(), Some("rfc822; first@out.test"));
+    let original = report.only().original.as_deref().unwrap_or_default();
+    assert_eq!(original.replace(' ', ""), "rfc822;first@out.test");
 }
 
 /// The next server knows DSN: it gets all that was asked, and reports itself.

@@ -198,17 +198,31 @@ impl Outbox {
         self.while_stopped(|outbox| outbox.queue(&[]).success()).text()
     }
 
+    /// Waits until the list has these words, and gives it.
+    ///
+    /// # Panics
+    /// With the list, when that takes too long.
+    #[track_caller]
+    pub fn wait_until_listed(&mut self, words: &str) -> String {
+        self.wait_for_list(|listed| listed.contains(words))
+    }
+
     /// Waits until nobody waits in the queue any more.
     ///
     /// # Panics
     /// With the queue, when that takes too long.
     #[track_caller]
     pub fn wait_until_empty(&mut self) {
+        self.wait_for_list(|listed| !listed.contains('@'));
+    }
+
+    #[track_caller]
+    fn wait_for_list(&mut self, is_so: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + SOON;
         loop {
             let listed = self.listed();
-            if !listed.contains('@') {
-                return;
+            if is_so(&listed) {
+                return listed;
             }
             assert!(Instant::now() < deadline, "{listed}");
             thread::sleep(POLL);
