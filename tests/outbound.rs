@@ -28,7 +28,7 @@ fn to_odd(name: &str, plan: Plan) -> (Outbox, OddServer) {
 // ---- What arrives ----
 
 #[test]
-#[ignore = "sending is not wired"]
+
 fn letters_arrive_as_they_were_submitted() {
     let postfix = Postfix::builder("mx.out.test").keeps("out.test").start();
     let outbox = to_postfix("arrive", &postfix);
@@ -53,7 +53,7 @@ fn letters_arrive_as_they_were_submitted() {
 
 /// Out through Postfix, and back through the front door into another mailbox.
 #[test]
-#[ignore = "sending is not wired"]
+
 fn a_letter_goes_out_and_comes_back() {
     let mut outbox = Outbox::new("back");
     let postfix = Postfix::builder("mx.out.test")
@@ -73,7 +73,7 @@ fn a_letter_goes_out_and_comes_back() {
 }
 
 #[test]
-#[ignore = "sending is not wired"]
+
 fn addresses_of_carriers_and_beyond_ascii_go_out_as_they_are() {
     let (outbox, server) = to_odd("odd-addresses", Plan::default());
     for address in ["a..b@out.test", "a.@out.test", "佐藤@out.test"] {
@@ -105,7 +105,7 @@ fn to_smarthost(postfix: &Postfix, name: &str, tls: &str, login: &Account) -> Ou
 }
 
 #[test]
-#[ignore = "sending is not wired"]
+
 fn the_smarthost_is_logged_in_to_by_every_mechanism_and_kind_of_tls() {
     for mechanism in ["PLAIN", "LOGIN", "SCRAM-SHA-256"] {
         let postfix = Postfix::builder("smarthost.test")
@@ -128,7 +128,7 @@ fn the_smarthost_is_logged_in_to_by_every_mechanism_and_kind_of_tls() {
 
 /// The certificate is one for another name: no password and no letter goes there, and whoever asks is told why.
 #[test]
-#[ignore = "sending is not wired"]
+
 fn a_smarthost_with_anothers_certificate_gets_nothing() {
     let postfix = Postfix::builder("smarthost.test")
         .keeps("static:all")
@@ -151,7 +151,7 @@ fn a_smarthost_with_anothers_certificate_gets_nothing() {
 }
 
 #[test]
-#[ignore = "sending is not wired"]
+
 fn a_smarthost_that_refuses_the_password_is_tried_again_with_the_right_one() {
     let postfix =
         Postfix::builder("smarthost.test").keeps("static:all").login("office", OFFICE_PASSWORD).start();
@@ -198,7 +198,7 @@ const REFUSALS: [(&str, &str, &str, &str, &str); 3] = [
 ];
 
 #[test]
-#[ignore = "sending is not wired"]
+
 fn what_is_refused_at_rcpt_comes_back_with_a_sentence() {
     let mut builder = Postfix::builder("mx.out.test").keeps("out.test");
     for (recipient, answer, ..) in REFUSALS {
@@ -221,7 +221,7 @@ fn what_is_refused_at_rcpt_comes_back_with_a_sentence() {
 }
 
 #[test]
-#[ignore = "sending is not wired"]
+
 fn words_that_are_refused_after_the_letter_come_back() {
     let postfix = Postfix::builder("mx.out.test")
         .keeps("out.test")
@@ -237,7 +237,7 @@ fn words_that_are_refused_after_the_letter_come_back() {
 
 /// SIZE says that it is too large: the letter never travels.
 #[test]
-#[ignore = "sending is not wired"]
+
 fn a_letter_larger_than_the_other_side_takes_comes_back_and_stays_here() {
     let postfix = Postfix::builder("mx.out.test").keeps("out.test").size_limit(20_000).start();
     let outbox = to_postfix("large", &postfix);
@@ -255,7 +255,7 @@ fn a_letter_larger_than_the_other_side_takes_comes_back_and_stays_here() {
 
 /// Letters of 8-bit text for a server that takes 7 bits: back at once (RFC 6152 §3); ASCII goes.
 #[test]
-#[ignore = "sending is not wired"]
+
 fn eight_bits_do_not_go_where_seven_are_taken() {
     let keywords = ["PIPELINING", "ENHANCEDSTATUSCODES"].map(str::to_owned).to_vec();
     let (outbox, server) = to_odd("seven-bits", Plan { keywords, ..Plan::default() });
@@ -271,7 +271,7 @@ fn eight_bits_do_not_go_where_seven_are_taken() {
 
 /// Of three recipients one is refused and one put off: each has its own fate, and none gets the letter twice.
 #[test]
-#[ignore = "sending is not wired"]
+
 fn each_recipient_has_a_fate_of_its_own() {
     let postfix = Postfix::builder("mx.out.test")
         .keeps("out.test")
@@ -296,7 +296,7 @@ fn each_recipient_has_a_fate_of_its_own() {
 
 /// What comes from nobody and cannot go on ends here (RFC 5321 §4.5.5): no report of a report.
 #[test]
-#[ignore = "sending is not wired"]
+
 fn a_report_is_never_reported() {
     let postfix = Postfix::builder("mx.out.test")
         .keeps("out.test")
@@ -319,7 +319,7 @@ fn a_report_is_never_reported() {
 // ---- What was asked for (RFC 3461) ----
 
 #[test]
-#[ignore = "sending is not wired"]
+
 fn who_never_wants_to_hear_hears_nothing() {
     let answers = [("nobody@out.test".to_owned(), "550 5.1.1 No such user here".to_owned())];
     let (mut outbox, server) = to_odd("never", Plan { answers: answers.into(), ..Plan::default() });
@@ -331,7 +331,7 @@ fn who_never_wants_to_hear_hears_nothing() {
 
 /// The next server does not know DSN: that it took the letter is all that can be reported (RFC 3461 §5.2.2).
 #[test]
-#[ignore = "sending is not wired"]
+
 fn success_is_reported_where_the_next_server_does_not() {
     let postfix = Postfix::builder("mx.out.test").keeps("out.test").without("DSN").start();
     let outbox = to_postfix("success", &postfix);
@@ -348,7 +348,7 @@ fn success_is_reported_where_the_next_server_does_not() {
 
 /// The next server knows DSN: it gets all that was asked, and reports itself.
 #[test]
-#[ignore = "sending is not wired"]
+
 fn what_is_asked_goes_on_to_a_server_that_knows_it() {
     let (mut outbox, server) = to_odd("passed-on", Plan::default());
     let recipient = ("far@out.test", "NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;first@out.test");
@@ -367,7 +367,7 @@ fn what_is_asked_goes_on_to_a_server_that_knows_it() {
 // ---- Trouble that passes ----
 
 #[test]
-#[ignore = "sending is not wired"]
+
 fn what_is_put_off_is_tried_again_until_it_is_taken() {
     let odd = vec![
         (Stage::Rcpt, Deed::reply("450 4.2.0 Greylisted, come back")),
@@ -393,7 +393,7 @@ fn what_is_put_off_is_tried_again_until_it_is_taken() {
 /// The other side closes the connection, once at each stage. After that each letter arrives, and none twice: only where it
 /// had the whole letter and said nothing is it sent again, byte for byte.
 #[test]
-#[ignore = "sending is not wired"]
+
 fn a_connection_that_ends_anywhere_loses_and_doubles_nothing() {
     let mut stages = Stage::BEFORE_THE_REPLY.to_vec();
     stages.push(Stage::Quit);
@@ -430,7 +430,7 @@ fn a_connection_that_ends_anywhere_loses_and_doubles_nothing() {
 
 /// Replies that are none: the connection ends, the program goes on, the letter goes out at the next attempt.
 #[test]
-#[ignore = "sending is not wired"]
+
 fn replies_that_are_none_harm_nothing() {
     let nonsense = [
         ("nul", Stage::Mail, Deed::Say(b"250 2.1.0 \0\0\0 Ok\0\r\n".to_vec())),
@@ -466,7 +466,7 @@ fn replies_that_are_none_harm_nothing() {
 
 /// What waits survives that the program is killed, and goes out once it can.
 #[test]
-#[ignore = "sending is not wired"]
+
 fn what_waits_survives_a_kill() {
     const LETTERS: u64 = 20;
     let place = SocketAddr::from(([127, 0, 0, 1], tests::ports::free([127, 0, 0, 1].into()).port()));
@@ -487,7 +487,7 @@ fn what_waits_survives_a_kill() {
 
 /// No configuration makes it an open relay: without a log-in nothing goes outside, whatever the sender is called.
 #[test]
-#[ignore = "sending is not wired"]
+
 fn nobody_sends_without_a_log_in() {
     let (outbox, server) = to_odd("open-relay", Plan::default());
     let paths = [
@@ -515,7 +515,7 @@ fn nobody_sends_without_a_log_in() {
 
 /// Nobody writes in another's name.
 #[test]
-#[ignore = "sending is not wired"]
+
 fn an_account_sends_in_its_own_name() {
     let (outbox, _server) = to_odd("names", Plan::default());
     let mut smtp = Smtp::log_in(&outbox.site(), &named_account(ALICE));
