@@ -38,20 +38,21 @@ pub trait Mail {
     ///
     /// # Errors
     /// [`Refusal::NoSuchUser`], [`Refusal::NotLocal`], [`Refusal::ForwardsOutside`], [`Refusal::OverQuota`],
-    /// [`Refusal::TooManyRecipients`]; the draft is as it was.
+    /// [`Refusal::LargerThanQuota`], [`Refusal::TooManyRecipients`], [`Refusal::QueueFull`]; the draft is as it was.
     fn add_recipient(&mut self, draft: &Draft, to: &Recipient, outside: Outside) -> Result<(), Refusal>;
 
     /// Adds a mailbox (IMAP APPEND), with the flags that the message shall have there.
     ///
     /// # Errors
-    /// [`Refusal::NoSuchMailbox`], [`Refusal::OverQuota`], [`Refusal::TooManyRecipients`].
+    /// [`Refusal::NoSuchMailbox`], [`Refusal::OverQuota`], [`Refusal::LargerThanQuota`],
+    /// [`Refusal::TooManyRecipients`].
     fn add_mailbox(&mut self, draft: &Draft, mailbox: MailboxId, flags: Flags) -> Result<(), Refusal>;
 
     /// Appends to the letter and says how many bytes were taken; fewer than given when the write queue fills up.
     ///
     /// # Errors
-    /// [`Stop::Busy`] when none was taken; [`Refusal::TooLarge`], [`Refusal::OverQuota`], [`Refusal::StoreFull`],
-    /// [`Refusal::ReadOnly`], [`Refusal::NotDurable`]: the letter cannot be completed any more.
+    /// [`Stop::Busy`] when none was taken; [`Refusal::TooLarge`], [`Refusal::OverQuota`],
+    /// [`Refusal::LargerThanQuota`], [`Refusal::StoreFull`], [`Refusal::ReadOnly`], [`Refusal::NotDurable`]: the letter cannot be completed any more.
     fn append(&mut self, draft: &Draft, bytes: &[u8]) -> Result<usize, Stop>;
 
     /// Delivers the letter to all its recipients and mailboxes at once: either all have it or none.

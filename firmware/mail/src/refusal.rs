@@ -13,14 +13,18 @@ pub enum Refusal {
     ForwardsOutside,
     /// Too many recipients for one letter. SMTP 452 4.5.3.
     TooManyRecipients,
-    /// The account's quota would be exceeded. SMTP 452 4.2.2 while it may pass, IMAP `[OVERQUOTA]`.
+    /// The account's quota would be exceeded; it may pass when something is deleted. SMTP 452 4.2.2, IMAP `[OVERQUOTA]`.
     OverQuota,
+    /// The message alone is larger than the account's whole quota. SMTP 552 5.2.2, IMAP `[OVERQUOTA]`.
+    LargerThanQuota,
     /// The message is larger than the box takes at all. SMTP 552 5.3.4, IMAP `[TOOBIG]`.
     TooLarge,
     /// The flash is full. SMTP 452 4.3.1, IMAP `[OVERQUOTA]`.
     StoreFull,
     /// There are as many messages as the box has memory to list. SMTP 452 4.3.1, IMAP `[OVERQUOTA]`.
     TooManyMessages,
+    /// As many letters wait for other servers as the box keeps. SMTP 452 4.3.1.
+    QueueFull,
     /// The flash takes no more writes, or failed; reading goes on. SMTP 451 4.3.0, IMAP `[UNAVAILABLE]`.
     ReadOnly,
     /// A barrier failed: what was asked for did not become durable. SMTP 451 4.3.0, IMAP `[UNAVAILABLE]`.

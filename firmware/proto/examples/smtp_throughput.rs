@@ -12,7 +12,7 @@ use proto::{
     Input, Io, Output, Peer, Session, Want,
     limits::INPUT_BYTES_MAX,
     mime::Scanner,
-    smtp::{Config, Mode, SmtpSession},
+    smtp::{Config, Mode, SmtpSession, Unguarded},
 };
 
 const NOW: Now = Now { ticks: Ticks(0), unix: UnixTime(1_794_637_381), utc_offset_s: 32_400 };
@@ -59,6 +59,7 @@ fn deliver(letter: &[u8]) {
         message_bytes_max: 1 << 30,
         scram: false,
         clock_is_known: true,
+        guard: Rc::new(Unguarded),
     });
     let peer =
         Peer { ip: Ipv4Addr::LOCALHOST.into(), tls: false, channel_binding: None, trusted_path: false };

@@ -58,6 +58,8 @@ pub enum Want {
     /// Its next job, or to be told that there is none; or input, whichever comes first. Only sending sessions have jobs:
     /// [`crate::smtp::client::SmtpClient`] says how they are given.
     Work,
+    /// Nothing until its deadline, not even input: the client has to wait.
+    Pause,
     /// TLS on the connection: flush the output, drop input not taken, shake hands. [`Answer::Tls`].
     StartTls,
     /// The connection closed once the output is flushed.

@@ -13,7 +13,7 @@ use crate::format::code::Bytes;
 use crate::format::frame::{FRAME_BYTES, kind};
 use crate::format::header::Stream;
 use crate::format::records::{Commit, Delivery, put_commit, put_tail};
-use crate::index::NOBODY;
+use crate::index::{NOBODY, State};
 use crate::limits::EXTENTS_MAX;
 use crate::log::Class;
 use crate::posting::{first_flags, posting_bytes, posting_put};
@@ -139,7 +139,7 @@ impl<Q: FlashQueue> Store<Q> {
         if state.recipients.len() + state.posting.recipients.len() + new.len() > RECIPIENTS_MAX {
             return Err(Refusal::TooManyRecipients);
         }
-        reserve(&mut self.state, new, state.reserved)?;
+        reserve(&mut self.state, new, state.reserved, state.reserved)?;
         state.recipients.extend_from_slice(new);
         Ok(())
     }
@@ -194,13 +194,15 @@ impl<Q: FlashQueue> Store<Q> {
         }
         // In steps, so that a letter that came without a size does not go through its recipients at every append.
         let step = size.next_multiple_of(RESERVE_STEP);
+        let mut reserved = Ok(());
         for wanted in [step, size] {
-            if reserve(&mut self.state, &state.recipients, wanted - state.reserved).is_ok() {
+            reserved = reserve(&mut self.state, &state.recipients, wanted - state.reserved, wanted);
+            if reserved.is_ok() {
                 state.reserved = wanted;
-                return Ok(());
+                break;
             }
         }
-        Err(Refusal::OverQuota)
+        reserved
     }
 
     /// Takes bytes of a body into the letter's buffer, making room by writing it, or another's.
@@ -369,18 +371,19 @@ fn forwarded(to: &mail::Recipient, outside: &[alloc::boxed::Box<str>]) -> Vec<ma
     outside.iter().filter_map(one).collect()
 }
 
-/// Reserves `bytes` for each recipient, all or none.
-fn reserve(state: &mut crate::index::State, recipients: &[Recipient], bytes: u64) -> Result<(), Refusal> {
+/// Reserves `bytes` more for each recipient of a letter that has `size` with them, all or none.
+fn reserve(state: &mut State, recipients: &[Recipient], bytes: u64, size: u64) -> Result<(), Refusal> {
     for (done, recipient) in recipients.iter().enumerate() {
-        let account = state.accounts.get_mut(&recipient.account).filter(|account| account.has_room(bytes));
-        if let Some(account) = account {
+        let account = state.accounts.get_mut(&recipient.account);
+        let could = account.as_ref().is_none_or(|account| account.could_hold(size));
+        if let Some(account) = account.filter(|account| account.has_room(bytes)) {
             account.reserved += bytes;
             continue;
         }
         for undo in recipients.iter().take(done) {
             state.unreserve(undo.account, bytes);
         }
-        return Err(Refusal::OverQuota);
+        return Err(if could { Refusal::OverQuota } else { Refusal::LargerThanQuota });
     }
     Ok(())
 }

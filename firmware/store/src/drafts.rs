@@ -128,6 +128,11 @@ impl Drafts {
         self.pooled
     }
 
+    /// Recipients outside of all letters.
+    pub(crate) fn queued(&self) -> u64 {
+        self.states.iter().map(|state| state.posting.recipients.len() as u64).sum()
+    }
+
     /// Bytes that announced letters have not sent yet, and that buffers hold.
     pub(crate) fn promised(&self) -> u64 {
         let one = |state: &DraftState| {

@@ -155,6 +155,14 @@ pub const INDEX_DELETION_BYTES: u64 = 25;
 /// 48 for each; with the hundred that RFC 5321 §4.5.3.1.8 asks for, each may be as long as an address can be.
 pub const POSTING_BYTES_MAX: usize = 48 << 10;
 
+/// Recipients outside that wait at once, those of letters on their way in included: 20 letters to a thousand each, a
+/// week of an office that is cut off. Each takes as much memory as a message.
+pub const QUEUE_MAX: u64 = if cfg!(test) { 2_000 } else { 20_000 };
+
+/// Beyond them, so many more that only letters of the null reverse-path may take: they report on others, which leave the
+/// queue with them, so that a full queue gets empty again.
+pub const QUEUE_REPORTS_MAX: u64 = if cfg!(test) { 200 } else { 2_000 };
+
 /// How long deletions are kept if there is space, in seconds: 14 days (rule 14). Who deletes something by mistake on a
 /// Friday before a week off still finds it.
 pub const DELETIONS_KEPT_S: u64 = 14 * 24 * 3600;

@@ -18,7 +18,7 @@ use crate::changes::Change;
 use crate::format::code::put;
 use crate::format::frame::{FRAME_BYTES, kind};
 use crate::format::records::{Depart, PostingPut, RecipientPut, put_uids};
-use crate::limits::{POSTING_BYTES_MAX, RANGES_MAX};
+use crate::limits::{POSTING_BYTES_MAX, QUEUE_MAX, QUEUE_REPORTS_MAX, RANGES_MAX};
 use crate::log::Class;
 
 /// Length of a departure without its UIDs at most.
@@ -55,7 +55,14 @@ impl<Q: FlashQueue> Store<Q> {
         new: Vec<Recipient>,
         report_only: bool,
     ) -> Result<(), Refusal> {
+        let waiting = self.state.mailboxes.get(&OUTBOUND.0).map_or(0, |queue| queue.entries.len() as u64);
+        let on_their_way = self.drafts.queued();
         let state = self.drafts.get_mut(index).ok_or(Refusal::NotDurable)?;
+        let reports = state.posting.envelope.sender.is_none() && state.posting.envelope.submitter.is_none();
+        let queue_max = QUEUE_MAX + if reports { QUEUE_REPORTS_MAX } else { 0 };
+        if !new.is_empty() && waiting + on_their_way + new.len() as u64 > queue_max {
+            return Err(Refusal::QueueFull);
+        }
         let known = state.posting.recipients.len();
         for recipient in new {
             let same = |other: &Recipient| other.address.same_as(&recipient.address);

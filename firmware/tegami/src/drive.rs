@@ -172,6 +172,8 @@ impl Connection {
                 let stays = side.stays(session);
                 return self.wait(session, seen, stays).await;
             }
+            Want::Pause => return self.pause(session).await.map(Some),
+            }
             Want::Durable(ticket) => self.office.durable(&ticket).await,
             Want::Warm(cold) => self.office.warm(cold).await,
             Want::Flash => changed(seen).await,
@@ -179,6 +181,23 @@ impl Connection {
             want => side.satisfy(self, session, want).await?,
         }
         Ok(None)
+    }
+
+    /// Waits for the session's deadline and for nothing else. What the peer sends meanwhile stays with it.
+    async fn pause(&mut self, session: &mut dyn Session) -> Result<Pending, End> {
+        let deadline = self.deadline(session);
+        tokio::select! {
+            biased;
+            () = &mut self.leaving => {
+                session.farewell(&mut self.output);
+                self.flush(None).await?;
+                Err(End::Left)
+            }
+            () = sleep_until(deadline) => {
+                let want = session.expire(self.office.now(), &mut self.output);
+                Ok(self.pending(want))
+            }
+        }
     }
 
     /// Waits for input, for a change in the watched mailbox if there is one, or for the session's deadline.

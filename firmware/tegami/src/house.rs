@@ -17,6 +17,8 @@ use tokio::{
 use crate::{
     certs::{AuthorityView, Certificates, Moment, Names},
     clock::Clock,
+    devices::Devices,
+    guards::Guards,
     health::{Health, READ_ONLY_ALERT},
     http::{ClockView, Desk, FlashView, NetworkView, ProvisionView, StateView},
     limits::CERTIFICATE_CHECK,
@@ -24,7 +26,7 @@ use crate::{
     network::Resident,
     office::Office,
     passwords::{Authenticator, CannotHash, Decoys, Hasher},
-    provision::{self, FileError, Keeper, PasswordTask, SCRUB_DAYS_DEFAULT, Settings},
+    provision::{self, FileError, Keeper, PasswordTask, SCRUB_DAYS_DEFAULT, Settings, key},
     routing::{self, Router},
     service::Service,
 };
@@ -48,6 +50,7 @@ pub(crate) struct Configs {
     pub smtp: Rc<smtp::Config>,
     pub imap: Rc<imap::Config>,
     pub pop3: Rc<pop3::Config>,
+    pub devices: Rc<Devices>,
 }
 
 impl Configs {
@@ -67,9 +70,11 @@ impl Configs {
                 message_bytes_max,
                 scram,
                 clock_is_known: false,
+                guard: Rc::new(smtp::Unguarded),
             }),
             imap: Rc::new(imap::Config { hostname: hostname.clone(), alert: None, scram }),
             pop3: Rc::new(pop3::Config { hostname, scram }),
+            devices: Rc::default(),
         }
     }
 }
@@ -81,10 +86,13 @@ impl Configs {
         Self { imap: Rc::new(imap), ..self }
     }
 
-    /// The same, with whether the box knows the time of day.
-    fn with_clock(self, is_known: bool) -> Self {
-        let smtp = smtp::Config { clock_is_known: is_known, ..(*self.smtp).clone() };
-        Self { smtp: Rc::new(smtp), ..self }
+    /// The same for a box that serves: with its devices and its guard, and whether it knows the time of day.
+    fn of_office(self, office: &Office, guards: &Rc<Guards>) -> Self {
+        let guard = Rc::clone(guards) as Rc<dyn smtp::Guard>;
+        let clock_is_known = office.clock().is_known();
+        let smtp = Rc::new(smtp::Config { clock_is_known, guard, ..(*self.smtp).clone() });
+        let devices = Rc::new(Devices::load(office.store().settings(key::DEVICE_PREFIX)));
+        Self { smtp, devices, ..self }
     }
 }
 
@@ -93,6 +101,7 @@ pub(crate) struct House {
     pub office: Rc<Office>,
     pub authenticator: Rc<Authenticator>,
     pub certificates: Certificates,
+    guards: Rc<Guards>,
     configs: RefCell<Configs>,
     site: RefCell<Site>,
     provision: RefCell<Option<ProvisionView>>,
@@ -135,8 +144,10 @@ impl House {
         if let Err(refusal) = office.carry_out(changes).await {
             log::error!("the new keys could not be stored: {refusal:?}");
         }
+        let guards = Rc::new(Guards::new());
         let house = Self {
-            configs: RefCell::new(configs(&office, &settings)),
+            configs: RefCell::new(configs(&office, &settings, &guards)),
+            guards,
             office,
             authenticator,
             certificates,
@@ -182,7 +193,8 @@ impl House {
             }
         }
         // Those who connect from now on can log in with SCRAM.
-        *self.configs.borrow_mut() = configs(&self.office, &Settings::load(self.office.as_ref()));
+        let settings = Settings::load(self.office.as_ref());
+        *self.configs.borrow_mut() = configs(&self.office, &settings, &self.guards);
         self.hashed.set(true);
         self.shown.send_replace(());
     }
@@ -238,7 +250,7 @@ impl House {
             let settings = Settings::load(self.office.as_ref());
             set_clock_and_limits(&self.office, &settings);
             let names = names(&self.office, &settings, &self.site.borrow());
-            *self.configs.borrow_mut() = configs(&self.office, &settings);
+            *self.configs.borrow_mut() = configs(&self.office, &settings, &self.guards);
             let before = self.certificates.authority().fingerprint;
             match self.certificates.refresh(&names, moment(&self.office)) {
                 Ok(changes) => {
@@ -395,11 +407,11 @@ fn names(office: &Office, settings: &Settings, site: &Site) -> Names {
     }
 }
 
-fn configs(office: &Office, settings: &Settings) -> Configs {
+fn configs(office: &Office, settings: &Settings, guards: &Rc<Guards>) -> Configs {
     let hostname = settings.hostname.clone().unwrap_or_else(|| HOSTNAME_DEFAULT.into());
     let postmaster_domain = office.store().domains().next().map(str::to_owned);
     Configs::new(hostname, postmaster_domain, message_limit(settings), office.everybody_has_scram())
-        .with_clock(office.clock().is_known())
+        .of_office(office, guards)
 }
 
 fn moment(office: &Office) -> Moment {

@@ -94,11 +94,12 @@ impl Serve {
 
     fn session(&self, service: Service, peer: Peer) -> Box<dyn Session> {
         let now = self.house.office.now();
-        let Configs { smtp, imap, pop3 } = self.house.configs();
+        let Configs { smtp, imap, pop3, devices } = self.house.configs();
+        let device = devices.at(service, peer.ip);
         match service {
-            Service::Smtp => Box::new(SmtpSession::new(smtp, smtp::Mode::Mx, peer, now)),
+            Service::Smtp => Box::new(SmtpSession::new(smtp, smtp::Mode::Mx, peer, now).of_device(device)),
             Service::Submission | Service::Submissions | Service::Http | Service::Https => {
-                Box::new(SmtpSession::new(smtp, smtp::Mode::Submission, peer, now))
+                Box::new(SmtpSession::new(smtp, smtp::Mode::Submission, peer, now).of_device(device))
             }
             Service::Imap | Service::Imaps => Box::new(ImapSession::new(imap, peer, now)),
             Service::Pop3 | Service::Pop3s => Box::new(Pop3Session::new(pop3, peer, now)),

@@ -130,7 +130,7 @@ impl Census {
 }
 
 /// IPv6 gives a household 2^64 addresses: they count as one.
-const fn one_per_household(peer: IpAddr) -> IpAddr {
+pub(crate) const fn one_per_household(peer: IpAddr) -> IpAddr {
     match peer {
         IpAddr::V4(_) => peer,
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {

@@ -4,6 +4,7 @@ pub(crate) mod scram;
 
 use std::{future::Future, net::SocketAddr, path::PathBuf, rc::Rc, sync::Arc, time::Duration};
 
+use mail::{Mail as _, Unready};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -119,12 +120,38 @@ impl Rig {
 
     /// A connection to a service.
     pub(crate) async fn connect(&self, service: Service) -> TcpStream {
-        TcpStream::connect((LOOPBACK, self.port(service))).await.unwrap()
+        TcpStream::connect(self.address(service)).await.unwrap()
     }
 
-    /// Where a service listens.
+    /// Where a service is.
+    pub(crate) fn address(&self, service: Service) -> SocketAddr {
+        let (_, address) = self.addresses.iter().find(|(known, _)| *known == service).unwrap();
+        *address
+    }
+
+    /// Where a service listens on loopback.
     pub(crate) fn port(&self, service: Service) -> u16 {
-        self.addresses.iter().find(|(known, _)| *known == service).unwrap().1.port()
+        self.address(service).port()
+    }
+
+    /// The header blocks of the letters in the INBOX of an address.
+    pub(crate) async fn headers(&self, address: &str) -> Vec<String> {
+        let office = &self.serving.house.office;
+        let account = office.store().find_login(address).unwrap();
+        let inbox = office.store().inbox(account).unwrap();
+        let uids: Vec<_> = office.store().uids(inbox).iter().collect();
+        let mut headers = Vec::new();
+        for uid in uids {
+            loop {
+                let head = office.store_mut().record(inbox, uid).map(|record| record.head.to_vec());
+                match head {
+                    Ok(head) => break headers.push(String::from_utf8(head).unwrap()),
+                    Err(Unready::Cold(cold)) => office.warm(cold).await,
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+        }
+        headers
     }
 }
 

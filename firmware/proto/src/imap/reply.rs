@@ -103,11 +103,13 @@ pub(super) enum Role {
 /// The reply to what the store refuses. No refusal is answered `[SERVERBUG]`.
 pub(super) const fn refused(refusal: Refusal, role: Role) -> Reply {
     use Refusal::{
-        Cannot, ForwardsOutside, InUse, Limit, MailboxExists, NoSuchMailbox, NoSuchUser, NotDurable,
-        NotLocal, OverQuota, ReadOnly, StoreFull, TooBusy, TooLarge, TooManyMessages, TooManyRecipients,
+        Cannot, ForwardsOutside, InUse, LargerThanQuota, Limit, MailboxExists, NoSuchMailbox, NoSuchUser,
+        NotDurable, NotLocal, OverQuota, QueueFull, ReadOnly, StoreFull, TooBusy, TooLarge, TooManyMessages,
+        TooManyRecipients,
     };
     match refusal {
         OverQuota => Reply::no("OVERQUOTA", "The mailbox quota does not allow this"),
+        LargerThanQuota => Reply::no("OVERQUOTA", "The message is larger than the whole mailbox quota"),
         TooLarge => Reply::no("TOOBIG", "The message is larger than this server takes"),
         StoreFull => Reply::no("OVERQUOTA", "The flash of this server is full"),
         TooManyMessages => Reply::no(
@@ -126,7 +128,7 @@ pub(super) const fn refused(refusal: Refusal, role: Role) -> Reply {
         Limit => Reply::no("LIMIT", "A limit on mailboxes, keywords or names does not allow this"),
         InUse => Reply::no("INUSE", "Another session holds this mailbox"),
         // These are answers to SMTP; nothing that IMAP asks for has them.
-        NoSuchUser | NotLocal | ForwardsOutside | TooManyRecipients => {
+        NoSuchUser | NotLocal | ForwardsOutside | TooManyRecipients | QueueFull => {
             Reply::no("CANNOT", "This cannot be done here")
         }
     }

@@ -38,6 +38,18 @@ impl MailArguments {
         envelope.sender = sender;
         Ok(Self { envelope, size, hold })
     }
+
+    /// The same for a device that has one sender, whatever it says: printers give names without a domain, without
+    /// brackets, in Shift_JIS.
+    pub(super) fn of_device(argument: &[u8], sender: &Address) -> Result<Self, Reply> {
+        let end = argument.iter().rposition(|byte| *byte == b'>').map(|bracket| bracket + 1);
+        let end = end.or_else(|| argument.iter().position(|byte| *byte == b' '));
+        let parameters = end.and_then(|end| argument.get(end..)).unwrap_or_default();
+        let parameters = core::str::from_utf8(parameters).map_err(|_| reply::NOT_UTF8)?;
+        let MailParameters { mut envelope, size, hold, .. } = MailParameters::parse(parameters)?;
+        envelope.sender = Some(sender.clone());
+        Ok(Self { envelope, size, hold })
+    }
 }
 
 /// What BDAT says (RFC 3030 §2).
@@ -165,6 +177,25 @@ mod tests {
         assert_eq!(parse("<é@b.test>"), Err(reply::NEEDS_SMTPUTF8));
         let latin = MailArguments::parse(b"<\xe9@b.test> SMTPUTF8");
         assert_eq!(latin.err(), Some(reply::NOT_UTF8));
+    }
+
+    #[test]
+    fn a_device_may_say_anything_of_its_sender() {
+        let own = Address::parse("printer@example.test").unwrap();
+        for (argument, size) in [
+            (&b"<>"[..], None),
+            (b"<scanner>", None),
+            (b"<a b@c>d> SIZE=5", Some(5)),
+            (b"scanner@device SIZE=5", Some(5)),
+            (b"scanner", None),
+            (b"<\x83v\x83\x8a\x83\x93\x83^> SIZE=5", Some(5)),
+            (b"", None),
+        ] {
+            let arguments = MailArguments::of_device(argument, &own).unwrap();
+            assert_eq!((arguments.envelope.sender.as_ref(), arguments.size), (Some(&own), size));
+        }
+        let unknown = MailArguments::of_device(b"<scanner> X=5", &own);
+        assert_eq!(unknown.err(), Some(reply::PARAMETER_UNKNOWN));
     }
 
     #[test]

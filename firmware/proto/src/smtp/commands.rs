@@ -13,6 +13,7 @@ use super::{
     command::Command,
     dots::Dots,
     fields::Fields,
+    guard,
     hold::{self, Hold},
     letter::{Arrival, Envelope, Framing, zone_minutes},
     limits::{RECIPIENT_COMMANDS_MAX, REFUSED_RECIPIENTS_MAX, UNPRODUCTIVE_COMMANDS_MAX},
@@ -39,7 +40,7 @@ impl SmtpSession {
             Command::Mail(argument) => {
                 Outcome::Reply(self.mail(argument, mail, now).unwrap_or_else(|reply| reply))
             }
-            Command::Rcpt(argument) => self.recipient(argument, mail),
+            Command::Rcpt(argument) => self.recipient(argument, mail, now),
             Command::Data => self.data(now),
             Command::Bdat(argument) => self.chunk(argument, now),
             Command::Rset => {
@@ -124,13 +125,16 @@ impl SmtpSession {
         if self.client.is_none() {
             return Err(reply::HELLO_FIRST);
         }
-        if self.mode == Mode::Submission && self.account.is_none() {
+        if self.mode == Mode::Submission && matches!(self.sends(), guard::Client::Stranger(_)) {
             return Err(if self.takes_passwords() { reply::LOGIN_FIRST } else { reply::TLS_FIRST });
         }
         if self.envelope.is_some() {
             return Err(reply::MAIL_GIVEN);
         }
-        let MailArguments { mut envelope, size, hold } = MailArguments::parse(argument)?;
+        let MailArguments { mut envelope, size, hold } = match self.device() {
+            None => MailArguments::parse(argument)?,
+            Some(device) => MailArguments::of_device(argument, &device.sender)?,
+        };
         // RFC 1870 §6.1.
         if size.is_some_and(|size| size > self.config.message_bytes_max) {
             return Err(reply::TOO_LARGE);
@@ -146,6 +150,8 @@ impl SmtpSession {
         {
             return Err(reply::NOT_YOUR_ADDRESS);
         }
+        let guard = &self.config.guard;
+        guard.letter(self.sends(), envelope.sender.as_ref(), now.ticks).map_err(reply::too_many_letters)?;
         envelope.submitter = self.account;
         let draft = mail.draft(size).map_err(reply::refused)?;
         mail.set_envelope(&draft, envelope.clone()).map_err(reply::refused)?;
@@ -163,8 +169,8 @@ impl SmtpSession {
     }
 
     /// RCPT (RFC 5321 §4.1.1.3).
-    fn recipient(&mut self, argument: &[u8], mail: &mut dyn Mail) -> Outcome {
-        let reply = match self.add_recipient(argument, mail) {
+    fn recipient(&mut self, argument: &[u8], mail: &mut dyn Mail, now: Now) -> Outcome {
+        let reply = match self.add_recipient(argument, mail, now) {
             Ok(()) => reply::RECIPIENT_OK,
             Err(reply) => reply,
         };
@@ -173,19 +179,37 @@ impl SmtpSession {
         if self.counts.refused_recipients > REFUSED_RECIPIENTS_MAX || named > RECIPIENT_COMMANDS_MAX {
             return Outcome::Close(self.closing("4.7.0", "Too many recipients that cannot be accepted"));
         }
-        Outcome::Recipient(reply)
+        // Whoever tries names is to be slow at it. RFC 5321 §4.5.3.2.3: clients wait five minutes for this reply.
+        let delay_ms = match reply == reply::NO_SUCH_USER {
+            true => self.config.guard.unknown(self.sends(), now.ticks),
+            false => 0,
+        };
+        if delay_ms > 0 { Outcome::Tarpit(reply, delay_ms) } else { Outcome::Recipient(reply) }
     }
 
-    fn add_recipient(&mut self, argument: &[u8], mail: &mut dyn Mail) -> Result<(), Reply> {
+    fn add_recipient(&mut self, argument: &[u8], mail: &mut dyn Mail, now: Now) -> Result<(), Reply> {
+        let sends = self.sends();
+        let device = self.device().cloned();
         let envelope = self.envelope.as_mut().ok_or(reply::MAIL_FIRST)?;
         envelope.named += 1;
         let recipient = recipient(argument, envelope.said.utf8, &self.config.postmaster_domain)?;
+        let is_local = mail.is_local(&recipient.address);
         // A letter goes into mailboxes here as soon as it is there.
-        if envelope.said.not_before.is_some() && mail.is_local(&recipient.address) {
+        if envelope.said.not_before.is_some() && is_local {
             return Err(reply::HELD_HERE);
         }
-        // Never an open relay: only who has logged in may send elsewhere.
-        let outside = if self.account.is_some() { Outside::Anywhere } else { Outside::Aliases };
+        // Never an open relay: only who has logged in may send elsewhere, and a device to whom it may.
+        let may_leave = self.account.is_some()
+            || device.as_ref().is_some_and(|device| device.may_write_to(&recipient.address));
+        if !is_local && !may_leave {
+            return Err(if device.is_some() { reply::NOT_FOR_DEVICE } else { reply::NO_RELAY });
+        }
+        if !is_local {
+            let guard = &self.config.guard;
+            let asked = guard.outside(sends, envelope.said.sender.as_ref(), now.ticks);
+            asked.map_err(reply::too_many_recipients)?;
+        }
+        let outside = if may_leave { Outside::Anywhere } else { Outside::Aliases };
         mail.add_recipient(&envelope.draft, &recipient, outside).map_err(reply::refused)?;
         envelope.accepted(recipient.address);
         Ok(())
@@ -253,10 +277,11 @@ impl SmtpSession {
             date,
         };
         let lines = trace.lines();
-        let submitted = self.mode == Mode::Submission;
+        let submitted = self.mode == Mode::Submission || self.device().is_some();
         let fields = submitted.then(|| Fields { date, message_id: message_id(&id, now, hostname) });
+        let recipients = envelope.recipients();
         let storing = Storing::new(envelope.draft, envelope.said, lines, fields);
-        Arrival::new(framing, storing, id, self.config.message_bytes_max)
+        Arrival::new(framing, storing, id, recipients, self.config.message_bytes_max)
     }
 }
 

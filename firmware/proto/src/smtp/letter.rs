@@ -27,11 +27,13 @@ pub(super) struct Envelope {
     more: bool,
     /// How many RCPT commands there were.
     pub(super) named: u32,
+    /// How many of them were accepted.
+    recipients: u32,
 }
 
 impl Envelope {
     pub(super) const fn new(draft: Draft, said: mail::Envelope) -> Self {
-        Self { draft, said, first: None, more: false, named: 0 }
+        Self { draft, said, first: None, more: false, named: 0, recipients: 0 }
     }
 
     /// Whether the letter may have any bytes (RFC 3030 §3).
@@ -41,10 +43,16 @@ impl Envelope {
 
     /// A recipient was accepted.
     pub(super) fn accepted(&mut self, recipient: Address) {
+        self.recipients += 1;
         match &self.first {
             None => self.first = Some(recipient),
             Some(first) => self.more |= !first.same_as(&recipient),
         }
+    }
+
+    /// How many recipients were accepted.
+    pub(super) const fn recipients(&self) -> u32 {
+        self.recipients
     }
 
     /// Whether anybody will get the letter.
@@ -62,6 +70,7 @@ impl Envelope {
 #[derive(Debug)]
 pub(super) struct Arrival {
     id: String,
+    recipients: u32,
     size_max: u64,
     framing: Framing,
     /// Bytes at the front of the input that belong to the letter and are not stored yet.
@@ -99,15 +108,24 @@ pub(super) enum Need {
 }
 
 impl Arrival {
-    /// A letter called `id` that comes by `framing` and has at most `size_max` bytes.
-    pub(super) fn new(framing: Framing, storing: Storing, id: String, size_max: u64) -> Self {
-        Self { id, size_max, framing, owed: 0, size: 0, is_whole: false, storing: Ok(Box::new(storing)) }
+    /// A letter called `id`, for so many recipients, that comes by `framing` and has at most `size_max` bytes.
+    pub(super) fn new(
+        framing: Framing,
+        storing: Storing,
+        id: String,
+        recipients: u32,
+        size_max: u64,
+    ) -> Self {
+        let storing = Ok(Box::new(storing));
+        Self { id, recipients, size_max, framing, owed: 0, size: 0, is_whole: false, storing }
     }
 
     /// A letter whose chunks come although it cannot be taken (RFC 3030 §2: they are read all the same).
     pub(super) const fn unwanted(reply: Reply, size_max: u64) -> Self {
         let framing = Framing::Chunks(Chunks::new(true));
-        Self { id: String::new(), size_max, framing, owed: 0, size: 0, is_whole: false, storing: Err(reply) }
+        let id = String::new();
+        let storing = Err(reply);
+        Self { id, recipients: 0, size_max, framing, owed: 0, size: 0, is_whole: false, storing }
     }
 
     /// A chunk of so many bytes follows.
@@ -165,7 +183,14 @@ impl Arrival {
             return Err(defect.into());
         }
         let (draft, summary) = self.storing?.finish();
-        Ok(Delivery { id: self.id, draft, summary, ticket: None })
+        Ok(Delivery {
+            id: self.id,
+            recipients: self.recipients,
+            size: self.size,
+            draft,
+            summary,
+            ticket: None,
+        })
     }
 
     /// The first reason counts. With this the draft is gone, and what was stored of it is dead space.
@@ -247,6 +272,8 @@ impl From<Defect> for Reply {
 #[derive(Debug)]
 pub(super) struct Delivery {
     id: String,
+    recipients: u32,
+    size: u64,
     /// Lives until it is known how the delivery ended.
     draft: Draft,
     summary: Vec<u8>,
@@ -267,6 +294,11 @@ pub(super) enum Delivered {
 }
 
 impl Delivery {
+    /// How many recipients were accepted, and the letter's bytes as the client counts them.
+    pub(super) const fn extent(&self) -> (u32, u64) {
+        (self.recipients, self.size)
+    }
+
     /// Goes on as far as it can. The reply is given only once the letter is durable (STORE.md rule 1).
     pub(super) fn step(&mut self, mail: &mut dyn Mail, now: Now) -> Delivered {
         let ticket = match &self.ticket {

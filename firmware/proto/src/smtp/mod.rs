@@ -2,12 +2,12 @@
 //! sending side is in `client`.
 //!
 //! `session` is the loop; `commands` and `auth` are what it does with lines, `letter` and `storing` what it does with
-//! letters. The rest are parts that know no session: `command`, `arguments`, `parameters` and `hold` read lines, `dots`
+//! letters. `guard` is what sessions ask of whoever counts for all of them. The rest are parts that know no session: `command`, `arguments`, `parameters` and `hold` read lines, `dots`
 //! and `chunks` tell the bytes of letters from what is around them, `header` looks at their fields and `kind` at all of
 //! their bytes, `trace` and `fields` are about the lines that the box adds, `reply` has every sentence, `patience` the
 //! time limits.
 
-use alloc::string::String;
+use alloc::{rc::Rc, string::String};
 
 use crate::{Output, Reason};
 
@@ -21,6 +21,7 @@ mod command;
 mod commands;
 mod dots;
 mod fields;
+mod guard;
 mod header;
 mod hold;
 mod kind;
@@ -35,10 +36,11 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
+pub use guard::{Client, Device, Guard, Later, Target, Unguarded};
 pub use session::SmtpSession;
 
 /// What all receiving sessions share.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// The name of this host: greeting, EHLO, Received.
     pub hostname: String,
@@ -52,6 +54,8 @@ pub struct Config {
     pub scram: bool,
     /// Whether the box knows the time of day: letters can be held until one.
     pub clock_is_known: bool,
+    /// Keeps count of what clients send.
+    pub guard: Rc<dyn Guard>,
 }
 
 /// What a port is for.

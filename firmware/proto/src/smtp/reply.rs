@@ -4,7 +4,8 @@ use alloc::{borrow::Cow, string::String};
 
 use mail::Refusal;
 
-use crate::Output;
+use super::guard::Later;
+use crate::{Output, session::Seconds};
 
 /// What is said to a command (RFC 5321 §4.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +57,7 @@ pub(super) const fn challenge(base64: Cow<'static, str>) -> Reply {
 /// What a refusal of the mail is in SMTP. [`Refusal::NotLocal`] is the caller's, who knows what the client may do.
 pub(super) const fn refused(refusal: Refusal) -> Reply {
     match refusal {
-        Refusal::NoSuchUser => Reply::new(550, "5.1.1", "There is no mailbox of this name here"),
+        Refusal::NoSuchUser => NO_SUCH_USER,
         Refusal::NotLocal => NO_RELAY,
         Refusal::ForwardsOutside => Reply::new(
             451,
@@ -69,12 +70,20 @@ pub(super) const fn refused(refusal: Refusal) -> Reply {
             "That is as many recipients as one letter can have; send another for the rest",
         ),
         Refusal::OverQuota => Reply::new(452, "4.2.2", "The mailbox has no room for this letter"),
+        Refusal::LargerThanQuota => {
+            Reply::new(552, "5.2.2", "The letter is larger than all that this mailbox may keep")
+        }
         Refusal::TooLarge => TOO_LARGE,
         Refusal::StoreFull => Reply::new(452, "4.3.1", "The storage of this box is full; try again later"),
         Refusal::TooManyMessages => Reply::new(
             452,
             "4.3.1",
             "This box keeps as many messages as its memory allows; delete some first",
+        ),
+        Refusal::QueueFull => Reply::new(
+            452,
+            "4.3.1",
+            "As many letters as this box keeps wait for other servers already; try again later",
         ),
         Refusal::TooBusy => {
             Reply::new(452, "4.3.1", "Too many letters are coming in at once; try again later")
@@ -96,6 +105,18 @@ pub(super) const fn refused(refusal: Refusal) -> Reply {
             Reply::new(451, "4.3.0", "The letter could not be delivered just now; try again later")
         }
     }
+}
+
+/// RFC 3463 §3.8: a matter of policy; 450 is what RFC 5321 §4.2.2 has for it.
+pub(super) fn too_many_letters(Later(seconds): Later) -> Reply {
+    let text = alloc::format!("Too many letters come from you; go on in {}", Seconds(seconds));
+    Reply::owned(450, "4.7.1", text)
+}
+
+/// The same for recipients.
+pub(super) fn too_many_recipients(Later(seconds): Later) -> Reply {
+    let text = alloc::format!("You write to too many people at other servers; go on in {}", Seconds(seconds));
+    Reply::owned(450, "4.7.1", text)
 }
 
 pub(super) const OK: Reply = Reply::new(250, "2.0.0", "Ok");
@@ -168,6 +189,9 @@ pub(super) const CHUNK_SIZE: Reply = Reply::new(
     "Syntax: BDAT size [LAST]; nobody can tell where this chunk ends, so the connection does",
 );
 
+pub(super) const NO_SUCH_USER: Reply = Reply::new(550, "5.1.1", "There is no mailbox of this name here");
+pub(super) const NOT_FOR_DEVICE: Reply =
+    Reply::new(550, "5.7.1", "This device may write to people here, and to those whom its settings name");
 pub(super) const NO_RELAY: Reply =
     Reply::new(550, "5.7.1", "Relaying denied: this box takes letters for its own domains only");
 pub(super) const NOT_YOUR_ADDRESS: Reply =
@@ -249,6 +273,8 @@ mod tests {
             Refusal::ForwardsOutside,
             Refusal::TooManyRecipients,
             Refusal::OverQuota,
+            Refusal::LargerThanQuota,
+            Refusal::QueueFull,
             Refusal::TooLarge,
             Refusal::StoreFull,
             Refusal::TooManyMessages,

@@ -7,6 +7,7 @@ use mail::{AccountId, Mail, Now, Ticks};
 use super::{
     Config, Mode, auth,
     command::Command,
+    guard::{self, Device},
     letter::{Arrival, Delivered, Delivery, Envelope, Need},
     limits::{COMMAND_BYTES_MAX, ERRORS_MAX},
     patience::Patience,
@@ -36,6 +37,8 @@ pub struct SmtpSession {
     pub(super) chunked: Option<Box<Arrival>>,
     pub(super) counts: Counts,
     pub(super) patience: Patience,
+    /// What the client may do without a log-in, if it is a device of ours.
+    device: Option<Rc<Device>>,
     lines: Lines,
     phase: Phase,
 }
@@ -77,6 +80,8 @@ enum Phase {
     Arrival(Box<Arrival>),
     /// None: a letter becomes durable.
     Delivery(Box<Delivery>),
+    /// None: the client has to wait for this reply until then.
+    Tarpit(Reply, Ticks),
     /// None: the connection closes.
     Closing,
 }
@@ -88,6 +93,8 @@ pub(super) enum Outcome {
     Reply(Reply),
     /// This is said of a recipient: not counted as an error of the client.
     Recipient(Reply),
+    /// The same, so many milliseconds later.
+    Tarpit(Reply, u64),
     /// This is said, and the connection closed.
     Close(Reply),
     /// This challenge is sent; lines are answers to it.
@@ -117,8 +124,29 @@ impl SmtpSession {
             chunked: None,
             counts: Counts::default(),
             patience: Patience::new(now.ticks),
+            device: None,
             lines: Lines::new(COMMAND_BYTES_MAX),
             phase: Phase::Greeting,
+        }
+    }
+
+    /// The same for a device of ours, which may send letters as it says there.
+    #[must_use]
+    pub fn of_device(self, device: Option<Rc<Device>>) -> Self {
+        Self { device, ..self }
+    }
+
+    /// What the client may do as a device: nothing more once it has logged in.
+    pub(super) fn device(&self) -> Option<&Rc<Device>> {
+        self.device.as_ref().filter(|_| self.account.is_none())
+    }
+
+    /// Who sends.
+    pub(super) fn sends(&self) -> guard::Client {
+        match self.account {
+            Some(account) => guard::Client::Account(account),
+            None if self.device.is_some() => guard::Client::Device(self.peer.ip),
+            None => guard::Client::Stranger(self.peer.ip),
         }
     }
 
@@ -134,6 +162,11 @@ impl SmtpSession {
             Phase::Tls => self.tls_started(io.answer.take()),
             Phase::Arrival(_) => self.arrive(io, mail),
             Phase::Delivery(_) => self.deliver(io, mail),
+            Phase::Tarpit(_, until) if io.now.ticks < *until => Some(Want::Pause),
+            Phase::Tarpit(..) => {
+                self.leave_tarpit(io.output);
+                None
+            }
             Phase::Closing => Some(Want::Close),
         }
     }
@@ -182,6 +215,7 @@ impl SmtpSession {
         match outcome {
             Outcome::Reply(reply) => self.reply(&reply, io.output),
             Outcome::Recipient(reply) => reply.write(io.output),
+            Outcome::Tarpit(reply, ms) => self.phase = Phase::Tarpit(reply, io.now.ticks.after_ms(ms)),
             Outcome::Close(reply) => self.close(&reply, io.output),
             Outcome::Challenge(challenge, exchange) => {
                 reply::challenge(challenge).write(io.output);
@@ -218,6 +252,13 @@ impl SmtpSession {
         if self.counts.errors > ERRORS_MAX {
             self.close(&self.closing("4.7.0", "Too many errors; closing the connection"), output);
         } else {
+            reply.write(output);
+        }
+    }
+
+    /// The client has waited long enough.
+    fn leave_tarpit(&mut self, output: &mut Output) {
+        if let Phase::Tarpit(reply, _) = core::mem::replace(&mut self.phase, Phase::Commands) {
             reply.write(output);
         }
     }
@@ -313,12 +354,16 @@ impl SmtpSession {
     /// Waits until a letter is durable; only then says so.
     fn deliver(&mut self, io: &mut Io<'_, '_>, mail: &mut dyn Mail) -> Option<Want> {
         let Phase::Delivery(delivery) = &mut self.phase else { return None };
+        let (recipients, bytes) = delivery.extent();
         let reply = match delivery.step(mail, io.now) {
             Delivered::Flash => return Some(Want::Flash),
             Delivered::Durable(ticket) => return Some(Want::Durable(ticket)),
             Delivered::Refused(reply) => reply,
             Delivered::Accepted(reply) => {
                 self.productive();
+                if let Some(device) = self.device() {
+                    self.config.guard.device_sent(self.peer.ip, device, recipients, bytes);
+                }
                 reply
             }
         };
@@ -355,10 +400,17 @@ impl Session for SmtpSession {
     }
 
     fn deadline(&self) -> Ticks {
-        self.patience.deadline()
+        match &self.phase {
+            Phase::Tarpit(_, until) => *until,
+            _ => self.patience.deadline(),
+        }
     }
 
     fn expire(&mut self, _: Now, output: &mut Output) -> Want {
+        if matches!(self.phase, Phase::Tarpit(..)) {
+            self.leave_tarpit(output);
+            return Want::Turn;
+        }
         let reply = self.closing("4.4.2", "That took too long; closing the connection");
         self.close(&reply, output);
         Want::Close

@@ -17,6 +17,8 @@ pub(crate) enum Waiting {
     Change(MailboxId),
     /// A job of the test's own.
     Work,
+    /// Its deadline, whatever comes.
+    Pause,
     /// Only while [`Driver::hold_commits`] is set.
     Durable,
     Closed,
@@ -99,7 +101,10 @@ impl<S: Session> Driver<S> {
                 matches!(want, Want::Close) || self.session.deadline() > before,
                 "a deadline that stays where it is"
             );
-            self.satisfy(want);
+            if !self.satisfy(want) {
+                self.waiting = Waiting::Input;
+                self.run();
+            }
         }
         self.set_ticks(end.0);
     }
@@ -107,7 +112,7 @@ impl<S: Session> Driver<S> {
     /// Calls the session until it waits for something that the driver cannot give.
     pub(crate) fn run(&mut self) {
         for _ in 0..TURNS_MAX {
-            if self.is_closed() || self.waiting == Waiting::Durable {
+            if matches!(self.waiting, Waiting::Closed | Waiting::Durable | Waiting::Pause) {
                 return;
             }
             let mut input = Input::new(&self.input);
@@ -154,6 +159,10 @@ impl<S: Session> Driver<S> {
             }
             Want::Input => {
                 self.waiting = Waiting::Input;
+                return true;
+            }
+            Want::Pause => {
+                self.waiting = Waiting::Pause;
                 return true;
             }
             Want::Change(mailbox) => {

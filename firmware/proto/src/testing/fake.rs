@@ -410,8 +410,9 @@ fn refusal_of_call(words: &str) -> (Call, Refusal) {
 
 fn refusal_named(name: &str) -> Refusal {
     use Refusal::{
-        Cannot, ForwardsOutside, InUse, Limit, MailboxExists, NoSuchMailbox, NoSuchUser, NotDurable,
-        NotLocal, OverQuota, ReadOnly, StoreFull, TooBusy, TooLarge, TooManyRecipients,
+        Cannot, ForwardsOutside, InUse, LargerThanQuota, Limit, MailboxExists, NoSuchMailbox, NoSuchUser,
+        NotDurable, NotLocal, OverQuota, QueueFull, ReadOnly, StoreFull, TooBusy, TooLarge,
+        TooManyRecipients,
     };
     [
         NoSuchUser,
@@ -419,6 +420,8 @@ fn refusal_named(name: &str) -> Refusal {
         ForwardsOutside,
         TooManyRecipients,
         OverQuota,
+        LargerThanQuota,
+        QueueFull,
         TooLarge,
         StoreFull,
         ReadOnly,

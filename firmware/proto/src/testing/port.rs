@@ -53,7 +53,7 @@ impl Mail for FakeMail {
         }
         let announced = self.drafts[&draft.id()].announced;
         for account in &accounts {
-            self.check_quota(*account, announced)?;
+            self.check_letter(*account, announced)?;
         }
         let draft = self.drafts.get_mut(&draft.id()).unwrap();
         let reports = !accounts.is_empty() && to.notify.contains(Notify::SUCCESS);
@@ -76,7 +76,7 @@ impl Mail for FakeMail {
     fn add_mailbox(&mut self, draft: &Draft, mailbox: MailboxId, flags: Flags) -> Result<(), Refusal> {
         self.check(Call::Recipient)?;
         let account = self.mailbox_at(mailbox).ok_or(Refusal::NoSuchMailbox)?.account;
-        self.check_quota(account, self.drafts[&draft.id()].announced)?;
+        self.check_letter(account, self.drafts[&draft.id()].announced)?;
         self.drafts.get_mut(&draft.id()).unwrap().mailboxes.push((mailbox, flags));
         Ok(())
     }
@@ -107,7 +107,7 @@ impl Mail for FakeMail {
             inboxes.map(|inbox| (inbox, Flags::NONE)).chain(drafted.mailboxes.iter().copied()).collect();
         for (mailbox, _) in &targets {
             let account = self.mailbox_at(*mailbox).ok_or(Refusal::NoSuchMailbox)?.account;
-            self.check_quota(account, size)?;
+            self.check_letter(account, size)?;
         }
         let arrived = Arrived {
             bytes: drafted.bytes.as_slice().into(),
@@ -398,6 +398,12 @@ impl FakeMail {
     fn check_change(&mut self) -> Result<(), Stop> {
         self.check(Call::Change)?;
         self.check_busy()
+    }
+
+    /// The same for one letter, which may be too large whatever else there is.
+    fn check_letter(&self, account: AccountId, bytes: u64) -> Result<(), Refusal> {
+        let fits = self.quota(account).limit.is_none_or(|limit| bytes <= limit);
+        if fits { self.check_quota(account, bytes) } else { Err(Refusal::LargerThanQuota) }
     }
 
     fn check_quota(&self, account: AccountId, bytes: u64) -> Result<(), Refusal> {

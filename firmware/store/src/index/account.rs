@@ -50,6 +50,11 @@ impl Account {
         self.quota.is_none_or(|quota| wanted <= quota)
     }
 
+    /// Whether a letter of so many bytes would fit if there were nothing else.
+    pub(crate) fn could_hold(&self, bytes: u64) -> bool {
+        self.quota.is_none_or(|quota| bytes <= quota)
+    }
+
     /// Number of a keyword that is defined or about to be.
     pub(crate) fn keyword(&self, name: &str) -> Option<u32> {
         let mut all = self.keywords.iter().chain(&self.pending_keywords);

@@ -173,6 +173,14 @@ fn quotas_are_reserved_before_they_are_used() {
     assert_eq!(stream(&mut store, &unknown, &text(2, 5000)), Ok(()));
     assert_eq!(store.append(&unknown, b"one more"), Err(Stop::Refused(Refusal::OverQuota)));
     drop(unknown);
+    let large = store.draft(Some(10_001)).unwrap();
+    let refused = store.add_recipient(&large, &plain("small@example.test"), mail::Outside::Nothing);
+    assert_eq!(refused, Err(Refusal::LargerThanQuota), "it will never fit");
+    let unknown = store.draft(None).unwrap();
+    store.add_recipient(&unknown, &plain("small@example.test"), mail::Outside::Nothing).unwrap();
+    let refused = stream(&mut store, &unknown, &text(3, 10_001));
+    assert_eq!(refused, Err(Refusal::LargerThanQuota));
+    drop((large, unknown));
     let mailbox = inbox(&store, small);
     let archive = folder(&store, small, "Archive");
     let ticket = store.copy(mailbox, &uid_set(&[1]), archive);

@@ -192,6 +192,31 @@ fn an_envelope_has_its_limits() {
     assert_eq!(more, Err(Refusal::TooManyRecipients));
 }
 
+#[test]
+fn a_full_queue_takes_reports_only() {
+    let mut store = office(32);
+    let sent = Envelope { sender: Some(address("alice@example.test")), ..Envelope::default() };
+    let many: Vec<Recipient> =
+        (0..RECIPIENTS_MAX).map(|number| plain(&alloc::format!("{number}@e.test"))).collect();
+    post(&mut store, &sent, &many).unwrap();
+    // Letters on their way in count: two of them share what is left.
+    let drafts = [0, 1].map(|_| store.draft(None).unwrap());
+    for (number, recipient) in many.iter().enumerate() {
+        store.set_envelope(&drafts[number % 2], sent.clone()).unwrap();
+        store.add_recipient(&drafts[number % 2], recipient, Outside::Anywhere).unwrap();
+    }
+    let far = plain("far@e.test");
+    let refused = store.add_recipient(&drafts[0], &far, Outside::Anywhere);
+    assert_eq!(refused, Err(Refusal::QueueFull));
+    assert_eq!(store.add_recipient(&drafts[0], &plain("bob@example.test"), Outside::Anywhere), Ok(()));
+    let success = Recipient { notify: Notify::SUCCESS, ..plain("alice@example.test") };
+    let refused = store.add_recipient(&drafts[0], &success, Outside::Anywhere);
+    assert_eq!(refused, Err(Refusal::QueueFull), "its report has no place");
+    assert_eq!(post(&mut store, &Envelope::default(), &[far]), Ok(()));
+    drop(drafts);
+    assert_eq!(post(&mut store, &sent, &[plain("far@e.test")]), Ok(()));
+}
+
 /// A group here and outside of which the last that is to be queued, the report, has no room.
 #[test]
 fn a_group_without_room_for_its_report_is_not_taken() {

@@ -88,13 +88,12 @@ texts! {
     // ---- What applying it did ----------------------------------------------------------------------------------
     ProvisionApplied: "The provision file was applied: domains {0}, accounts {1}, aliases {2}.",
         "設定ファイルを適用しました。ドメイン {0}、アカウント {1}、エイリアス {2}";
-    ProvisionAliasesOutside: "Aliases that lead outside: {0}. Mail for them is sent on to other servers.",
-        "外部宛てのエイリアスが {0} 件あります。それらへのメールは外部のサーバーへ送ります";
+    ProvisionAliasesOutside: "Aliases that lead outside: {0}. Mail for them is forwarded to other servers.",
+        "外部宛てのエイリアスが {0} 件あります。それらへのメールは外部のサーバーへ転送します";
     ProvisionNextHops: "Next hops for outgoing mail: {0}. Mail for elsewhere goes through them.",
         "送信先サーバーの設定が {0} 件あります。外部へのメールはそれらのサーバーを通して送ります";
-    ProvisionDevices: "Devices allowed to send without a password: {0}. They are kept; this version does not let them \
-        in yet.",
-        "パスワードなしで送る機器の設定が {0} 件あります。登録はしましたが、この版ではまだ使えません";
+    ProvisionDevices: "Devices allowed to send without TLS and without a password: {0}. Each use is logged.",
+        "TLS とパスワードなしで送信できる機器が {0} 件あります。使われるたびに記録します";
 
     // ---- Addresses ---------------------------------------------------------------------------------------------
     AddressTooLong: "the address is too long", "アドレスが長すぎます";

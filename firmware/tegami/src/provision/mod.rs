@@ -25,6 +25,6 @@ pub(crate) use limits::SCRUB_DAYS_DEFAULT;
 pub(crate) use plan::{Note, PasswordTask, plan};
 pub(crate) use problem::FileError;
 pub(crate) use read::read;
-pub(crate) use settings::{Settings, key, relay, routes, timezone};
+pub(crate) use settings::{Settings, key, read_device, relay, routes, timezone};
 pub(crate) use values::{domain_name, parse_size};
 pub(crate) use wanted::{AliasName, NextHop, Tls};

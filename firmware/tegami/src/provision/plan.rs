@@ -43,7 +43,7 @@ pub(crate) enum Note {
     AliasesOutside(usize),
     /// So many next hops: the relay and the routes.
     NextHops(usize),
-    /// So many devices are kept for the sending side.
+    /// So many devices may send without a password.
     Devices(usize),
 }
 

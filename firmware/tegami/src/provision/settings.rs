@@ -78,9 +78,12 @@ pub(crate) mod key {
         format!("{prefix}#{digits}")
     }
 
+    /// What keys of [`device`] begin with.
+    pub(crate) const DEVICE_PREFIX: &str = "device/";
+
     /// Allowance of a device.
     pub(crate) fn device(ip: std::net::IpAddr) -> String {
-        format!("device/{ip}")
+        format!("{DEVICE_PREFIX}{ip}")
     }
 }
 
@@ -204,9 +207,9 @@ impl<'a> NextHopV2<'a> {
 const TLS: [Tls; 4] = [Tls::Required, Tls::Implicit, Tls::Opportunistic, Tls::None];
 
 /// `[[device]]` at rest.
-#[derive(Serialize)]
-struct DeviceV1<'a> {
-    from: &'a str,
+#[derive(Serialize, Deserialize)]
+struct DeviceV1 {
+    from: String,
     to: Vec<String>,
 }
 
@@ -275,7 +278,13 @@ pub(crate) fn routes(records: &(impl Records + ?Sized)) -> Vec<(String, NextHop)
 /// A device's allowance.
 pub(super) fn device(device: &Device) -> Change {
     let to = device.to.iter().map(AliasName::to_string).collect();
-    Change::set(key::device(device.ip), encode(&DeviceV1 { from: device.from.as_str(), to }))
+    Change::set(key::device(device.ip), encode(&DeviceV1 { from: device.from.to_string(), to }))
+}
+
+/// A device's allowance as [`device`] stored it: its sender, and whom it may write to (addresses, and domains with an `@`
+/// in front).
+pub(crate) fn read_device(value: &[u8]) -> Option<(String, Vec<String>)> {
+    decode(value).map(|DeviceV1 { from, to }| (from, to))
 }
 
 /// A text that [`text`] stored.

@@ -43,6 +43,7 @@ pub(super) fn count(of: u64, one: &str, many: &str) -> String {
 pub(super) const fn reason(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::OverQuota => "the account's quota is used up: raise it, or remove mail",
+        Refusal::LargerThanQuota => "it is larger than the account's whole quota: raise that",
         Refusal::StoreFull => "the flash is full: remove mail, or use a larger one",
         Refusal::TooManyMessages => "there are as many messages as memory can list: remove some",
         Refusal::ReadOnly => "the flash takes no more writes",
@@ -56,6 +57,7 @@ pub(super) const fn reason(refusal: Refusal) -> &'static str {
         | Refusal::NotLocal
         | Refusal::ForwardsOutside
         | Refusal::TooManyRecipients
+        | Refusal::QueueFull
         | Refusal::Cannot
         | Refusal::InUse => "the store does not permit it",
     }

@@ -2,6 +2,7 @@
 
 use alloc::{format, vec, vec::Vec};
 
+use mail::limits::RECIPIENTS_MAX;
 use proptest::prelude::*;
 
 use super::{address, by_bdat, config, envelope, kept, port_25, port_465, session};
@@ -11,8 +12,8 @@ use crate::{
     smtp::{
         Mode, SmtpSession,
         limits::{
-            COMMAND_BYTES_MAX, DISCARD_BYTES_MAX, TRANSFER_MS_MAX, UNPRODUCTIVE_COMMANDS_MAX,
-            UNPRODUCTIVE_MS_MAX,
+            COMMAND_BYTES_MAX, DISCARD_BYTES_MAX, RECIPIENT_COMMANDS_MAX, TRANSFER_MS_MAX,
+            UNPRODUCTIVE_COMMANDS_MAX, UNPRODUCTIVE_MS_MAX,
         },
     },
     testing::{Driver, FakeMail, NOW, PEER},
@@ -473,4 +474,27 @@ proptest! {
     fn any_bytes_are_survived(bytes in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..2000), 0..5)) {
         survive(port_25(), &bytes, 0);
     }
+}
+
+/// The thousand that a letter may have are taken, the others told to wait for the next, and it ends.
+#[test]
+fn a_hundred_thousand_recipients_are_a_thousand() {
+    let mut driver = port_465();
+    driver.send(b"MAIL FROM:<alice@example.test>\r\n");
+    driver.received();
+    let mut said = Vec::new();
+    for hundred in 0..1_000 {
+        let names =
+            (0..100).map(|number| format!("RCPT TO:<r{}@elsewhere.test>\r\n", hundred * 100 + number));
+        driver.send(names.collect::<Vec<_>>().concat().as_bytes());
+        said.extend(driver.received());
+    }
+    assert!(driver.is_closed() && driver.pending_output_max <= OUTPUT_BYTES_SOFT_MAX + REPLY_BYTES_MAX);
+    let said = alloc::string::String::from_utf8(said).unwrap();
+    let count = |code: &str| said.lines().filter(|line| line.starts_with(code)).count();
+    let max = RECIPIENTS_MAX;
+    let named = RECIPIENT_COMMANDS_MAX as usize;
+    assert_eq!((count("250 2.1.5"), count("452 4.5.3"), count("421 4.7.0")), (max, named - max, 1));
+    assert_eq!(said.lines().count(), named + 1);
+    assert_eq!(driver.mail.open_drafts(), 0);
 }

@@ -6,9 +6,12 @@ mod chunks;
 mod letters;
 mod submission;
 
-use alloc::{borrow::ToOwned, rc::Rc, vec::Vec};
+use alloc::{borrow::ToOwned, boxed::Box, rc::Rc, vec::Vec};
+use core::{cell::Cell, net::IpAddr};
 
-use super::{Config, Mode, SmtpSession, refuse};
+use mail::{Address, Ticks};
+
+use super::{Client, Config, Device, Guard, Later, Mode, SmtpSession, Target, Unguarded, refuse};
 use crate::{
     Output, Peer, Reason,
     testing::{Driver, FakeMail, NOW, PEER, Settings, TLS_PEER, peer, play_all},
@@ -21,6 +24,7 @@ fn config() -> Config {
         message_bytes_max: mail::limits::MESSAGE_BYTES_DEFAULT,
         scram: false,
         clock_is_known: true,
+        guard: Rc::new(Unguarded),
     }
 }
 
@@ -36,7 +40,51 @@ fn open(settings: &Settings) -> (SmtpSession, FakeMail) {
         config.message_bytes_max = 200;
     }
     config.clock_is_known = !settings.has("no clock");
-    (session(mode, peer, config), FakeMail::new())
+    if settings.has("guards") {
+        config.guard = Rc::new(Strict::default());
+    }
+    let device = settings.has("device").then(|| Rc::new(device()));
+    (session(mode, peer, config).of_device(device), FakeMail::new())
+}
+
+/// Lets a client do everything twice, and says 90 seconds then; delays what is said of an unknown name by 2 seconds.
+#[derive(Debug, Default)]
+struct Strict {
+    letters: Cell<u32>,
+    outside: Cell<u32>,
+}
+
+impl Strict {
+    fn ask(count: &Cell<u32>) -> Result<(), Later> {
+        count.set(count.get() + 1);
+        if count.get() > 2 { Err(Later(90)) } else { Ok(()) }
+    }
+}
+
+impl Guard for Strict {
+    fn letter(&self, _: Client, _: Option<&Address>, _: Ticks) -> Result<(), Later> {
+        Self::ask(&self.letters)
+    }
+
+    fn outside(&self, _: Client, _: Option<&Address>, _: Ticks) -> Result<(), Later> {
+        Self::ask(&self.outside)
+    }
+
+    fn unknown(&self, _: Client, _: Ticks) -> u64 {
+        2_000
+    }
+
+    fn device_sent(&self, ip: IpAddr, device: &Device, recipients: u32, bytes: u64) {
+        let seen = (ip, device.sender.as_str(), recipients, bytes);
+        assert_eq!(seen, (PEER.ip, "printer@example.test", 2, 16));
+    }
+}
+
+/// It may write to `scans@archive.test` and to everybody at `peer.test`.
+fn device() -> Device {
+    let parse = |text| Address::parse(text).unwrap();
+    let to = [Target::Address(Box::new(parse("scans@archive.test"))), Target::Domain("peer.test".to_owned())];
+    Device { sender: parse("printer@example.test"), to: to.into() }
 }
 
 /// A connection to port 25, greeted.

@@ -36,11 +36,11 @@ fn an_empty_box_gets_everything() {
     assert_eq!(plan.passwords.len(), 2);
     let said: Vec<_> = plan.notes.iter().map(|note| note.sentence(Language::English)).collect();
     assert_eq!(said[0], "The provision file was applied: domains 1, accounts 2, aliases 1.");
-    assert_eq!(said[1], "Aliases that lead outside: 1. Mail for them is sent on to other servers.");
+    assert_eq!(said[1], "Aliases that lead outside: 1. Mail for them is forwarded to other servers.");
     assert_eq!(said[2], "Next hops for outgoing mail: 2. Mail for elsewhere goes through them.");
-    assert!(said[3].contains("password: 1"));
+    assert!(said[3].contains("without a password: 1"));
     let said: Vec<_> = plan.notes.iter().map(|note| note.sentence(Language::Japanese)).collect();
-    assert!(said[1].ends_with("1 件あります。それらへのメールは外部のサーバーへ送ります"), "{}", said[1]);
+    assert!(said[1].ends_with("1 件あります。それらへのメールは外部のサーバーへ転送します"), "{}", said[1]);
     assert!(
         said[2].ends_with("2 件あります。外部へのメールはそれらのサーバーを通して送ります"),
         "{}",

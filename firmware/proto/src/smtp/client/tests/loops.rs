@@ -36,6 +36,7 @@ impl Pair {
         let served = smtp::Config {
             scram,
             clock_is_known: true,
+            guard: Rc::new(smtp::Unguarded),
             hostname: "mx.example.test".to_owned(),
             postmaster_domain: "example.test".to_owned(),
             message_bytes_max: mail::limits::MESSAGE_BYTES_DEFAULT,
