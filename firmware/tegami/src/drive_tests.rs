@@ -53,6 +53,41 @@ impl Session for Closer {
     fn farewell(&mut self, _: &mut Output) {}
 }
 
+/// Has its peer wait for a reply, whatever it sends meanwhile.
+#[derive(Default)]
+struct Napper {
+    steps: u32,
+    deadline: Ticks,
+}
+
+impl Session for Napper {
+    fn step(&mut self, io: &mut Io<'_, '_>, _: &mut dyn Mail) -> Want {
+        self.steps += 1;
+        match self.steps {
+            1 => {
+                io.output.push(b"wait\r\n");
+                self.deadline = io.now.ticks.after_ms(100);
+                Want::Pause
+            }
+            2 if io.input.is_empty() => Want::Input,
+            _ => Want::Close,
+        }
+    }
+
+    fn deadline(&self) -> Ticks {
+        self.deadline
+    }
+
+    fn expire(&mut self, now: Now, output: &mut Output) -> Want {
+        assert!(self.steps == 1 && now.ticks >= self.deadline, "it was called in the middle of its nap");
+        output.push(b"late\r\n");
+        self.deadline = Ticks(u64::MAX);
+        Want::Turn
+    }
+
+    fn farewell(&mut self, _: &mut Output) {}
+}
+
 /// Both ends of a connection.
 async fn pair() -> (Wire, TcpStream) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -74,6 +109,23 @@ fn a_session_that_waits_for_room_is_kept_to_its_deadline() {
         let (near, _far) = pair().await;
         let driven = timeout(Duration::from_secs(5), drive(&rig.serving.house, near, &mut talker)).await;
         assert!(driven.is_ok(), "a peer that does not read is waited for");
+    });
+}
+
+#[test]
+fn a_session_that_has_its_peer_wait_is_not_called_for_its_input() {
+    block_on(async {
+        let rig = Rig::start(Flash::new("napper", Duration::ZERO)).await;
+        let (near, mut far) = pair().await;
+        far.write_all(b"impatient\r\n").await.unwrap();
+        let closing = Closing::default();
+        let connection = Connection::new(near, [127, 0, 0, 1].into(), &rig.serving.house, &closing);
+        let driven = spawn_local(async move {
+            let mut napper = Napper::default();
+            connection.drive(&mut napper).await;
+        });
+        assert_eq!(rest(&mut far).await, "wait\r\nlate\r\n");
+        driven.await.unwrap();
     });
 }
 
