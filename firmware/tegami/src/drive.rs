@@ -173,7 +173,6 @@ impl Connection {
                 return self.wait(session, seen, stays).await;
             }
             Want::Pause => return self.pause(session).await.map(Some),
-            }
             Want::Durable(ticket) => self.office.durable(&ticket).await,
             Want::Warm(cold) => self.office.warm(cold).await,
             Want::Flash => changed(seen).await,
@@ -184,15 +183,11 @@ impl Connection {
     }
 
     /// Waits for the session's deadline and for nothing else. What the peer sends meanwhile stays with it.
-    async fn pause(&mut self, session: &mut dyn Session) -> Result<Pending, End> {
+    async fn pause(&mut self, session: &mut (impl Session + ?Sized)) -> Result<Pending, End> {
         let deadline = self.deadline(session);
         tokio::select! {
             biased;
-            () = &mut self.leaving => {
-                session.farewell(&mut self.output);
-                self.flush(None).await?;
-                Err(End::Left)
-            }
+            () = &mut self.leaving => Err(End::Left),
             () = sleep_until(deadline) => {
                 let want = session.expire(self.office.now(), &mut self.output);
                 Ok(self.pending(want))

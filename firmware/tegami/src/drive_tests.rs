@@ -118,12 +118,8 @@ fn a_session_that_has_its_peer_wait_is_not_called_for_its_input() {
         let rig = Rig::start(Flash::new("napper", Duration::ZERO)).await;
         let (near, mut far) = pair().await;
         far.write_all(b"impatient\r\n").await.unwrap();
-        let closing = Closing::default();
-        let connection = Connection::new(near, [127, 0, 0, 1].into(), &rig.serving.house, &closing);
-        let driven = spawn_local(async move {
-            let mut napper = Napper::default();
-            connection.drive(&mut napper).await;
-        });
+        let house = Rc::clone(&rig.serving.house);
+        let driven = spawn_local(async move { drive(&house, near, &mut Napper::default()).await });
         assert_eq!(rest(&mut far).await, "wait\r\nlate\r\n");
         driven.await.unwrap();
     });
