@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tests::clients::Smtp;
+use tests::dns::Dns;
+use tests::hosted::scratch;
 use tests::letters::{JAPANESE, numbered, short};
 use tests::oddserver::{Deed, OddServer, Plan, Stage};
 use tests::outbound::{
@@ -28,7 +30,6 @@ fn to_odd(name: &str, plan: Plan) -> (Outbox, OddServer) {
 // ---- What arrives ----
 
 #[test]
-
 fn letters_arrive_as_they_were_submitted() {
     let postfix = Postfix::builder("mx.out.test").keeps("out.test").start();
     let outbox = to_postfix("arrive", &postfix);
@@ -53,7 +54,6 @@ fn letters_arrive_as_they_were_submitted() {
 
 /// Out through Postfix, and back through the front door into another mailbox.
 #[test]
-
 fn a_letter_goes_out_and_comes_back() {
     let mut outbox = Outbox::new("back");
     let postfix = Postfix::builder("mx.out.test")
@@ -73,7 +73,6 @@ fn a_letter_goes_out_and_comes_back() {
 }
 
 #[test]
-
 fn addresses_of_carriers_and_beyond_ascii_go_out_as_they_are() {
     let (outbox, server) = to_odd("odd-addresses", Plan::default());
     for address in ["a..b@out.test", "a.@out.test", "佐藤@out.test"] {
@@ -105,7 +104,6 @@ fn to_smarthost(postfix: &Postfix, name: &str, tls: &str, login: &Account) -> Ou
 }
 
 #[test]
-
 fn the_smarthost_is_logged_in_to_by_every_mechanism_and_kind_of_tls() {
     for mechanism in ["PLAIN", "LOGIN", "SCRAM-SHA-256"] {
         let postfix = Postfix::builder("smarthost.test")
@@ -128,7 +126,6 @@ fn the_smarthost_is_logged_in_to_by_every_mechanism_and_kind_of_tls() {
 
 /// The certificate is one for another name: no password and no letter goes there, and whoever asks is told why.
 #[test]
-
 fn a_smarthost_with_anothers_certificate_gets_nothing() {
     let postfix = Postfix::builder("smarthost.test")
         .keeps("static:all")
@@ -151,7 +148,6 @@ fn a_smarthost_with_anothers_certificate_gets_nothing() {
 }
 
 #[test]
-
 fn a_smarthost_that_refuses_the_password_is_tried_again_with_the_right_one() {
     let postfix =
         Postfix::builder("smarthost.test").keeps("static:all").login("office", OFFICE_PASSWORD).start();
@@ -198,7 +194,6 @@ const REFUSALS: [(&str, &str, &str, &str, &str); 3] = [
 ];
 
 #[test]
-
 fn what_is_refused_at_rcpt_comes_back_with_a_sentence() {
     let mut builder = Postfix::builder("mx.out.test").keeps("out.test");
     for (recipient, answer, ..) in REFUSALS {
@@ -221,7 +216,6 @@ fn what_is_refused_at_rcpt_comes_back_with_a_sentence() {
 }
 
 #[test]
-
 fn words_that_are_refused_after_the_letter_come_back() {
     let postfix = Postfix::builder("mx.out.test")
         .keeps("out.test")
@@ -235,9 +229,77 @@ fn words_that_are_refused_after_the_letter_come_back() {
     assert!(report.text.contains("We do not want pills"), "{}", report.text);
 }
 
+/// What the domain name system says of where the letter would go: nothing, or that it takes none (RFC 7505).
+#[test]
+fn domains_that_take_nothing_come_back_with_a_sentence() {
+    let zone = "takes-none.test 60 MX 0 .\nalias.test 60 CNAME takes-none.test\n";
+    let place = tests::ports::free([127, 0, 0, 1].into());
+    let dns = Dns::start(&scratch().join("outbound-dns"), place, zone, &[]);
+    let mut outbox = Outbox::started("names-wrong", &Tables::new().dns(dns.address));
+    let cases = [
+        (
+            "far@no-such.test",
+            "5.1.2",
+            "インターネット上に見つかりませんでした。",
+            "not to be found on the internet",
+        ),
+        (
+            "far@takes-none.test",
+            "5.1.10",
+            "メールをいっさい受け取らないことになっています。",
+            "takes no mail at all",
+        ),
+        (
+            "far@alias.test",
+            "5.1.10",
+            "メールをいっさい受け取らないことになっています。",
+            "takes no mail at all",
+        ),
+    ];
+    for (number, (recipient, status, japanese, english)) in cases.into_iter().enumerate() {
+        outbox.submit(&[recipient], &short(&format!("to {recipient}"), "Hello."));
+        let reports = outbox.reports(number + 1);
+        reports.last().expect("as many as letters").assert_failed(recipient, status, japanese, english);
+    }
+    outbox.wait_until_empty();
+}
+
+/// By MX to port 25: the first host is not there, the second takes the letter, by TLS though nobody vouches for its name.
+#[test]
+fn the_next_host_takes_it_where_the_first_is_dead() {
+    let postfix = Postfix::builder("second.out.test").keeps("out.test").at([127, 0, 0, 53].into(), 0).start();
+    let zone = "out.test 60 MX 10 first.out.test\nout.test 60 MX 20 second.out.test\n\
+        first.out.test 60 A 127.0.0.54\nsecond.out.test 60 A 127.0.0.53\n";
+    let place = tests::ports::free([127, 0, 0, 1].into());
+    let dns = Dns::start(&scratch().join("outbound-dns-mx"), place, zone, &[]);
+    let mut outbox = Outbox::started("names-mx", &Tables::new().dns(dns.address));
+    let letter = short("by MX", "Hello.");
+    outbox.submit(&["far@out.test"], &letter);
+    let kept = postfix.wait_for(1, SOON);
+    assert_only_received_in_front(&kept[0].letter, &letter, 2);
+    assert!(String::from_utf8_lossy(&kept[0].letter).contains("with ESMTPS "));
+    outbox.wait_until_empty();
+    outbox.inbox(ALICE, 0);
+}
+
+/// A name server that fails says nothing about a domain: the letter waits, and goes once there is an answer.
+#[test]
+fn names_that_cannot_be_looked_up_now_are_looked_up_again() {
+    let place = tests::ports::free([127, 0, 0, 1].into());
+    let folder = scratch().join("outbound-dns-broken");
+    let dns = Dns::start(&folder, place, "", &["out.test"]);
+    let mut outbox = Outbox::started("names-broken", &Tables::new().dns(place));
+    outbox.submit(&["far@out.test"], &short("patience", "Hello."));
+    outbox.wait_until_listed("1 attempt");
+    outbox.inbox(ALICE, 0);
+    drop(dns);
+    let _dns = Dns::start(&folder, place, "out.test 0 MX 0 .\n", &[]);
+    outbox.retry_now();
+    assert_eq!(outbox.reports(1)[0].only().status, "5.1.10");
+}
+
 /// SIZE says that it is too large: the letter never travels.
 #[test]
-
 fn a_letter_larger_than_the_other_side_takes_comes_back_and_stays_here() {
     let postfix = Postfix::builder("mx.out.test").keeps("out.test").size_limit(20_000).start();
     let outbox = to_postfix("large", &postfix);
@@ -255,7 +317,6 @@ fn a_letter_larger_than_the_other_side_takes_comes_back_and_stays_here() {
 
 /// Letters of 8-bit text for a server that takes 7 bits: back at once (RFC 6152 §3); ASCII goes.
 #[test]
-
 fn eight_bits_do_not_go_where_seven_are_taken() {
     let keywords = ["PIPELINING", "ENHANCEDSTATUSCODES"].map(str::to_owned).to_vec();
     let (outbox, server) = to_odd("seven-bits", Plan { keywords, ..Plan::default() });
@@ -271,7 +332,6 @@ fn eight_bits_do_not_go_where_seven_are_taken() {
 
 /// Of three recipients one is refused and one put off: each has its own fate, and none gets the letter twice.
 #[test]
-
 fn each_recipient_has_a_fate_of_its_own() {
     let postfix = Postfix::builder("mx.out.test")
         .keeps("out.test")
@@ -296,7 +356,6 @@ fn each_recipient_has_a_fate_of_its_own() {
 
 /// What comes from nobody and cannot go on ends here (RFC 5321 §4.5.5): no report of a report.
 #[test]
-
 fn a_report_is_never_reported() {
     let postfix = Postfix::builder("mx.out.test")
         .keeps("out.test")
@@ -319,7 +378,6 @@ fn a_report_is_never_reported() {
 // ---- What was asked for (RFC 3461) ----
 
 #[test]
-
 fn who_never_wants_to_hear_hears_nothing() {
     let answers = [("nobody@out.test".to_owned(), "550 5.1.1 No such user here".to_owned())];
     let (mut outbox, server) = to_odd("never", Plan { answers: answers.into(), ..Plan::default() });
@@ -331,7 +389,6 @@ fn who_never_wants_to_hear_hears_nothing() {
 
 /// The next server does not know DSN: that it took the letter is all that can be reported (RFC 3461 §5.2.2).
 #[test]
-
 fn success_is_reported_where_the_next_server_does_not() {
     let postfix = Postfix::builder("mx.out.test").keeps("out.test").without("DSN").start();
     let outbox = to_postfix("success", &postfix);
@@ -348,7 +405,6 @@ fn success_is_reported_where_the_next_server_does_not() {
 
 /// The next server knows DSN: it gets all that was asked, and reports itself.
 #[test]
-
 fn what_is_asked_goes_on_to_a_server_that_knows_it() {
     let (mut outbox, server) = to_odd("passed-on", Plan::default());
     let recipient = ("far@out.test", "NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;first@out.test");
@@ -367,7 +423,6 @@ fn what_is_asked_goes_on_to_a_server_that_knows_it() {
 // ---- Trouble that passes ----
 
 #[test]
-
 fn what_is_put_off_is_tried_again_until_it_is_taken() {
     let odd = vec![
         (Stage::Rcpt, Deed::reply("450 4.2.0 Greylisted, come back")),
@@ -393,7 +448,6 @@ fn what_is_put_off_is_tried_again_until_it_is_taken() {
 /// The other side closes the connection, once at each stage. After that each letter arrives, and none twice: only where it
 /// had the whole letter and said nothing is it sent again, byte for byte.
 #[test]
-
 fn a_connection_that_ends_anywhere_loses_and_doubles_nothing() {
     let mut stages = Stage::BEFORE_THE_REPLY.to_vec();
     stages.push(Stage::Quit);
@@ -430,7 +484,6 @@ fn a_connection_that_ends_anywhere_loses_and_doubles_nothing() {
 
 /// Replies that are none: the connection ends, the program goes on, the letter goes out at the next attempt.
 #[test]
-
 fn replies_that_are_none_harm_nothing() {
     let nonsense = [
         ("nul", Stage::Mail, Deed::Say(b"250 2.1.0 \0\0\0 Ok\0\r\n".to_vec())),
@@ -466,7 +519,6 @@ fn replies_that_are_none_harm_nothing() {
 
 /// What waits survives that the program is killed, and goes out once it can.
 #[test]
-
 fn what_waits_survives_a_kill() {
     const LETTERS: u64 = 20;
     let place = SocketAddr::from(([127, 0, 0, 1], tests::ports::free([127, 0, 0, 1].into()).port()));
@@ -487,7 +539,6 @@ fn what_waits_survives_a_kill() {
 
 /// No configuration makes it an open relay: without a log-in nothing goes outside, whatever the sender is called.
 #[test]
-
 fn nobody_sends_without_a_log_in() {
     let (outbox, server) = to_odd("open-relay", Plan::default());
     let paths = [
@@ -515,7 +566,6 @@ fn nobody_sends_without_a_log_in() {
 
 /// Nobody writes in another's name.
 #[test]
-
 fn an_account_sends_in_its_own_name() {
     let (outbox, _server) = to_odd("names", Plan::default());
     let mut smtp = Smtp::log_in(&outbox.site(), &named_account(ALICE));

@@ -1,6 +1,6 @@
 //! Measures the program beside Debian's Postfix and Dovecot, one after the other in one run, on the same disk, with the
-//! same client: `cargo run --release -p tests --bin peers`, as root; with `-- --relay` what is sent on as well, with
-//! `-- --place FOLDER` all of it in another place, such as one in memory where no disk has a say.
+//! same client: `cargo run --release -p tests --bin peers`, as root. With `-- --relay` what is sent on as well, with
+//! `-- --relay-only` nothing else; `-- --place FOLDER` has all of them write elsewhere: in memory no disk has a say.
 
 #![expect(clippy::expect_used, reason = "a measurement that fails ends with its message")]
 
@@ -65,6 +65,17 @@ struct Figures {
 }
 
 fn main() {
+    let words: Vec<String> = std::env::args().collect();
+    if !words.iter().any(|word| word == "--relay-only") {
+        receive();
+    }
+    if words.iter().any(|word| word.starts_with("--relay")) {
+        relay();
+    }
+}
+
+/// What comes in.
+fn receive() {
     println!(
         "in {}: {LETTERS} letters of {LETTER} bytes over {CONNECTIONS} connections into {CONNECTIONS} mailboxes, counted until the last \
          shows in IMAP STATUS;\nprocessor time from /proc, user and system, of all processes of a server and of those of them \
@@ -86,9 +97,6 @@ fn main() {
     line("ms from 250 to EXISTS, median", |figures| figures.push_ms);
     line("MiB at rest", |figures| figures.rest_mib);
     line("MiB after the load", |figures| figures.loaded_mib);
-    if std::env::args().any(|word| word == "--relay") {
-        relay();
-    }
 }
 
 fn row(columns: [&str; 5]) -> String {

@@ -73,6 +73,13 @@ impl Tables {
         self
     }
 
+    /// `[dns]`: who is asked for names.
+    #[must_use]
+    pub fn dns(mut self, place: SocketAddr) -> Self {
+        writeln!(self.0, "[dns]\nservers = [\"{place}\"]").expect("a string takes all");
+        self
+    }
+
     /// `[[alias]]`.
     #[must_use]
     pub fn alias(mut self, address: &str, to: &str) -> Self {
