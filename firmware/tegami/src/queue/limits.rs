@@ -19,6 +19,12 @@ pub(crate) const RECIPIENTS_PER_JOB_MAX: usize = 100;
 /// Messages of the queue that are looked at in one go, before others have their turn.
 pub(crate) const ROWS_PER_TURN: usize = 500;
 
+/// How long what was sent is gathered before it is taken from the queue. A power cut within that time has it sent twice.
+pub(crate) const DEPARTURES_GATHER: Duration = Duration::from_millis(50);
+
+/// Runs of messages that are gathered at most: what one change takes.
+pub(crate) const DEPARTURES_MAX: usize = 1_000;
+
 /// How often the queue's clock is kept while letters wait: what a power cut takes from it, they wait longer.
 pub(crate) const CLOCK_KEEP: Duration = Duration::from_secs(300);
 

@@ -32,7 +32,7 @@ use std::{
     time::Instant,
 };
 
-use mail::{Ticket, UidSet};
+use mail::UidSet;
 use tokio::sync::Notify;
 
 use self::{clock::OnlineClock, rows::Rows, sending::Line, tls::TlsKnown};
@@ -62,6 +62,8 @@ pub(crate) struct Queue {
     lines: RefCell<BTreeMap<Destination, Rc<Line>>>,
     words: RefCell<Words>,
     tls: RefCell<TlsKnown>,
+    /// Done with, and about to be taken from the queue.
+    departing: RefCell<UidSet>,
     /// Connections that are open or being made.
     connections: Cell<usize>,
     /// Nobody could be reached when it was last tried.
@@ -85,6 +87,7 @@ impl Queue {
             lines: RefCell::default(),
             words: RefCell::new(words),
             tls: RefCell::new(Self::kept_tls(office)),
+            departing: RefCell::default(),
             connections: Cell::new(0),
             unreachable: Cell::new(false),
             wake: Notify::new(),
@@ -173,18 +176,6 @@ impl Queue {
         let now_s = self.now_s();
         let mut rows = self.rows.borrow_mut();
         line.waiting.borrow_mut().drain(..).for_each(|uid| rows.put_back(uid, Some(now_s)));
-    }
-
-    /// Forgets messages once it is durable that they are done with.
-    fn await_departure(self: &Rc<Self>, ticket: Ticket, uids: UidSet) {
-        let queue = Rc::clone(self);
-        tokio::task::spawn_local(async move {
-            queue.office().durable(&ticket).await;
-            match ticket.result() {
-                Some(Ok(_)) => uids.iter().for_each(|uid| queue.rows.borrow_mut().forget(uid)),
-                _ => log::error!("{} letters are sent and could not be taken from the queue", uids.len()),
-            }
-        });
     }
 }
 

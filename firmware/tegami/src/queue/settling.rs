@@ -10,9 +10,11 @@ use proto::{
     smtp::client::{Fate, Outcome, Reason},
 };
 
+use tokio::time::sleep;
+
 use super::{
     Queue,
-    limits::{REPORT_AGAIN_S, WORDS_MAX},
+    limits::{DEPARTURES_GATHER, DEPARTURES_MAX, REPORT_AGAIN_S, WORDS_MAX},
     reports::{NotTold, Told},
     schedule::{after_failure, left_s, next_turn},
     sending::Line,
@@ -181,14 +183,48 @@ impl Queue {
         self.report(posting, told.collect()).await;
     }
 
-    /// These are done with.
+    /// These are done with. Those that are soon after one another are one change: a barrier for each would be as many as
+    /// the letters had that came in.
     pub(super) async fn depart(self: &Rc<Self>, uids: UidSet) {
-        match self.change(|store| store.depart(&uids)).await {
-            // Until that is durable they are seen, and must not be taken for new ones.
-            Ok(ticket) => self.await_departure(ticket, uids),
+        let is_first = self.departing.borrow().is_empty();
+        uids.iter().for_each(|uid| self.departing.borrow_mut().insert(uid));
+        let is_full = self.departing.borrow().run_count() >= DEPARTURES_MAX;
+        if is_full {
+            return self.depart_now().await;
+        }
+        if !is_first {
+            return;
+        }
+        let queue = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            let _at_work = queue.closing().enter();
+            tokio::select! {
+                () = sleep(DEPARTURES_GATHER) => {}
+                () = queue.closing().begun() => {}
+            }
+            queue.depart_now().await;
+        });
+    }
+
+    /// Takes those from the queue that are done with, and forgets them once that is durable: until then they are seen, and
+    /// must not be taken for new ones.
+    async fn depart_now(&self) {
+        let uids = std::mem::take(&mut *self.departing.borrow_mut());
+        if uids.is_empty() {
+            return;
+        }
+        let result = match self.change(|store| store.depart(&uids)).await {
+            Ok(ticket) => {
+                self.office().durable(&ticket).await;
+                ticket.result().unwrap_or(Err(Refusal::NotDurable)).map(|_| ())
+            }
+            Err(refusal) => Err(refusal),
+        };
+        match result {
+            Ok(()) => uids.iter().for_each(|uid| self.rows().borrow_mut().forget(uid)),
             Err(refusal) => {
                 log::error!(
-                    "{} letters are sent and cannot be taken from the queue: {refusal:?}",
+                    "{} letters are sent and could not be taken from the queue: {refusal:?}",
                     uids.len()
                 );
             }

@@ -127,14 +127,21 @@ impl Post {
     }
 }
 
-async fn submit(rig: &Rig, sender: Option<&str>, to: &[(&str, Notify)]) {
-    let office = &rig.serving.house.office;
-    let draft = office.store_mut().draft(None).unwrap();
-    let envelope = Envelope {
+fn from(sender: Option<&str>) -> Envelope {
+    Envelope {
         sender: sender.map(|sender| Address::parse(sender).unwrap()),
         submitter: sender.map(|_| AccountId(1)),
         ..Envelope::default()
-    };
+    }
+}
+
+async fn submit(rig: &Rig, sender: Option<&str>, to: &[(&str, Notify)]) {
+    submit_with(rig, from(sender), to).await;
+}
+
+async fn submit_with(rig: &Rig, envelope: Envelope, to: &[(&str, Notify)]) {
+    let office = &rig.serving.house.office;
+    let draft = office.store_mut().draft(None).unwrap();
     office.store_mut().set_envelope(&draft, envelope).unwrap();
     for (to, notify) in to {
         let recipient = Recipient { notify: *notify, ..Recipient::plain(Address::parse(to).unwrap()) };
@@ -293,5 +300,70 @@ fn a_server_that_is_not_there_is_tried_again() {
         submit(&rig, ALICE, &[("a@peer.test", UNSAID), ("b@peer.test", UNSAID)]).await;
         let tried = until(&rig, |queue| queue.iter().all(|one| one.attempts == 1)).await;
         assert!(tried.iter().all(|one| one.words == 1), "{tried:?}");
+    });
+}
+
+/// Makes the first message of the queue be so far.
+async fn set(rig: &Rig, outbound: Outbound) {
+    let office = &rig.serving.house.office;
+    let uids = office.store().uids(OUTBOUND);
+    let (add, remove) = (outbound.to_flags(), mail::Flags(u64::MAX));
+    let ticket = office.store_mut().set_flags(OUTBOUND, &uids, add, remove).unwrap();
+    office.after_step();
+    office.durable(&ticket).await;
+}
+
+#[test]
+fn the_sender_hears_that_it_takes_long_and_in_the_end_that_it_is_over() {
+    block_on(async {
+        let post = Post::open("late").await;
+        post.submit(ALICE, &[("full@peer.test", UNSAID)]).await;
+        let first = post.until(|queue| queue[0].attempts == 1).await[0];
+        // As it is an hour after it came, between the fourth attempt and the fifth.
+        let fourth = Outbound { attempts: 4, due_s: 3_100, ..first };
+        set(&post.rig, fourth).await;
+        post.until(|queue| queue[0].told == [true, false]).await;
+        let inbox = post.inbox().await;
+        let [late] = inbox.as_slice() else { panic!("{inbox:?}") };
+        for part in ["Action: delayed", "Status: 4.2.2", "Will-Retry-Until: ", "452 4.2.2 No room"] {
+            assert!(late.contains(part), "{part} in {late}");
+        }
+        // As it is five days after it came.
+        set(&post.rig, Outbound { attempts: 14, due_s: 0, told: [true, true], ..first }).await;
+        post.until(|queue| queue.is_empty()).await;
+        let inbox = post.inbox().await;
+        let [_, over] = inbox.as_slice() else { panic!("{inbox:?}") };
+        for part in ["Action: failed", "Status: 4.4.7", "452 4.2.2 No room", "How do you do?"] {
+            assert!(over.contains(part), "{part} in {over}");
+        }
+    });
+}
+
+#[test]
+fn a_letter_that_is_not_to_go_yet_waits() {
+    block_on(async {
+        let post = Post::open("future").await;
+        let now = post.rig.serving.house.office.now().unix.0;
+        let envelope = Envelope { not_before: Some(UnixTime(now + 600)), ..from(ALICE) };
+        submit_with(&post.rig, envelope, &[("bob@peer.test", UNSAID)]).await;
+        let waiting = post.until(|queue| queue[0].due_s > 0).await;
+        assert!((590..=601).contains(&waiting[0].due_s), "{waiting:?}");
+        assert_eq!((waiting[0].attempts, post.heard.borrow().connections), (0, 0));
+        order(&post.rig, Order::Retry).await;
+        post.until(|queue| queue.is_empty()).await;
+        assert_eq!(post.heard.borrow().letters.len(), 1);
+    });
+}
+
+/// What the other side knows is asked for again after a restart, by whoever looks at the queue then.
+#[test]
+fn what_a_server_said_outlives_a_restart() {
+    block_on(async {
+        let post = Post::open("words").await;
+        post.submit(ALICE, &[("full@peer.test", UNSAID)]).await;
+        post.until(|queue| queue[0].words == 1).await;
+        let office = &post.rig.serving.house.office;
+        let words = super::Words::load(|key| crate::provision::Records::setting(office.as_ref(), key));
+        assert_eq!(words.get(1).unwrap().to_string(), "[127.0.0.1] said: 452 4.2.2 No room");
     });
 }
