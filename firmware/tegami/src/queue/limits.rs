@@ -47,6 +47,10 @@ pub(crate) const COPY_BYTES: usize = 16 * 1024;
 /// When a report could not be delivered, it is tried again after so long, in seconds: the sender's mailbox is full.
 pub(crate) const REPORT_AGAIN_S: u32 = 3_600;
 
+/// Attempts of a message, those to tell its sender included, after which it is given up without: two days of reports, as
+/// high as the flags count.
+pub(crate) const REPORTS_MAX: u8 = 62;
+
 /// Destinations of which it is remembered that they had TLS: whom an office writes to.
 pub(crate) const TLS_DOMAINS_MAX: usize = 250;
 

@@ -35,7 +35,7 @@ use std::{
 use mail::UidSet;
 use tokio::sync::Notify;
 
-use self::{clock::OnlineClock, rows::Rows, sending::Line, tls::TlsKnown};
+use self::{clock::OnlineClock, limits::OFFLINE_LOOK, rows::Rows, sending::Line, tls::TlsKnown};
 pub(crate) use orders::Order;
 pub(crate) use run::{kept_clock, run};
 pub(crate) use words::Words;
@@ -66,8 +66,8 @@ pub(crate) struct Queue {
     departing: RefCell<UidSet>,
     /// Connections that are open or being made.
     connections: Cell<usize>,
-    /// Nobody could be reached when it was last tried.
-    unreachable: Cell<bool>,
+    /// Nobody could be reached when it was last tried: when it is to be tried again.
+    unreachable: Cell<Option<Instant>>,
     /// Rings when there may be something to do.
     wake: Notify,
 }
@@ -89,7 +89,7 @@ impl Queue {
             tls: RefCell::new(Self::kept_tls(office)),
             departing: RefCell::default(),
             connections: Cell::new(0),
-            unreachable: Cell::new(false),
+            unreachable: Cell::new(None),
             wake: Notify::new(),
             house,
         })
@@ -152,12 +152,13 @@ impl Queue {
 
     /// Whether somebody out there was reached when it was last tried.
     const fn is_reaching(&self) -> bool {
-        !self.unreachable.get()
+        self.unreachable.get().is_none()
     }
 
     /// Nobody can be reached: until somebody is, no letter's time goes on.
     fn unreachable(&self) {
-        if !self.unreachable.replace(true) {
+        let again = Instant::now() + OFFLINE_LOOK;
+        if self.unreachable.replace(Some(again)).is_none() {
             log::warn!("the network cannot be reached: letters wait, and lose no time by it");
         }
         self.clock.borrow_mut().set(false, Instant::now());
@@ -165,7 +166,7 @@ impl Queue {
 
     /// Somebody was reached.
     fn reached(&self) {
-        if self.unreachable.replace(false) {
+        if self.unreachable.take().is_some() {
             log::info!("the network can be reached again");
         }
         self.clock.borrow_mut().set(self.can_send(), Instant::now());

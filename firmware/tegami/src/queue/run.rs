@@ -26,6 +26,8 @@ enum Task {
     Late,
     /// The sender hears that it was delivered here.
     Delivered,
+    /// The sender could not be told yet that it failed for this reason.
+    Failed(u8),
     /// The administrator ended it.
     Cancelled,
 }
@@ -40,6 +42,8 @@ struct Batch {
 
 /// Serves the queue for as long as it runs.
 pub(crate) async fn run(queue: Rc<Queue>) {
+    // The clock is kept in the end, before the store is closed.
+    let _at_work = queue.closing().enter();
     let mut changes = queue.house().changes();
     let mut seen = Modseq(0);
     let mut kept = Instant::now();
@@ -50,7 +54,7 @@ pub(crate) async fn run(queue: Rc<Queue>) {
             return queue.keep_clock().await;
         }
         queue.take_changes(&mut seen).await;
-        if queue.can_send() {
+        if queue.can_send() && !queue.rests() {
             queue.take_due().await;
             queue.send();
         }
@@ -96,6 +100,9 @@ impl Queue {
     /// Returns when a message has its turn; while the clock stands, when it is to be tried again whether anybody can be
     /// reached.
     async fn next_turn(&self) {
+        if let Some(again) = self.unreachable.get() {
+            return sleep_until(again.into()).await;
+        }
         if !self.clock.borrow().goes() {
             return sleep(OFFLINE_LOOK).await;
         }
@@ -106,8 +113,16 @@ impl Queue {
         }
     }
 
+    /// Whether nobody could be reached a moment ago: who tries again at once only keeps the processor busy.
+    fn rests(&self) -> bool {
+        self.unreachable.get().is_some_and(|again| Instant::now() < again)
+    }
+
     /// Settings or network are others: what is known of routes is read anew, and the network looked for.
     fn settings_changed(&self) {
+        if self.unreachable.get().is_some() {
+            self.unreachable.set(Some(Instant::now()));
+        }
         *self.router.borrow_mut() = Rc::new(self.house().router());
         *self.routes.borrow_mut() = Rc::new(Routes::load(self.office()));
     }
@@ -190,7 +205,10 @@ impl Queue {
         match turn {
             _ if outbound.cancelled => return Some((Task::Cancelled, outbound.recipient)),
             None => self.rows().borrow_mut().put_back(uid, None),
-            Some(_) if outbound.report_only => return Some((Task::Delivered, outbound.recipient)),
+            Some(_) if outbound.report_only => {
+                let task = if outbound.words == 0 { Task::Delivered } else { Task::Failed(outbound.words) };
+                return Some((task, outbound.recipient));
+            }
             Some((_, Turn::Tell(_))) => return Some((Task::Late, outbound.recipient)),
             Some((_, Turn::Try)) => {
                 if let Some(due_s) = self.embargo(posting, &outbound) {
@@ -214,16 +232,21 @@ impl Queue {
 
     async fn do_batch(self: &Rc<Self>, batch: Option<Batch>) {
         let Some(Batch { task, posting, messages, .. }) = batch else { return };
-        let outcome = match task {
+        let (outcome, trouble) = match task {
             Task::Late => return self.say_late(&posting, &messages).await,
-            Task::Delivered => Outcome::Delivered,
-            Task::Cancelled => Outcome::Failed(Cause::Cancelled),
+            Task::Delivered => (Outcome::Delivered, None),
+            Task::Cancelled => (Outcome::Failed(Cause::Cancelled), None),
+            Task::Failed(words) => {
+                let trouble = self.words().borrow().get(words).cloned();
+                let cause = trouble.as_ref().map_or(Cause::Refused, |trouble| trouble.cause);
+                (Outcome::Failed(cause), trouble)
+            }
         };
         let told = messages.iter().map(|(uid, recipient)| Told {
             uid: *uid,
             recipient: *recipient,
             outcome,
-            trouble: None,
+            trouble: trouble.clone(),
         });
         self.report(&posting, told.collect()).await;
     }

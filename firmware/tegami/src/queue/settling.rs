@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use super::{
     Queue,
-    limits::{DEPARTURES_GATHER, DEPARTURES_MAX, REPORT_AGAIN_S, WORDS_MAX},
+    limits::{DEPARTURES_GATHER, DEPARTURES_MAX, REPORT_AGAIN_S, REPORTS_MAX, WORDS_MAX},
     reports::{NotTold, Told},
     schedule::{after_failure, left_s, next_turn},
     sending::Line,
@@ -143,21 +143,17 @@ impl Queue {
             // Nobody is there to be told: the letter is given up.
             Err(NotTold::Refused(Refusal::NoSuchUser | Refusal::NotLocal)) => {
                 log::warn!("{sender}: nobody can be told of a letter that came to nothing");
-                let done = told.iter().filter(|told| told.is_final());
-                let done = done.fold(UidSet::new(), |mut done, told| {
-                    done.insert(told.uid);
-                    done
-                });
-                return self.depart(done).await;
+                return self.give_up(&told).await;
             }
-            Err(problem) => {
-                log::warn!("{sender}: the report cannot be delivered now: {problem:?}");
+            Err(NotTold::Unreadable) => {
                 for told in told {
-                    let Some(outbound) = self.outbound(told.uid) else { continue };
-                    let due_s = self.now_s().saturating_add(REPORT_AGAIN_S);
-                    self.put(told.uid, &Outbound { due_s, forced: true, ..outbound }).await;
+                    self.hold_damaged(told.uid).await;
                 }
                 return;
+            }
+            Err(NotTold::Refused(refusal)) => {
+                log::warn!("{sender}: the report cannot be delivered now: {refusal:?}");
+                return self.tell_later(told).await;
             }
         }
         for told in told {
@@ -166,6 +162,35 @@ impl Queue {
                 (false, Some(outbound)) => self.put(told.uid, &after_notice(outbound)).await,
                 (false, None) => {}
             }
+        }
+    }
+
+    async fn give_up(self: &Rc<Self>, told: &[Told]) {
+        let done = told.iter().filter(|told| told.is_final());
+        let done = done.fold(UidSet::new(), |mut done, told| {
+            done.insert(told.uid);
+            done
+        });
+        self.depart(done).await;
+    }
+
+    /// The sender's mailbox may be full, or the flash: what is left to do for these is the report, some time later.
+    async fn tell_later(self: &Rc<Self>, told: Vec<Told>) {
+        for told in told {
+            let Some(outbound) = self.outbound(told.uid) else { continue };
+            let (attempts, due_s) = (outbound.attempts + 1, self.now_s().saturating_add(REPORT_AGAIN_S));
+            if attempts > REPORTS_MAX {
+                log::warn!("a letter that came to nothing is given up, and its sender could not be told");
+                self.give_up(&[told]).await;
+                continue;
+            }
+            let words = match (&told.trouble, told.is_final()) {
+                (Some(trouble), true) => self.number(trouble).await,
+                _ => outbound.words,
+            };
+            let report_only = outbound.report_only || (told.is_final() && words > 0);
+            self.put(told.uid, &Outbound { attempts, due_s, words, report_only, forced: true, ..outbound })
+                .await;
         }
     }
 

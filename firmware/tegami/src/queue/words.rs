@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use proto::report::Cause;
+use proto::report::{Cause, Side};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -29,8 +29,8 @@ struct WordsV1 {
     note: String,
 }
 
-/// Causes that may pass, and so can be anybody's last one. Their places are on flash: never to be changed.
-const CAUSES: [Cause; 12] = [
+/// What can be anybody's last word. Their places are on flash: never to be changed.
+const CAUSES: [Cause; 21] = [
     Cause::Deferred,
     Cause::MailboxFull,
     Cause::Greylisted,
@@ -43,6 +43,15 @@ const CAUSES: [Cause; 12] = [
     Cause::RelayRefused,
     Cause::Damaged,
     Cause::Unwanted,
+    Cause::Refused,
+    Cause::NoSuchUser,
+    Cause::NoSuchDomain,
+    Cause::TakesNoMail,
+    Cause::Loop,
+    Cause::AddressScript,
+    Cause::BodyForm,
+    Cause::Cancelled,
+    Cause::TooLarge { side: Side::Theirs, size: None, limit: None },
 ];
 
 impl Words {
@@ -70,6 +79,9 @@ impl Words {
         is_used: impl FnOnce() -> [bool; WORDS_MAX + 1],
     ) -> (u8, Option<Change>) {
         let mut kept = trouble.clone();
+        if let Cause::TooLarge { side, .. } = kept.cause {
+            kept.cause = Cause::TooLarge { side, size: None, limit: None };
+        }
         for text in [&mut kept.server, &mut kept.reply, &mut kept.note] {
             text.truncate(text.floor_char_boundary(WORDS_BYTES_MAX));
         }
