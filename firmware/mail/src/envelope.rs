@@ -29,6 +29,9 @@ pub struct Envelope {
     pub id: String,
     /// Not to be sent before (FUTURERELEASE, RFC 4865).
     pub not_before: Option<UnixTime>,
+    /// SHA-256 of the letter's body in relaxed form (RFC 6376 §3.4.4, §3.7): of one that began here, because the box signs
+    /// such letters. `None` of one that only passes through.
+    pub body_hash: Option<[u8; 32]>,
 }
 
 /// What bytes there are in a letter (RFC 6152, RFC 3030).

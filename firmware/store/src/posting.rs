@@ -151,22 +151,25 @@ pub(crate) fn first_flags(place: usize, reports: &[u16]) -> u64 {
 pub(crate) fn posting_bytes(envelope: &Envelope, recipients: &[Recipient]) -> usize {
     /// Lengths, numbers and marks.
     const NUMBERS: usize = 8;
+    /// Of the body, with whether there is one.
+    const HASH: usize = 33;
     let sender = envelope.sender.as_ref().map_or(0, |sender| sender.as_str().len());
     let one = |one: &Recipient| one.address.as_str().len() + one.original.len() + NUMBERS;
-    sender + envelope.id.len() + 4 * NUMBERS + recipients.iter().map(one).sum::<usize>()
+    sender + envelope.id.len() + 4 * NUMBERS + HASH + recipients.iter().map(one).sum::<usize>()
 }
 
 /// A posting as its record has it.
 pub(crate) fn posting_put(
     posting: &Posting,
 ) -> (PostingPut<'_>, impl ExactSizeIterator<Item = RecipientPut<'_>>) {
-    let Envelope { sender, submitter, id, not_before, .. } = &posting.envelope;
+    let Envelope { sender, submitter, id, not_before, body_hash, .. } = &posting.envelope;
     let put = PostingPut {
         sender: sender.as_ref().map_or("", Address::as_str),
         submitter: submitter.map_or(0, |account| account.0),
         marks: marks_of(&posting.envelope),
         id,
         not_before: not_before.map(|time| time.0),
+        body_hash: *body_hash,
     };
     let recipients = posting.recipients.iter().map(|recipient| RecipientPut {
         address: recipient.address.as_str(),
@@ -210,6 +213,7 @@ fn envelope_of(put: &PostingPut<'_>) -> Envelope {
         },
         id: put.id.into(),
         not_before: put.not_before.map(UnixTime),
+        body_hash: put.body_hash,
     }
 }
 

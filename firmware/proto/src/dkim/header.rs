@@ -1,12 +1,15 @@
 //! What is signed of a header block: which fields (RFC 6376 §5.4), and their relaxed form (§3.4.2).
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 
 use super::{
     CannotSign,
     limits::{HEAD_BYTES_MAX, INSTANCES_MAX},
 };
-use crate::mime::header::{Field, fields};
+use crate::mime::{
+    first_domain,
+    header::{Field, fields, find},
+};
 
 /// When a field is named once more than it stands there, so that another one cannot be added under the signature
 /// (RFC 6376 §8.15).
@@ -93,6 +96,14 @@ impl SignedHeader {
         self.names.extend(core::iter::repeat_n(name, instances + seal));
         Ok(())
     }
+}
+
+/// The domain whose signature readers expect of a letter: that of its author, the first in `From`, as it stands there
+/// (RFC 7489 §3.1.1 compares it with `d=`).
+#[must_use]
+pub fn author_domain(head: &[u8]) -> Option<String> {
+    let from = find(head, b"From")?;
+    String::from_utf8(first_domain(&from.unfolded())?).ok()
 }
 
 /// Writes a field in relaxed form: its name in lower case, no blanks around the colon and at the end, one space for any

@@ -1,7 +1,7 @@
 //! DKIM (RFC 6376, RFC 8463): what a letter's signature is made over, and the header field that carries it.
 //!
 //! Relaxed canonicalisation of header and body is all that is signed with: it survives the refolding that relays do.
-//! [`RelaxedBody`] takes a body while it streams by; [`SignedHeader`] is made of a header block and gives one field for
+//! [`BodyHash`] takes a letter while it streams by, and [`RelaxedBody`] its body; [`SignedHeader`] is made of a header block and gives one field for
 //! each key, as many as there are. Digests and keys are the caller's: the body goes into a sink, which is a SHA-256 as a
 //! rule, and a signature is asked for by a callback, so that nothing here knows a library for them.
 //!
@@ -27,6 +27,7 @@
 pub mod limits;
 
 mod body;
+mod hash;
 mod header;
 mod signature;
 
@@ -34,5 +35,6 @@ mod signature;
 mod tests;
 
 pub use body::RelaxedBody;
-pub use header::SignedHeader;
+pub use hash::{BodyHash, Digest};
+pub use header::{SignedHeader, author_domain};
 pub use signature::{Algorithm, CannotSign, Signer};

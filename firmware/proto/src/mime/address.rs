@@ -47,6 +47,16 @@ pub(super) fn whole_addresses(field: &[u8], in_group: bool) -> (usize, bool) {
     }
 }
 
+/// The domain of the first address in an unfolded field that has one.
+pub(crate) fn first_domain(field: &[u8]) -> Option<Vec<u8>> {
+    let mut scratch = Vec::new();
+    let mut list = List::new(field, &mut scratch, usize::MAX, false);
+    while list.first_host.is_none() && !list.lexer.is_at_end() {
+        list.one();
+    }
+    list.first_host
+}
+
 const GROUP_END: &[u8] = b"(NIL NIL NIL NIL)";
 
 struct List<'a, 'o> {
@@ -56,6 +66,8 @@ struct List<'a, 'o> {
     in_group: bool,
     /// What follows the field's end could have changed what was read.
     looked_beyond: bool,
+    /// The domain of the first address that has one.
+    first_host: Option<Vec<u8>>,
 }
 
 /// What is known of an address while it is being read.
@@ -71,7 +83,7 @@ struct Words {
 
 impl<'a, 'o> List<'a, 'o> {
     fn new(field: &'a [u8], out: &'o mut Vec<u8>, max: usize, in_group: bool) -> Self {
-        Self { lexer: Lexer::new(field), out, max, in_group, looked_beyond: false }
+        Self { lexer: Lexer::new(field), out, max, in_group, looked_beyond: false, first_host: None }
     }
 
     fn run(&mut self) -> bool {
@@ -203,6 +215,9 @@ impl<'a, 'o> List<'a, 'o> {
         mailbox: Option<&[u8]>,
         host: Option<&[u8]>,
     ) -> bool {
+        if self.first_host.is_none() {
+            self.first_host = host.filter(|host| !host.is_empty()).map(<[u8]>::to_vec);
+        }
         let before = self.out.len();
         self.out.push(b'(');
         push_nstring(self.out, name.filter(|name| !name.is_empty()).map(Vec::as_slice));
@@ -292,6 +307,20 @@ mod tests {
             (" (nobody) ", ""),
         ] {
             assert_eq!(rendered(field.as_bytes()), expected, "{field}");
+        }
+    }
+
+    #[test]
+    fn the_first_domain_is_that_of_the_first_address_that_has_one() {
+        for (field, expected) in [
+            (r#""a@b.test" <alice@example.test>, c@d.test"#, Some("example.test")),
+            ("(x@b.test) alice@example.test", Some("example.test")),
+            ("alice, Group: bob@example.test;", Some("example.test")),
+            ("alice", None),
+            ("<>", None),
+            ("", None),
+        ] {
+            assert_eq!(first_domain(field.as_bytes()).as_deref(), expected.map(str::as_bytes), "{field}");
         }
     }
 

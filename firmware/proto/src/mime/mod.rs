@@ -41,6 +41,7 @@ mod property_tests;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use address::first_domain;
 pub use date::Date;
 pub use long_envelope::{LongEnvelope, Next};
 pub use part::{Encoding, Message, Part};

@@ -159,6 +159,7 @@ pub(crate) struct PostingPut<'a> {
     pub(crate) marks: u8,
     pub(crate) id: &'a str,
     pub(crate) not_before: Option<i64>,
+    pub(crate) body_hash: Option<[u8; 32]>,
 }
 
 /// A recipient of it.

@@ -25,6 +25,7 @@ fn full() -> Envelope {
         returns: Some(Returns::Headers),
         id: "QQ314159".into(),
         not_before: Some(UnixTime(1_800_000_000)),
+        body_hash: Some([0xa5; 32]),
     }
 }
 

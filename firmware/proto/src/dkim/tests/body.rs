@@ -1,12 +1,12 @@
 //! Bodies: what the RFC says they become, and that it does not matter how they are cut.
 
-use alloc::{vec, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 
 use super::{
-    super::RelaxedBody,
+    super::{BodyHash, Digest, RelaxedBody},
     naive::{self, sha256},
 };
 
@@ -95,5 +95,39 @@ proptest! {
         let whole = naive::body(&body);
         prop_assert_eq!(&canonical(pieces), &whole);
         prop_assert_eq!(&canonical([&body[..]]), &whole);
+    }
+}
+
+/// The digest of the naive verifier.
+#[derive(Debug, Default)]
+struct Whole(Vec<u8>);
+
+impl Digest for Whole {
+    fn update(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn finish(self: Box<Self>) -> [u8; 32] {
+        sha256(&self.0)
+    }
+}
+
+#[test]
+fn a_letter_is_hashed_from_the_empty_line_on_wherever_it_is_cut() {
+    let cases: [(&[u8], &[u8]); 7] = [
+        (b"A: b\r\nC: d\r\n\r\nbody \r\n\r\n", b"body\r\n"),
+        (b"A: b\r\n\r\n\r\nbody", b"\r\nbody\r\n"),
+        (b"\r\nbody\r\n", b"body\r\n"),
+        (b"A: b\r\n\rC: d\r\n \r\n\r\nbody\r\n", b"body\r\n"),
+        (b"A: b\n\nbody\r\n", b"body\r\n"),
+        (b"A: b\r\nC: no body\r\n", b""),
+        (b"", b""),
+    ];
+    for (letter, body) in cases {
+        for size in [1, 2, 3, usize::MAX] {
+            let mut hash = BodyHash::new(Box::<Whole>::default());
+            letter.chunks(size).for_each(|piece| hash.feed(piece));
+            assert_eq!(hash.finish(), sha256(body), "{} by {size}", letter.escape_ascii());
+        }
     }
 }

@@ -22,7 +22,7 @@ use ring::{
 
 use self::naive::{Key, sha256};
 use super::{
-    Algorithm, CannotSign, RelaxedBody, SignedHeader, Signer,
+    Algorithm, CannotSign, RelaxedBody, SignedHeader, Signer, author_domain,
     limits::{HEAD_BYTES_MAX, INSTANCES_MAX},
 };
 
@@ -190,6 +190,22 @@ fn names_that_no_signature_can_have_are_refused() {
     let header = SignedHeader::select(HEAD.as_bytes()).unwrap();
     assert_eq!(header.sign(&RSA, &[0; 32], None, |_| None), Err(CannotSign::Key));
     assert!(CannotSign::Key.to_string().contains("key"));
+}
+
+#[test]
+fn the_author_says_whose_signature_is_expected() {
+    for (head, expected) in [
+        (HEAD, Some("example.test")),
+        (
+            "Sender: x@sender.test\r\nFrom: \"a@b.test\"\r\n <ann@Example.Test>,\r\n\tbob@c.test\r\n\r\n",
+            Some("Example.Test"),
+        ),
+        ("From: 安 <安@例え.テスト>\r\n\r\n", Some("例え.テスト")),
+        ("From: nobody\r\n\r\n", None),
+        ("To: a@b.test\r\n\r\nFrom: a@b.test\r\n", None),
+    ] {
+        assert_eq!(author_domain(head.as_bytes()).as_deref(), expected, "{head}");
+    }
 }
 
 proptest! {
