@@ -10,6 +10,7 @@ use mail::{
 };
 use proto::{
     Input, Io, Output, Peer, Session, Want,
+    dkim::Digest,
     limits::INPUT_BYTES_MAX,
     mime::Scanner,
     smtp::{Config, Mode, SmtpSession, Unguarded},
@@ -60,6 +61,8 @@ fn deliver(letter: &[u8]) {
         scram: false,
         clock_is_known: true,
         guard: Rc::new(Unguarded),
+        sha256: || Box::new(Unused),
+        rewritten: None,
     });
     let peer =
         Peer { ip: Ipv4Addr::LOCALHOST.into(), tls: false, channel_binding: None, trusted_path: false };
@@ -82,6 +85,17 @@ fn feed(session: &mut SmtpSession, output: &mut Output, bytes: &[u8]) {
         if matches!(session.step(&mut io, &mut Sink), Want::Input | Want::Close) {
             return;
         }
+    }
+}
+
+/// Letters from other servers are not hashed.
+#[derive(Debug)]
+struct Unused;
+
+impl Digest for Unused {
+    fn update(&mut self, _: &[u8]) {}
+    fn finish(self: Box<Self>) -> [u8; 32] {
+        [0; 32]
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     certs::{AuthorityView, Certificates, Moment, Names},
     clock::Clock,
     devices::Devices,
+    dkim,
     guards::Guards,
     health::{Health, READ_ONLY_ALERT},
     http::{ClockView, Desk, FlashView, NetworkView, ProvisionView, StateView},
@@ -27,6 +28,7 @@ use crate::{
     office::Office,
     passwords::{Authenticator, CannotHash, Decoys, Hasher},
     provision::{self, FileError, Keeper, PasswordTask, SCRUB_DAYS_DEFAULT, Settings, key},
+    queue::Rewriter,
     routing::{self, Router},
     service::Service,
 };
@@ -71,6 +73,8 @@ impl Configs {
                 scram,
                 clock_is_known: false,
                 guard: Rc::new(smtp::Unguarded),
+                sha256: dkim::sha256,
+                rewritten: None,
             }),
             imap: Rc::new(imap::Config { hostname: hostname.clone(), alert: None, scram }),
             pop3: Rc::new(pop3::Config { hostname, scram }),
@@ -86,11 +90,13 @@ impl Configs {
         Self { imap: Rc::new(imap), ..self }
     }
 
-    /// The same for a box that serves: with its devices and its guard, and whether it knows the time of day.
-    fn of_office(self, office: &Office, guards: &Rc<Guards>) -> Self {
+    /// The same for a box that serves: with its devices and its guard, whom it has forwarded letters for, and whether it
+    /// knows the time of day.
+    fn of_office(self, office: &Office, guards: &Rc<Guards>, rewriter: &Rc<Rewriter>) -> Self {
         let guard = Rc::clone(guards) as Rc<dyn smtp::Guard>;
+        let rewritten = Some(Rc::clone(rewriter) as Rc<dyn smtp::Rewritten>);
         let clock_is_known = office.clock().is_known();
-        let smtp = Rc::new(smtp::Config { clock_is_known, guard, ..(*self.smtp).clone() });
+        let smtp = Rc::new(smtp::Config { clock_is_known, guard, rewritten, ..(*self.smtp).clone() });
         let devices = Rc::new(Devices::load(office.store().settings(key::DEVICE_PREFIX)));
         Self { smtp, devices, ..self }
     }
@@ -102,6 +108,7 @@ pub(crate) struct House {
     pub authenticator: Rc<Authenticator>,
     pub certificates: Certificates,
     guards: Rc<Guards>,
+    pub rewriter: Rc<Rewriter>,
     configs: RefCell<Configs>,
     site: RefCell<Site>,
     provision: RefCell<Option<ProvisionView>>,
@@ -132,6 +139,8 @@ impl House {
         let hasher = Hasher::start().map_err(|error| format!("no thread for passwords: {error}"))?;
         let (decoys, new_decoys) =
             Decoys::open(office.as_ref(), &SystemRandom::new()).map_err(no_randomness)?;
+        let (rewriter, new_key) = Rewriter::open(office.as_ref(), &SystemRandom::new())
+            .map_err(|_| "there is no randomness".to_owned())?;
         let authenticator = Rc::new(Authenticator::new(hasher, decoys).map_err(no_randomness)?);
         let (view, tasks) = apply(&office, &authenticator, provision).await;
         let settings = Settings::load(office.as_ref());
@@ -140,17 +149,19 @@ impl House {
         let opened = Certificates::open(office.as_ref(), &names, moment(&office));
         let (certificates, mut changes) = opened.map_err(|error| format!("no certificate: {error}"))?;
         changes.extend(new_decoys);
+        changes.extend(new_key);
         // A store that takes no more writes still serves what it has; its keys then last until the box is restarted.
         if let Err(refusal) = office.carry_out(changes).await {
             log::error!("the new keys could not be stored: {refusal:?}");
         }
-        let guards = Rc::new(Guards::new());
+        let (guards, rewriter) = (Rc::new(Guards::new()), Rc::new(rewriter));
         let house = Self {
-            configs: RefCell::new(configs(&office, &settings, &guards)),
+            configs: RefCell::new(configs(&office, &settings, &guards, &rewriter)),
             guards,
             office,
             authenticator,
             certificates,
+            rewriter,
             site: RefCell::new(site),
             provision: RefCell::new(view),
             services: Cell::new(&Service::ALL),
@@ -194,7 +205,7 @@ impl House {
         }
         // Those who connect from now on can log in with SCRAM.
         let settings = Settings::load(self.office.as_ref());
-        *self.configs.borrow_mut() = configs(&self.office, &settings, &self.guards);
+        *self.configs.borrow_mut() = configs(&self.office, &settings, &self.guards, &self.rewriter);
         self.hashed.set(true);
         self.shown.send_replace(());
     }
@@ -250,7 +261,7 @@ impl House {
             let settings = Settings::load(self.office.as_ref());
             set_clock_and_limits(&self.office, &settings);
             let names = names(&self.office, &settings, &self.site.borrow());
-            *self.configs.borrow_mut() = configs(&self.office, &settings, &self.guards);
+            *self.configs.borrow_mut() = configs(&self.office, &settings, &self.guards, &self.rewriter);
             let before = self.certificates.authority().fingerprint;
             match self.certificates.refresh(&names, moment(&self.office)) {
                 Ok(changes) => {
@@ -407,11 +418,11 @@ fn names(office: &Office, settings: &Settings, site: &Site) -> Names {
     }
 }
 
-fn configs(office: &Office, settings: &Settings, guards: &Rc<Guards>) -> Configs {
+fn configs(office: &Office, settings: &Settings, guards: &Rc<Guards>, rewriter: &Rc<Rewriter>) -> Configs {
     let hostname = settings.hostname.clone().unwrap_or_else(|| HOSTNAME_DEFAULT.into());
     let postmaster_domain = office.store().domains().next().map(str::to_owned);
     Configs::new(hostname, postmaster_domain, message_limit(settings), office.everybody_has_scram())
-        .of_office(office, guards)
+        .of_office(office, guards, rewriter)
 }
 
 fn moment(office: &Office) -> Moment {

@@ -1,5 +1,6 @@
 //! What tests of several modules share.
 
+pub(crate) mod dkim;
 pub(crate) mod scram;
 
 use std::{future::Future, net::SocketAddr, path::PathBuf, rc::Rc, sync::Arc, time::Duration};

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, string::String};
 use core::fmt::Write as _;
 
-use mail::{Mail, Now, Outside, UnixTime, limits::RECIPIENTS_MAX};
+use mail::{Mail, Now, Outside, Recipient, UnixTime, limits::RECIPIENTS_MAX};
 
 use super::{
     Mode,
@@ -22,7 +22,7 @@ use super::{
     storing::Storing,
     trace::{Protocol, Trace, client_name, letter_id, message_id},
 };
-use crate::mime::Date;
+use crate::{dkim::BodyHash, mime::Date};
 
 impl SmtpSession {
     /// Does a command.
@@ -209,8 +209,21 @@ impl SmtpSession {
             let asked = guard.outside(sends, envelope.said.sender.as_ref(), now.ticks);
             asked.map_err(reply::too_many_recipients)?;
         }
-        let outside = if may_leave { Outside::Anywhere } else { Outside::Aliases };
-        mail.add_recipient(&envelope.draft, &recipient, outside).map_err(reply::refused)?;
+        // A report about a letter that was sent on goes to whoever sent that; nothing but a report does.
+        let is_report = is_local && self.mode == Mode::Mx && envelope.said.sender.is_none();
+        let rewritten = self.config.rewritten.as_ref().filter(|_| is_report);
+        let behind = rewritten.and_then(|rewritten| rewritten.sender(&recipient.address, now.unix));
+        let added = match behind {
+            Some(sender) => {
+                let to = Recipient { address: sender, ..recipient.clone() };
+                mail.add_recipient(&envelope.draft, &to, Outside::Anywhere)
+            }
+            None => {
+                let outside = if may_leave { Outside::Anywhere } else { Outside::Aliases };
+                mail.add_recipient(&envelope.draft, &recipient, outside)
+            }
+        };
+        added.map_err(reply::refused)?;
         envelope.accepted(recipient.address);
         Ok(())
     }
@@ -279,8 +292,9 @@ impl SmtpSession {
         let lines = trace.lines();
         let submitted = self.mode == Mode::Submission || self.device().is_some();
         let fields = submitted.then(|| Fields { date, message_id: message_id(&id, now, hostname) });
+        let hash = submitted.then(|| BodyHash::new((self.config.sha256)()));
         let recipients = envelope.recipients();
-        let storing = Storing::new(envelope.draft, envelope.said, lines, fields);
+        let storing = Storing::new(envelope.draft, envelope.said, lines, fields, hash);
         Arrival::new(framing, storing, id, recipients, self.config.message_bytes_max)
     }
 }

@@ -7,9 +7,12 @@
 //! their bytes, `trace` and `fields` are about the lines that the box adds, `reply` has every sentence, `patience` the
 //! time limits.
 
-use alloc::{rc::Rc, string::String};
+use alloc::{boxed::Box, rc::Rc, string::String};
+use core::fmt;
 
-use crate::{Output, Reason};
+use mail::{Address, UnixTime};
+
+use crate::{Output, Reason, dkim::Digest};
 
 pub mod client;
 pub mod limits;
@@ -56,6 +59,16 @@ pub struct Config {
     pub clock_is_known: bool,
     /// Keeps count of what clients send.
     pub guard: Rc<dyn Guard>,
+    /// Begins a SHA-256, for the body of a letter that is submitted.
+    pub sha256: fn() -> Box<dyn Digest>,
+    /// Who stands behind addresses under which letters were forwarded; `None` where none are.
+    pub rewritten: Option<Rc<dyn Rewritten>>,
+}
+
+/// Knows senders that had another reverse-path when their letters were sent on, in a domain of the box (SRS).
+pub trait Rewritten: fmt::Debug {
+    /// The sender that has been given this address; `None` if nobody has, or too long ago.
+    fn sender(&self, address: &Address, now: UnixTime) -> Option<Address>;
 }
 
 /// What a port is for.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use mail::{Draft, Envelope, Mail, Stop};
 
 use super::{fields::Fields, header::Header, kind::Kind};
-use crate::mime::Scanner;
+use crate::{dkim::BodyHash, mime::Scanner};
 
 /// A letter that is being stored. No byte of it is kept here.
 #[derive(Debug)]
@@ -14,22 +14,35 @@ pub(super) struct Storing {
     draft: Draft,
     /// What MAIL said, to be set right where the letter is not what was said of it.
     envelope: Envelope,
-    kind: Kind,
     /// Lines of the box's own that come next, and how many of their bytes are stored.
     own: Vec<u8>,
     own_stored: usize,
     /// What the letter gets at the end of its header block.
     fields: Option<Fields>,
     header: Header,
+    readers: Readers,
+}
+
+/// All that reads a letter from its first byte to its last, with the box's own lines.
+#[derive(Debug)]
+struct Readers {
+    kind: Kind,
     scanner: Scanner,
+    /// For the signature, where the letter will be signed.
+    hash: Option<BodyHash>,
 }
 
 impl Storing {
-    /// A letter with the lines `trace` before it, and with `fields` where it lacks them.
-    pub(super) fn new(draft: Draft, envelope: Envelope, trace: Vec<u8>, fields: Option<Fields>) -> Self {
-        let kind = Kind::new(envelope.body);
-        let (header, scanner) = (Header::new(), Scanner::new());
-        Self { draft, envelope, kind, own: trace, own_stored: 0, fields, header, scanner }
+    /// A letter with the lines `trace` before it, and with `fields` where it lacks them; its body is hashed with `hash`.
+    pub(super) fn new(
+        draft: Draft,
+        envelope: Envelope,
+        trace: Vec<u8>,
+        fields: Option<Fields>,
+        hash: Option<BodyHash>,
+    ) -> Self {
+        let readers = Readers { kind: Kind::new(envelope.body), scanner: Scanner::new(), hash };
+        Self { draft, envelope, own: trace, own_stored: 0, fields, header: Header::new(), readers }
     }
 
     /// `Received:` lines of the letter so far.
@@ -47,7 +60,7 @@ impl Storing {
         let wanted = header.feed(bytes);
         let piece = bytes.get(..wanted).unwrap_or(bytes);
         let taken = append(mail, &self.draft, piece)?;
-        self.look_at(piece.get(..taken).unwrap_or(piece));
+        self.readers.feed(piece.get(..taken).unwrap_or(piece));
         if taken < wanted {
             self.header.feed(piece.get(..taken).unwrap_or(piece));
         } else {
@@ -67,20 +80,18 @@ impl Storing {
         // A letter may be without an empty line (RFC 5322 §3.5: the body is optional).
         self.end_header();
         self.append_own(mail)?;
+        if let Some(hash) = self.readers.hash.take() {
+            self.envelope.body_hash = Some(hash.finish());
+        }
         let mut envelope = self.envelope.clone();
-        self.kind.correct(&mut envelope);
+        self.readers.kind.correct(&mut envelope);
         mail.set_envelope(&self.draft, envelope)?;
         Ok(())
     }
 
     /// The draft and the summary of the letter in it.
     pub(super) fn finish(self) -> (Draft, Vec<u8>) {
-        (self.draft, self.scanner.finish())
-    }
-
-    fn look_at(&mut self, bytes: &[u8]) {
-        self.scanner.feed(bytes);
-        self.kind.feed(bytes);
+        (self.draft, self.readers.scanner.finish())
     }
 
     fn end_header(&mut self) {
@@ -92,11 +103,20 @@ impl Storing {
     fn append_own(&mut self, mail: &mut dyn Mail) -> Result<(), Stop> {
         while let Some(rest) = self.own.get(self.own_stored..).filter(|rest| !rest.is_empty()) {
             let taken = append(mail, &self.draft, rest)?;
-            self.scanner.feed(rest.get(..taken).unwrap_or(rest));
-            self.kind.feed(rest.get(..taken).unwrap_or(rest));
+            self.readers.feed(rest.get(..taken).unwrap_or(rest));
             self.own_stored += taken;
         }
         Ok(())
+    }
+}
+
+impl Readers {
+    fn feed(&mut self, bytes: &[u8]) {
+        self.kind.feed(bytes);
+        self.scanner.feed(bytes);
+        if let Some(hash) = &mut self.hash {
+            hash.feed(bytes);
+        }
     }
 }
 

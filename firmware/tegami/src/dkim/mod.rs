@@ -21,6 +21,7 @@ mod keys;
 mod limits;
 mod pair;
 mod record;
+mod sign;
 mod tend;
 
 #[cfg(test)]
@@ -30,4 +31,5 @@ pub(crate) use keys::{DomainKeys, Former, new_name};
 pub(crate) use limits::{DOMAINS_MAX, FORMER_DAYS};
 pub(crate) use pair::Pair;
 pub(crate) use record::{Record, records};
+pub(crate) use sign::{Signers, sha256};
 pub(crate) use tend::keep;

@@ -48,6 +48,16 @@ impl Pair {
         &self.name
     }
 
+    /// The selector of the RSA key.
+    pub(super) fn rsa_selector(&self) -> String {
+        format!("{}r", self.name)
+    }
+
+    /// The selector of the Ed25519 key.
+    pub(super) fn ed25519_selector(&self) -> String {
+        format!("{}e", self.name)
+    }
+
     /// The public RSA key as RSAPublicKey of PKCS #1; `None` if the private one cannot be used.
     pub(super) fn rsa_public(&self) -> Option<Vec<u8>> {
         let key = RsaKeyPair::from_der(&self.rsa_pkcs1).ok()?;

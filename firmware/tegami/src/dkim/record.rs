@@ -35,11 +35,11 @@ pub(crate) fn records(pair: &Pair) -> Option<[Record; 2]> {
     let rsa = STANDARD.encode([&SPKI_HEAD[..], &rsa].concat());
     // RFC 8463 §4: the key as it is.
     let ed25519 = STANDARD.encode(pair.ed25519_public()?);
-    let record = |letter: char, kind: &str, key: &str| Record {
-        name: format!("{}{letter}._domainkey", pair.name()),
+    let record = |selector: String, kind: &str, key: &str| Record {
+        name: format!("{selector}._domainkey"),
         value: format!("v=DKIM1; k={kind}; p={key}"),
     };
-    Some([record('r', "rsa", &rsa), record('e', "ed25519", &ed25519)])
+    Some([record(pair.rsa_selector(), "rsa", &rsa), record(pair.ed25519_selector(), "ed25519", &ed25519)])
 }
 
 impl Record {

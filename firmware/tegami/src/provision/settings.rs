@@ -37,6 +37,8 @@ pub(crate) mod key {
     pub(crate) const ADMINISTRATOR: &str = "administrator";
     /// From which names that nobody has get their salts; see [`crate::passwords::Decoys`].
     pub(crate) const DECOYS: &str = "decoys";
+    /// With which senders of forwarded letters are known again; see [`crate::queue::Rewriter`].
+    pub(crate) const SRS: &str = "queue/srs";
     /// Outline of the provision file applied last.
     pub(crate) const OUTLINE: &str = "provision/outline";
     /// Hash of the administrator's password that a provision file set last.

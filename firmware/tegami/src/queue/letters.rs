@@ -1,16 +1,19 @@
 //! From messages of the queue to a letter as it is sent: those of one letter that stand next to one another in a line
 //! travel together.
 
-use mail::{BodyKind, Envelope, Mail as _, OUTBOUND, Outbound, Posting, Returns, Uid, Unready};
+use mail::{
+    Address, BodyKind, Content, Mail as _, OUTBOUND, Outbound, Posting, Returns, Uid, UnixTime, Unready,
+};
 use proto::{
     report::xtext::{OriginalRecipient, envelope_id_parameter},
     smtp::client::{Body, Job, Notify, Parameter, Recipient, Ret},
 };
+use tokio::task::spawn_blocking;
 
 use super::{
     Queue,
     limits::RECIPIENTS_PER_JOB_MAX,
-    reading::{open, posting, return_path_bytes},
+    reading::{header_block, open, posting, return_path_bytes},
     schedule::next_turn,
     sending::Line,
     settling::Sent,
@@ -38,17 +41,20 @@ impl Queue {
         messages: &[(Uid, u16)],
         server: &Server,
     ) -> Result<(Box<Job>, Sent), Unready> {
-        let (first, _) = *messages.first().ok_or(Unready::Gone)?;
+        let (first, place) = *messages.first().ok_or(Unready::Gone)?;
         let posting = posting(self.office(), first).await?;
         let (content, head) = open(self.office(), first).await?;
         let own = return_path_bytes(&head);
         let envelope = &posting.envelope;
         let recipients = messages.iter().filter_map(|(uid, place)| recipient_of(*uid, *place, &posting));
         let job = Job {
-            reverse_path: envelope.sender.clone(),
+            reverse_path: self.reverse_path(&posting, place),
             recipients: recipients.collect(),
             skip: own as u64,
-            front: self.signatures(envelope, &content, head.get(own..).unwrap_or_default(), own).await,
+            front: match envelope.body_hash {
+                Some(hash) => self.signatures(first, &content, (&head, own), hash).await,
+                None => Vec::new(),
+            },
             body: match envelope.body {
                 BodyKind::SevenBit => Body::SevenBit,
                 BodyKind::EightBit => Body::EightBit,
@@ -125,14 +131,55 @@ impl Queue {
         }
     }
 
+    /// The reverse-path under which a letter goes on. One that only passes through gets one in a domain of the box: of
+    /// the alias that leads outside, where that is known.
+    fn reverse_path(&self, posting: &Posting, place: u16) -> Option<Address> {
+        let Posting { envelope, recipients } = posting;
+        let sender = envelope.sender.as_ref()?;
+        let store = self.office().store();
+        if envelope.submitter.is_some() || store.is_local(sender) {
+            return Some(sender.clone());
+        }
+        let original = recipients.get(usize::from(place)).and_then(|recipient| {
+            let (_, address) = recipient.original.split_once(';')?;
+            Address::parse(address).ok().filter(|address| store.is_local(address))
+        });
+        let domain = original.as_ref().map(Address::domain).or_else(|| store.domains().next());
+        let rewriter = &self.house().rewriter;
+        let rewritten = domain.and_then(|domain| rewriter.forward(sender, domain, self.office().now().unix));
+        if rewritten.is_none() {
+            log::info!(
+                "a letter of {sender} is forwarded under that name: it fits into none of the box's own"
+            );
+        }
+        rewritten.or_else(|| Some(sender.clone()))
+    }
+
+    /// The DKIM-Signature fields of a letter that began here. One that cannot be signed goes out without.
     async fn signatures(
         &self,
-        envelope: &Envelope,
-        _content: &mail::Content,
-        _head: &[u8],
-        _own: usize,
+        uid: Uid,
+        content: &Content,
+        (head, own): (&[u8], usize),
+        body_hash: [u8; 32],
     ) -> Vec<u8> {
-        let _ = envelope;
+        let received = self.office().store().message(OUTBOUND, uid).map(|message| message.received);
+        let Ok(head) = header_block(self.office(), content, own, head.get(own..).unwrap_or_default()).await
+        else {
+            log::info!("a letter is not signed: its header cannot be read");
+            return Vec::new();
+        };
+        let Some(signer) = self.signers().of_letter(self.office(), &head) else {
+            log::debug!("a letter is not signed: its author is in no domain of ours");
+            return Vec::new();
+        };
+        let received = received.unwrap_or(UnixTime(0));
+        let signed = spawn_blocking(move || signer.fields(&head, &body_hash, received)).await;
+        match signed {
+            Ok(Ok(fields)) => return fields.into_bytes(),
+            Ok(Err(why)) => log::info!("a letter is not signed: {why}"),
+            Err(error) => log::error!("signing off the loop: {error}"),
+        }
         Vec::new()
     }
 }

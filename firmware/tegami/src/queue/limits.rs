@@ -44,6 +44,18 @@ pub(crate) const RETURNED_BYTES_MAX: u64 = 64 * 1024;
 /// Bytes of a letter that are copied at once.
 pub(crate) const COPY_BYTES: usize = 16 * 1024;
 
+/// Days for which a report finds back to the sender of a letter that was forwarded: that letter may lie in the next
+/// server's queue for five of them (RFC 5321 §4.5.4.1), its report in another one, and people go away for a week or two.
+/// Two characters tell 1,024 days apart.
+pub(super) const SRS_DAYS: i64 = 21;
+
+/// Bytes of the key with which senders of forwarded letters are made known again: as many as HMAC-SHA-256 gives.
+pub(super) const SRS_KEY_BYTES: usize = 32;
+
+/// Characters of the hash in such an address, five bits each: whoever guesses has one chance in 2^30 with every RCPT, and
+/// the local part has 64 bytes for all of it.
+pub(super) const SRS_HASH_CHARS: usize = 6;
+
 /// When a report could not be delivered, it is tried again after so long, in seconds: the sender's mailbox is full.
 pub(crate) const REPORT_AGAIN_S: u32 = 3_600;
 

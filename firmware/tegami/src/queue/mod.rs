@@ -21,6 +21,7 @@ mod run;
 mod schedule;
 mod sending;
 mod settling;
+mod srs;
 mod tls;
 mod trouble;
 mod words;
@@ -38,10 +39,12 @@ use tokio::sync::Notify;
 use self::{clock::OnlineClock, limits::OFFLINE_LOOK, rows::Rows, sending::Line, tls::TlsKnown};
 pub(crate) use orders::Order;
 pub(crate) use run::{kept_clock, run};
+pub(crate) use srs::Rewriter;
 pub(crate) use words::Words;
 
 use crate::{
     closing::Closing,
+    dkim::Signers,
     house::House,
     http::NetworkView,
     link::Desk,
@@ -64,6 +67,7 @@ pub(crate) struct Queue {
     tls: RefCell<TlsKnown>,
     /// Done with, and about to be taken from the queue.
     departing: RefCell<UidSet>,
+    signers: Signers,
     /// Connections that are open or being made.
     connections: Cell<usize>,
     /// Nobody could be reached when it was last tried: when it is to be tried again.
@@ -88,6 +92,7 @@ impl Queue {
             words: RefCell::new(words),
             tls: RefCell::new(Self::kept_tls(office)),
             departing: RefCell::default(),
+            signers: Signers::default(),
             connections: Cell::new(0),
             unreachable: Cell::new(None),
             wake: Notify::new(),
@@ -129,6 +134,10 @@ impl Queue {
 
     const fn words(&self) -> &RefCell<Words> {
         &self.words
+    }
+
+    const fn signers(&self) -> &Signers {
+        &self.signers
     }
 
     const fn connections(&self) -> &Cell<usize> {

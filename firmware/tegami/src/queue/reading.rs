@@ -1,6 +1,7 @@
 //! Reading letters of the queue: what lies on flash is brought into memory first, off the loop.
 
-use mail::{Content, Mail as _, OUTBOUND, Posting, Uid, Unready};
+use mail::{Content, Mail as _, OUTBOUND, Posting, Uid, Unready, limits::HEAD_BYTES_MAX};
+use proto::dkim;
 
 use super::limits::COPY_BYTES;
 use crate::{
@@ -10,6 +11,9 @@ use crate::{
 
 /// The field that a store puts before every letter (RFC 5321 §4.4); it does not leave the box.
 const RETURN_PATH: &[u8] = b"Return-Path:";
+
+/// With this a header block ends: the last line's end, and the empty line (RFC 5322 §2.1).
+const EMPTY_LINE: &[u8] = b"\r\n\r\n";
 
 /// The envelope of a letter.
 ///
@@ -47,6 +51,49 @@ pub(crate) async fn each_piece<E: From<Unready>>(
         take(&piece).await?;
     }
     Ok(())
+}
+
+/// The header block of a letter, with the empty line behind it: `listed`, which is its beginning without the `own` bytes
+/// of the box's, if that is all of it. Otherwise it is read from the letter, up to somewhat more than is ever signed.
+///
+/// # Errors
+/// [`Unready::Damaged`].
+pub(crate) async fn header_block(
+    office: &Office,
+    content: &Content,
+    own: usize,
+    listed: &[u8],
+) -> Result<Vec<u8>, Unready> {
+    if own + listed.len() < HEAD_BYTES_MAX || listed.ends_with(EMPTY_LINE) {
+        return Ok(listed.to_vec());
+    }
+    let mut block = Vec::new();
+    let read = each_piece(office, content, own as u64, async |piece: &[u8]| {
+        let looked_at = block.len().saturating_sub(EMPTY_LINE.len() - 1);
+        block.extend_from_slice(piece);
+        let new = block.get(looked_at..).unwrap_or_default();
+        if let Some(at) = new.windows(EMPTY_LINE.len()).position(|bytes| bytes == EMPTY_LINE) {
+            block.truncate(looked_at + at + EMPTY_LINE.len());
+            return Err(Stopped::Enough);
+        }
+        if block.len() > dkim::limits::HEAD_BYTES_MAX { Err(Stopped::Enough) } else { Ok(()) }
+    });
+    match read.await {
+        Ok(()) | Err(Stopped::Enough) => Ok(block),
+        Err(Stopped::Unready(unready)) => Err(unready),
+    }
+}
+
+/// Why no more of a letter is read.
+enum Stopped {
+    Enough,
+    Unready(Unready),
+}
+
+impl From<Unready> for Stopped {
+    fn from(unready: Unready) -> Self {
+        Self::Unready(unready)
+    }
 }
 
 /// How many bytes at the front of a letter are the box's own Return-Path.

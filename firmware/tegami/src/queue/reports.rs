@@ -6,6 +6,7 @@ use mail::{
     Returns, Ticket, Uid, UidSet, UnixTime, Unready, limits::MESSAGE_BYTES_DEFAULT,
 };
 use proto::{
+    dkim::BodyHash,
     mime::{Date, Scanner},
     report::{
         self, Form, Outcome, Remote, Report, Returned,
@@ -19,7 +20,7 @@ use super::{
     reading::{each_piece, open, return_path_bytes},
     trouble::Trouble,
 };
-use crate::{health, notice, office::Office, provision::Settings};
+use crate::{dkim, health, notice, office::Office, provision::Settings};
 
 /// What there is to say of one recipient.
 #[derive(Clone, Debug)]
@@ -146,22 +147,24 @@ impl Queue {
             letter,
             recipients: &recipients,
         };
-        let draft = self.address(&report, told, done)?;
-        let mut scanner = Scanner::new();
+        let (draft, envelope) = self.address(&report, told, done)?;
+        let mut readers = Readers { scanner: Scanner::new(), hash: BodyHash::new(dkim::sha256()) };
         // RFC 5321 §4.4: what is put into a mailbox says where it came from.
-        put(office, &draft, &mut scanner, b"Return-Path: <>\r\n").await?;
+        put(office, &draft, &mut readers, b"Return-Path: <>\r\n").await?;
         for piece in report.before() {
-            put(office, &draft, &mut scanner, &piece).await?;
+            put(office, &draft, &mut readers, &piece).await?;
         }
         if matches!(letter.returned, Returned::Whole(_)) {
-            let (draft, scanner) = (&draft, &mut scanner);
+            let (draft, readers) = (&draft, &mut readers);
             each_piece(office, &content, own as u64, async move |piece: &[u8]| {
-                put(office, draft, scanner, piece).await
+                put(office, draft, readers, piece).await
             })
             .await?;
         }
-        put(office, &draft, &mut scanner, &report.behind()).await?;
-        let summary = scanner.finish();
+        put(office, &draft, &mut readers, &report.behind()).await?;
+        let envelope = Envelope { body_hash: Some(readers.hash.finish()), ..envelope };
+        office.store_mut().set_envelope(&draft, envelope)?;
+        let summary = readers.scanner.finish();
         let letter =
             Letter { received: now.unix, zone_minutes: notice::zone_minutes(now), summary: &summary };
         Ok(self.change(|store| store.deposit(&draft, &letter)).await?)
@@ -169,7 +172,12 @@ impl Queue {
 
     /// Begins the report's letter: from the null reverse-path (RFC 5321 §6.1) to the sender, and to the owner of the box
     /// where it is for the owner to act.
-    fn address(&self, report: &Report<'_>, told: &[&Told], done: &UidSet) -> Result<mail::Draft, Refusal> {
+    fn address(
+        &self,
+        report: &Report<'_>,
+        told: &[&Told],
+        done: &UidSet,
+    ) -> Result<(mail::Draft, Envelope), Refusal> {
         let mut store = self.office().store_mut();
         let draft = store.draft(None)?;
         let body = match report.form() {
@@ -178,7 +186,7 @@ impl Queue {
             Form::Binary => BodyKind::Binary,
         };
         let envelope = Envelope { body, utf8: report.needs_smtputf8(), ..Envelope::default() };
-        store.set_envelope(&draft, envelope)?;
+        store.set_envelope(&draft, envelope.clone())?;
         let to = Recipient { notify: Notify::NEVER, ..Recipient::plain(report.to.clone()) };
         store.add_recipient(&draft, &to, Outside::Anywhere)?;
         let concerns_owner = told
@@ -192,7 +200,7 @@ impl Queue {
             log::warn!("the owner of the box is not told: {refusal:?}");
         }
         store.settle_with(&draft, done)?;
-        Ok(draft)
+        Ok((draft, envelope))
     }
 
     /// What goes back: all of it where that was asked for or is little, and can get to the sender as it is.
@@ -238,13 +246,21 @@ fn recipient_of<'a>(
     })
 }
 
+/// What reads a report while it is written.
+struct Readers {
+    scanner: Scanner,
+    /// The box signs what it says itself.
+    hash: BodyHash,
+}
+
 /// Appends to a letter.
 async fn put(
     office: &Office,
     draft: &mail::Draft,
-    scanner: &mut Scanner,
+    readers: &mut Readers,
     bytes: &[u8],
 ) -> Result<(), NotTold> {
-    scanner.feed(bytes);
+    readers.scanner.feed(bytes);
+    readers.hash.feed(bytes);
     notice::stream(office, draft, bytes).await.map_err(NotTold::Refused)
 }

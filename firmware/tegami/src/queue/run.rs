@@ -125,6 +125,7 @@ impl Queue {
         }
         *self.router.borrow_mut() = Rc::new(self.house().router());
         *self.routes.borrow_mut() = Rc::new(Routes::load(self.office()));
+        self.signers().forget();
     }
 
     /// Takes up messages that are new or were changed since the last time.

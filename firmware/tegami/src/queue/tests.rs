@@ -1,5 +1,7 @@
 //! The queue as the box runs it, against a server that a test plays.
 
+mod own_domains;
+
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use mail::{

@@ -7,17 +7,19 @@ mod letters;
 mod submission;
 
 use alloc::{borrow::ToOwned, boxed::Box, rc::Rc, vec::Vec};
-use core::{cell::Cell, net::IpAddr};
+use core::{cell::Cell, fmt, net::IpAddr};
 
-use mail::{Address, Ticks};
+use mail::{Address, Ticks, UnixTime};
+use ring::digest::{Context, SHA256};
 
-use super::{Client, Config, Device, Guard, Later, Mode, SmtpSession, Target, Unguarded, refuse};
+use super::{Client, Config, Device, Guard, Later, Mode, Rewritten, SmtpSession, Target, Unguarded, refuse};
 use crate::{
     Output, Peer, Reason,
+    dkim::Digest,
     testing::{Driver, FakeMail, NOW, PEER, Settings, TLS_PEER, peer, play_all},
 };
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     Config {
         hostname: "mail.example.test".to_owned(),
         postmaster_domain: "example.test".to_owned(),
@@ -25,6 +27,36 @@ fn config() -> Config {
         scram: false,
         clock_is_known: true,
         guard: Rc::new(Unguarded),
+        sha256: || Box::new(Sha256(Context::new(&SHA256))),
+        rewritten: Some(Rc::new(Forwarded)),
+    }
+}
+
+struct Sha256(Context);
+
+impl Digest for Sha256 {
+    fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(self: Box<Self>) -> [u8; 32] {
+        self.0.finish().as_ref().try_into().unwrap()
+    }
+}
+
+impl fmt::Debug for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a SHA-256")
+    }
+}
+
+/// Has sent on what `carol@elsewhere.test` wrote, as `SRS0=good`.
+#[derive(Debug)]
+struct Forwarded;
+
+impl Rewritten for Forwarded {
+    fn sender(&self, rewritten: &Address, _: UnixTime) -> Option<Address> {
+        (rewritten.local() == "SRS0=good").then(|| Address::parse("carol@elsewhere.test").unwrap())
     }
 }
 

@@ -5,7 +5,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 use proptest::prelude::*;
 
 use super::{address, kept, port_25, port_465};
-use crate::{mime::Summary, smtp::SmtpSession, testing::Driver};
+use crate::{dkim::BodyHash, mime::Summary, smtp::SmtpSession, testing::Driver};
 
 const DATE: &str = "Date: Sat, 14 Nov 2026 15:23:01 +0900\r\n";
 const MESSAGE_ID: &str = "Message-ID: <1NFFZJ5-1-YGJ0@mail.example.test>\r\n";
@@ -26,12 +26,22 @@ fn submitted(letter: &[u8], ways: Ways) -> Vec<u8> {
     let mut driver = port_465();
     driver.mail.queue_bytes = ways.queue;
     driver.send(b"MAIL FROM:<alice@example.test>\r\nRCPT TO:<alice@example.test>\r\n");
+    driver.send(b"RCPT TO:<carol@elsewhere.test>\r\n");
     let body = if ways.chunk == 0 { super::by_data(letter) } else { super::by_bdat(letter, ways.chunk) };
     body.chunks(ways.piece).for_each(|piece| driver.send(piece));
     let said = String::from_utf8(driver.received()).unwrap();
     assert!(said.ends_with("250 2.0.0 Ok, kept as 1NFFZJ5-1\r\n"), "{said}");
     assert_summary(&driver);
+    assert_hash(&driver);
     kept(&driver)
+}
+
+/// The hash of the body is that of the letter as it is kept.
+fn assert_hash(driver: &Driver<SmtpSession>) {
+    let mut hash = BodyHash::new((super::config().sha256)());
+    hash.feed(&kept(driver));
+    let queued = &driver.mail.shelf.outbound[0];
+    assert_eq!(queued.envelope.body_hash, Some(hash.finish()));
 }
 
 /// The summary is of the letter as it is kept: the lines that it lacked belong to its header.

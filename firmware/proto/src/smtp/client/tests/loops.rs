@@ -33,14 +33,8 @@ impl Pair {
 
     fn serving(config: Config, mode: Mode, scram: bool) -> Self {
         let peer = if config.tls == Tls::Implicit { TLS_PEER } else { PEER };
-        let served = smtp::Config {
-            scram,
-            clock_is_known: true,
-            guard: Rc::new(smtp::Unguarded),
-            hostname: "mx.example.test".to_owned(),
-            postmaster_domain: "example.test".to_owned(),
-            message_bytes_max: mail::limits::MESSAGE_BYTES_DEFAULT,
-        };
+        let hostname = "mx.example.test".to_owned();
+        let served = smtp::Config { scram, hostname, ..smtp::tests::config() };
         let server = SmtpSession::new(Rc::new(served), mode, peer, NOW);
         Self {
             client: Driver::new(SmtpClient::new(Rc::new(config), NOW), FakeMail::new()),
