@@ -35,6 +35,12 @@ const POSTFIX: [(&str, &str); 4] = [
 const DOVECOT: [(&str, &str); 2] =
     [("dovecot-imapd", "/usr/lib/dovecot/imap"), ("dovecot-lmtpd", "/usr/lib/dovecot/lmtp")];
 
+/// Who verifies signatures: dkimpy, and what it needs for Ed25519.
+const DKIM: [(&str, &str); 2] = [
+    ("python3-dkim", "/usr/lib/python3/dist-packages/dkim"),
+    ("python3-nacl", "/usr/lib/python3/dist-packages/nacl"),
+];
+
 /// What the services of these packages are called. Nobody wants them as services here.
 const SERVICES: &str = "postfix dovecot saslauthd";
 
@@ -79,6 +85,15 @@ pub fn ensure_postfix() {
 pub fn ensure_dovecot() {
     static DONE: OnceLock<()> = OnceLock::new();
     DONE.get_or_init(|| ensure_all(&DOVECOT));
+}
+
+/// The same for a verifier of DKIM signatures.
+///
+/// # Panics
+/// As [`ensure`].
+pub fn ensure_dkim() {
+    static DONE: OnceLock<()> = OnceLock::new();
+    DONE.get_or_init(|| ensure_all(&DKIM));
 }
 
 fn ensure_all(needed: &[(&'static str, &str)]) {

@@ -197,6 +197,17 @@ impl Outbox {
         self.while_stopped(|outbox| outbox.queue(&["--cancel", "all"]).success());
     }
 
+    /// What the tool says of the keys that sign.
+    ///
+    /// # Panics
+    /// As [`Self::retry_now`].
+    pub fn dkim(&mut self) -> String {
+        self.while_stopped(|outbox| {
+            run(Command::new(program()).arg("dkim").arg(&outbox.hosted.flash), TOOL_MAX).success()
+        })
+        .text()
+    }
+
     /// What the tool lists.
     ///
     /// # Panics
