@@ -1,13 +1,21 @@
-//! Ports for servers of the tests' own: below those that the system gives to outgoing connections, above those of the
-//! program.
+//! Places for servers of the tests' own: ports below those that the system gives to outgoing connections and above those
+//! of the program, and addresses whose port 25 is free.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Ports to choose from.
 const PORTS: Range<u16> = 29_500..32_500;
+
+/// The port of servers that mail finds by DNS, which names none.
+const MAIL_PORT: u16 = 25;
+
+/// Addresses of loopback for such servers: 127.64.0.0/10, of which nobody else thinks.
+const HOSTS: Range<u32> = 0x7f40_0000..0x7f80_0000;
 
 /// A place with a port that is free now and is given to nobody else in this process.
 ///
@@ -26,4 +34,25 @@ pub fn free(address: IpAddr) -> SocketAddr {
         }
     }
     panic!("no free port on {address}");
+}
+
+/// An address of loopback with nobody at its port 25, given to nobody else in this process.
+///
+/// # Panics
+/// When there is none: the port is for root alone on most machines.
+pub fn mail_host() -> IpAddr {
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let span = HOSTS.end - HOSTS.start;
+    // Processes that run at once begin at different addresses.
+    let first = std::process::id().wrapping_mul(1_009);
+    for _ in 0..span {
+        let number = first.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % span;
+        let host = Ipv4Addr::from(HOSTS.start + number);
+        match TcpListener::bind((host, MAIL_PORT)) {
+            Ok(_) => return host.into(),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+            Err(error) => panic!("{host}, port {MAIL_PORT}: {error}"),
+        }
+    }
+    panic!("no address of loopback has a free port {MAIL_PORT}");
 }

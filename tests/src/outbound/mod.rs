@@ -234,6 +234,23 @@ impl Outbox {
         self.wait_for_list(|listed| !listed.contains('@'));
     }
 
+    /// Waits until it has logged these words since its last start, and gives the line.
+    ///
+    /// # Panics
+    /// With the log, when that takes too long.
+    #[track_caller]
+    pub fn wait_until_logged(&self, words: &str) -> String {
+        let deadline = Instant::now() + SOON;
+        loop {
+            let console = self.console();
+            if let Some(line) = console.lines().find(|line| line.contains(words)) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < deadline, "no `{words}` in:\n{console}");
+            thread::sleep(POLL);
+        }
+    }
+
     #[track_caller]
     fn wait_for_list(&mut self, is_so: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + SOON;
