@@ -59,6 +59,15 @@ impl Tables {
         self
     }
 
+    /// The same by STARTTLS, and the place must prove its name by this authority.
+    #[must_use]
+    pub fn trusted_route(mut self, domain: &str, place: SocketAddr, authority: &str) -> Self {
+        let hop = hop(place, "starttls");
+        writeln!(self.0, "[[route]]\ndomain = \"{domain}\"\n{hop}ca = \"\"\"\n{authority}\"\"\"")
+            .expect("a string takes all");
+        self
+    }
+
     /// `[relay]`: all other letters go there, after a log-in; the authority is trusted beside the public ones.
     #[must_use]
     pub fn relay(mut self, place: SocketAddr, tls: &str, login: &Account, authority: &str) -> Self {
@@ -129,6 +138,14 @@ impl Outbox {
     /// What it has logged since its last start.
     pub fn console(&self) -> String {
         self.hosted.console()
+    }
+
+    /// Runs something while its memory is watched; gives the most that it had, in KiB.
+    ///
+    /// # Panics
+    /// As the work does.
+    pub fn highest_pss_kib(&self, work: impl FnOnce(&Self) + Send) -> u64 {
+        self.hosted.highest_pss_kib(|| work(self))
     }
 
     /// Alice submits a letter.

@@ -44,6 +44,8 @@ pub enum Cause {
     BodyForm,
     /// TLS is required on this way, and the other side does not offer it.
     NoTls,
+    /// The sender asked for REQUIRETLS (RFC 8689), which is not to be had on this way.
+    NoRequireTls,
     /// TLS is required on this way, and the other side's certificate is not one for it.
     WrongCertificate,
     /// The smarthost does not accept our user name or password.
@@ -139,8 +141,9 @@ impl Cause {
             Self::Loop => (4, 6),
             Self::BodyForm => (6, 3),
             Self::AddressScript => (6, 7),
-            // 7.30 (RFC 8689) is for letters whose sender asked for REQUIRETLS, which is not offered here.
             Self::NoTls => (7, 4),
+            // RFC 8689 §5.
+            Self::NoRequireTls => (7, 30),
             Self::WrongCertificate => (7, 5),
             Self::LogInRefused => (7, 8),
             Self::Damaged => (3, 0),

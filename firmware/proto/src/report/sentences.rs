@@ -33,7 +33,7 @@ impl Cause {
             Self::Loop => LOOP,
             Self::AddressScript => ADDRESS_SCRIPT,
             Self::BodyForm => BODY_FORM,
-            Self::NoTls => NO_TLS,
+            Self::NoTls | Self::NoRequireTls => NO_TLS,
             Self::WrongCertificate => WRONG_CERTIFICATE,
             Self::LogInRefused => LOG_IN_REFUSED,
             Self::RelayRefused => RELAY_REFUSED,

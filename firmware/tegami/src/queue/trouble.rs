@@ -120,7 +120,7 @@ fn cause_of(own: Own, size: u64) -> Cause {
         Own::NeedsUtf8 => Cause::AddressScript,
         Own::NeedsEightBit | Own::NeedsBinary | Own::LineEnds => Cause::BodyForm,
         Own::TooLarge => Cause::TooLarge { side: Side::Theirs, size: Some(size), limit: None },
-        Own::NeedsRequireTls => Cause::NoTls,
+        Own::NeedsRequireTls => Cause::NoRequireTls,
         Own::Unreadable => Cause::Damaged,
     }
 }

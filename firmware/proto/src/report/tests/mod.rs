@@ -25,7 +25,7 @@ const HEADER: &[u8] =
     Message-ID: <1@pc.example.test>\r\n\r\n";
 
 /// Every cause, and those that say more when more is known.
-const CAUSES: [Cause; 23] = [
+const CAUSES: [Cause; 24] = [
     Cause::NoSuchUser,
     Cause::NoSuchDomain,
     Cause::TakesNoMail,
@@ -44,6 +44,7 @@ const CAUSES: [Cause; 23] = [
     Cause::AddressScript,
     Cause::BodyForm,
     Cause::NoTls,
+    Cause::NoRequireTls,
     Cause::WrongCertificate,
     Cause::LogInRefused,
     Cause::RelayRefused,
