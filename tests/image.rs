@@ -2,18 +2,34 @@
 
 use std::fs::{self, File};
 use std::io::Read;
+use std::net::{IpAddr, SocketAddr};
 use std::process::Command;
+use std::sync::LazyLock;
 use std::time::Duration;
-use tests::boxed::Boxed;
-use tests::letters::Random;
+use tests::boxed::{Boxed, HOST};
+use tests::clients::Smtp;
+use tests::hosted::free_offset;
+use tests::letters::{JAPANESE, Random, short};
 use tests::machine::Machine;
+use tests::outbound::{Report, Tables, assert_only_received_in_front, wait_for_inbox};
+use tests::postfix::{Postfix, Security};
+use tests::provision;
 use tests::shared::{Shared, Visit};
 use tests::site::Service;
 
+/// What is added to the ports of the Postfix to which the box sends: it is told so before that one runs.
+static POSTFIX_OFFSET: LazyLock<u16> = LazyLock::new(free_offset);
+
 /// One box for all of them. QEMU ends with the last, or with this process: see `qemu::Machine`.
 fn site() -> Visit<Boxed> {
-    static BOXED: Shared<Boxed> = Shared::new(|| Boxed::start_new("image", qemu::Board::Virt));
+    static BOXED: Shared<Boxed> = Shared::new(start);
     BOXED.visit()
+}
+
+fn start() -> Boxed {
+    let postfix = SocketAddr::new(HOST, Service::Smtp as u16 + *POSTFIX_OFFSET);
+    let provision = provision::file() + Tables::new().route("out.test", postfix, "opportunistic").text();
+    Boxed::start_with("image", qemu::Board::Virt, qemu::Machine::builder(), &provision)
 }
 
 tests::behaviours!(crate::site);
@@ -53,6 +69,37 @@ fn openssl_trusts_the_chain() {
         let said = tests::process::run(&mut openssl, site.patient(10)).success().all();
         assert!(said.contains("Verification: OK"), "{service:?}: {said}");
     }
+}
+
+/// Out to a Postfix beside the box, back through the front door into another mailbox; and back to its sender where
+/// nobody has that name.
+#[test]
+fn a_letter_goes_out_and_comes_back() {
+    let site = site();
+    let (from, to) = (site.account(), site.account());
+    let postfix = Postfix::builder("mx.out.test")
+        .at(IpAddr::from([127, 0, 0, 1]), *POSTFIX_OFFSET)
+        .relays_to(&site, Security::Verified)
+        .setting("virtual_alias_maps", &format!("inline:{{{{bob@out.test = {}}}}}", to.address))
+        .setting("virtual_alias_domains", "out.test")
+        .start();
+    let console = || site.look(Boxed::console) + &postfix.log();
+    let mut smtp = Smtp::log_in(&site, &from);
+    smtp.letter(&from.address, &["bob@out.test"], JAPANESE[0].1);
+    let arrived = wait_for_inbox(&site, &to, 1, console).remove(0);
+    let path = format!("Return-Path: <{}>\r\n", from.address);
+    let arrived = arrived.strip_prefix(path.as_bytes()).expect("the reverse-path in front");
+    // The box's, Postfix's, the box's again.
+    assert_only_received_in_front(arrived, JAPANESE[0].1, 3);
+    let trace = String::from_utf8_lossy(arrived).into_owned();
+    assert!(trace.contains("by mx.out.test (Postfix) with ESMTPS"), "TLS where it is offered: {trace}");
+
+    smtp.letter(&from.address, &["nobody@out.test"], &short("to nobody", "Hello."));
+    let report = Report::read(&wait_for_inbox(&site, &from, 1, console).remove(0));
+    let japanese = "このメールアドレスは、宛先のメールサーバーに見つかりませんでした。";
+    report.assert_failed("nobody@out.test", "5.1.1", japanese, "There is no mailbox with this address.");
+    assert!(report.only().diagnostic.contains("User unknown"), "{report:?}");
+    assert!(report.returned.contains("Subject: to nobody"), "{}", report.returned);
 }
 
 /// What is no disk of the box, or half of one, is refused before anything boots from it, and left as it is.

@@ -1,15 +1,20 @@
 //! The box in QEMU: its image built, booted, its power cut, booted again on the same disk. One at a time: two share two
 //! cores badly, so that each test program has one.
 
+use crate::card;
 use crate::clean;
 use crate::hosted::{free_offset, scratch};
 use crate::machine::Machine;
 use crate::page;
 use crate::provision;
 use crate::site::Site;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// Where the box finds this machine: its loopback, by QEMU's own network.
+pub const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 2, 2));
 
 /// From the start of QEMU to the banners, on a machine that is busy with other tests.
 const READY_MAX: Duration = Duration::from_secs(120);
@@ -123,6 +128,11 @@ impl Machine for Boxed {
         self.machine.power_on().unwrap_or_else(|error| panic!("{error:#}"));
         std::thread::sleep(after);
         self.cut();
+    }
+
+    fn with_flash(&mut self, work: &mut dyn FnMut(&Path)) {
+        assert!(!self.machine.is_on(), "it is on");
+        card::with_flash(self.machine.disk(), work);
     }
 
     fn console(&self) -> String {

@@ -48,3 +48,31 @@ pub fn copy_flash(disk: &Path, to: &Path) {
     };
     copied().expect("the flash can be copied");
 }
+
+/// Runs something on a copy of the flash of a box that is off, and puts what that has changed back.
+///
+/// # Panics
+/// As [`copy_flash`].
+pub fn with_flash(disk: &Path, work: &mut dyn FnMut(&Path)) {
+    let flash = disk.with_extension("flash");
+    copy_flash(disk, &flash);
+    work(&flash);
+    put_flash(disk, &flash).expect("the flash can be copied back");
+    std::fs::remove_file(&flash).expect("an own file can be removed");
+}
+
+/// Makes the flash on a disk what a copy of it has become.
+fn put_flash(disk: &Path, from: &Path) -> io::Result<()> {
+    let part = flash_of(disk);
+    let (disk, from) = (File::options().read(true).write(true).open(disk)?, File::open(from)?);
+    let (mut before, mut now) = (vec![0; PIECE_BYTES], vec![0; PIECE_BYTES]);
+    for at in (part.start..part.end).step_by(PIECE_BYTES) {
+        let size = PIECE_BYTES.min((part.end - at) as usize);
+        disk.read_exact_at(&mut before[..size], at)?;
+        from.read_exact_at(&mut now[..size], at - part.start)?;
+        if before[..size] != now[..size] {
+            disk.write_all_at(&now[..size], at)?;
+        }
+    }
+    Ok(())
+}

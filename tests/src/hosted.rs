@@ -276,6 +276,11 @@ impl Machine for Hosted {
         self.cut();
     }
 
+    fn with_flash(&mut self, work: &mut dyn FnMut(&Path)) {
+        assert!(self.running.is_none(), "it runs");
+        work(&self.flash);
+    }
+
     fn console(&self) -> String {
         self.running.as_ref().map(|running| running.console().text()).unwrap_or_default()
     }

@@ -29,6 +29,7 @@ pub mod machine;
 pub mod oddserver;
 pub mod organiser;
 pub mod outbound;
+pub mod outside;
 pub mod packages;
 pub mod page;
 pub mod ports;

@@ -1,6 +1,7 @@
 //! A server whose power can be cut: the program on this machine and the box in QEMU, for what both must survive.
 
 use crate::site::Site;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,9 @@ pub trait Machine {
 
     /// Starts it and cuts its power so much later, ready or not: a cut while it recovers from the last one.
     fn stumble(&mut self, after: Duration);
+
+    /// Runs something on its flash while it is off, such as a tool; what that changes is there at the next start.
+    fn with_flash(&mut self, work: &mut dyn FnMut(&Path));
 
     /// What it has printed since its last start.
     fn console(&self) -> String;

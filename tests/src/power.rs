@@ -9,6 +9,7 @@ use crate::letters::Random;
 use crate::load::Load;
 use crate::machine::Machine;
 use crate::organiser::Organiser;
+use crate::outside::{Outside, Sent};
 use crate::site::{Account, Site};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,17 +60,19 @@ pub struct Survived {
     pub expunged: usize,
     /// Segments that compaction had emptied before the first cut, at least: none on a flash that was not full.
     pub emptied: u64,
+    /// Letters for elsewhere.
+    pub sent: Sent,
 }
 
 /// Cuts the power as planned and checks after each start.
 ///
 /// # Panics
 /// With what was lost, doubled, damaged or given another UID.
-pub fn cut_and_check(machine: &mut dyn Machine, plan: &Plan) -> Survived {
+pub fn cut_and_check(machine: &mut dyn Machine, plan: &Plan, outside: Outside) -> Survived {
     let site = machine.site();
     let recipients = [site.account(), site.account()];
     let organisers = vec![Organiser::new(site.account(), plan.seed)];
-    let mut office = Office::new(Ledger::default(), recipients, organisers, &SIZES);
+    let mut office = Office::new(Ledger::default(), recipients, organisers, outside, &SIZES);
     office.survive(machine, plan)
 }
 
@@ -77,10 +80,10 @@ pub fn cut_and_check(machine: &mut dyn Machine, plan: &Plan) -> Survived {
 ///
 /// # Panics
 /// As [`cut_and_check`], and when compaction does not run.
-pub fn cut_and_check_full(machine: &mut dyn Machine, plan: &Plan, full: Full) -> Survived {
+pub fn cut_and_check_full(machine: &mut dyn Machine, plan: &Plan, full: Full, outside: Outside) -> Survived {
     let filers = Full::filers().into_iter().zip(plan.seed..);
     let organisers = filers.map(|(account, seed)| Organiser::new(account, seed).on_full()).collect();
-    let mut office = Office::new(full.ledger, Full::recipients(), organisers, &FULL_SIZES);
+    let mut office = Office::new(full.ledger, Full::recipients(), organisers, outside, &FULL_SIZES);
     office.load.may_be_full = true;
     office.clearers = Full::recipients().map(|account| Clearer::new(account, plan.seed, full.bytes)).into();
     office.run_up(&machine.site(), full.rest);
@@ -97,11 +100,18 @@ struct Office {
     recipients: [Account; 2],
     organisers: Vec<Organiser>,
     clearers: Vec<Clearer>,
+    outside: Outside,
     load: Load,
 }
 
 impl Office {
-    fn new(ledger: Ledger, recipients: [Account; 2], organisers: Vec<Organiser>, sizes: &[usize]) -> Self {
+    fn new(
+        ledger: Ledger,
+        recipients: [Account; 2],
+        organisers: Vec<Organiser>,
+        outside: Outside,
+        sizes: &[usize],
+    ) -> Self {
         let load = Load {
             clients: CLIENTS,
             sizes: sizes.to_vec(),
@@ -112,7 +122,7 @@ impl Office {
             may_be_full: false,
         };
         let first = ledger.numbers();
-        Self { ledger, first, recipients, organisers, clearers: Vec::new(), load }
+        Self { ledger, first, recipients, organisers, clearers: Vec::new(), outside, load }
     }
 
     fn survive(&mut self, machine: &mut dyn Machine, plan: &Plan) -> Survived {
@@ -126,8 +136,10 @@ impl Office {
                 thread::sleep(moment);
                 machine.cut();
             });
+            self.outside.note_cut();
             if random.below(3) == 0 {
                 machine.stumble(between(&mut random, &plan.stumble));
+                self.outside.note_cut();
             }
             machine.start();
             // Bodies are compared once in a while and at the end: what is old is read again and again otherwise. Both
@@ -135,6 +147,7 @@ impl Office {
             let whole = round % 8 == 7 || round + 1 == plan.cuts;
             self.verify(&site, whole.then_some(round / 8 % self.recipients.len()));
         }
+        let sent = self.outside.settle(machine);
         let organisers = || self.organisers.iter();
         Survived {
             letters: self.ledger.acknowledged() - before,
@@ -142,12 +155,13 @@ impl Office {
             changes: organisers().map(Organiser::steps).sum(),
             expunged: self.ledger.removed(),
             emptied: 0,
+            sent,
         }
     }
 
     /// Lets everybody work until `end` has returned.
     fn work(&mut self, site: &Site, end: impl FnOnce(&Ledger)) {
-        let Self { ledger, recipients, organisers, clearers, load, .. } = self;
+        let Self { ledger, recipients, organisers, clearers, outside, load, .. } = self;
         let (ledger, load, stop) = (&*ledger, &*load, &AtomicBool::new(false));
         thread::scope(|scope| {
             scope.spawn(|| ledger.deliver_until(site, load, stop));
@@ -158,6 +172,7 @@ impl Office {
             for clearer in clearers {
                 scope.spawn(|| clearer.work(ledger, site, stop));
             }
+            scope.spawn(|| outside.work(site, stop));
             end(ledger);
             stop.store(true, Ordering::Relaxed);
         });

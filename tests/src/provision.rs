@@ -121,7 +121,8 @@ fn aliases() -> String {
     )
 }
 
-fn account(text: &mut String, address: &str, more: &str) {
+/// One more account, with the pool's password.
+pub fn account(text: &mut String, address: &str, more: &str) {
     writeln!(text, "[[account]]\naddress = \"{address}\"\npassword_hash = \"{PASSWORD_HASH}\"\n{more}")
         .expect("a string takes all");
 }

@@ -2,13 +2,15 @@
 //! acknowledged is lost, doubled or damaged: `cargo run --release -p tests --bin power -- --cuts 100`.
 
 use image::layout::FLASH_BYTES_MIN;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
-use tests::boxed::Boxed;
+use tests::boxed::{Boxed, HOST};
 use tests::full::{self, Full};
 use tests::hosted::{Hosted, Options};
 use tests::machine::Machine;
+use tests::outside::{Outside, Sent};
 use tests::power::{Plan, Survived, cut_and_check, cut_and_check_full};
 use tests::provision;
 
@@ -16,8 +18,9 @@ use tests::provision;
 const LETTERS_PER_CUT_MIN: usize = 5;
 
 const HELP: &str = "\
-Cuts the power while eight clients deliver, one reads and one files, and checks
-after every start that nothing acknowledged is lost, doubled or damaged.
+Cuts the power while eight clients deliver, one reads, one files and one sends to
+elsewhere, and checks after every start that nothing acknowledged is lost, doubled
+or damaged; and in the end that all for elsewhere has come, or was reported.
 
 The box in QEMU is cut on a flash of 64 MiB that is nine tenths full, while others
 expunge as much as is delivered, so that compaction is at work at every cut.
@@ -79,33 +82,43 @@ fn wanted(mut words: impl Iterator<Item = String>) -> Result<Option<Wanted>, Str
 }
 
 fn carry_out(wanted: &Wanted) {
+    let outside = Outside::start();
     let survived = match wanted.kind {
         Kind::Full => {
             let full = Full::make("power-full", FLASH_BYTES_MIN);
             let builder = qemu::Machine::builder().flash(&full.flash);
-            let provision = full::provision_file();
+            let provision = full::provision_file() + &outside.tables(HOST);
             let mut boxed = Boxed::start_with("power-full-box", qemu::Board::Virt, builder, &provision);
-            cut_and_check_full(&mut boxed, &plan(wanted, 200..5_000, 300..5_000), full)
+            cut_and_check_full(&mut boxed, &plan(wanted, 200..5_000, 300..5_000), full, outside)
         }
         Kind::Hosted => {
-            let options = Options { flash_size: "64GiB".to_owned(), ..Options::default() };
+            let provision = provision::file() + &outside.tables(IpAddr::V4(Ipv4Addr::LOCALHOST));
+            let options =
+                Options { provision: Some(provision), flash_size: "64GiB".to_owned(), ..Options::default() };
             let mut hosted = Hosted::new("power-hosted", options);
             hosted.start();
-            cut_and_check(&mut hosted, &plan(wanted, 5..400, 0..40))
+            cut_and_check(&mut hosted, &plan(wanted, 5..400, 0..40), outside)
         }
         Kind::Boxed(board) => {
             // Room for what is delivered between so many cuts.
             let builder = qemu::Machine::builder().board(board).flash_bytes(1 << 30);
-            let mut boxed = Boxed::start_with("power-box", board, builder, &provision::file());
-            cut_and_check(&mut boxed, &plan(wanted, 200..4_000, 300..5_000))
+            let provision = provision::file() + &outside.tables(HOST);
+            let mut boxed = Boxed::start_with("power-box", board, builder, &provision);
+            cut_and_check(&mut boxed, &plan(wanted, 200..4_000, 300..5_000), outside)
         }
     };
-    let Survived { letters, refused, changes, expunged, emptied } = survived;
+    let Survived { letters, refused, changes, expunged, emptied, sent } = survived;
     println!(
         "{} cuts (seed {}): {letters} letters and {changes} changes were acknowledged, {refused} refused for want of \
          room, {expunged} times a letter was expunged, at least {emptied} segments were emptied by compaction before the \
          first cut; nothing is lost, doubled or damaged",
         wanted.cuts, wanted.seed
+    );
+    let Sent { letters: posted, refused, delivered, bounced, doubled, doubled_by_one_cut, cuts } = sent;
+    println!(
+        "of letters for elsewhere {posted} were acknowledged, {refused} refused for want of room; {delivered} came to \
+         recipients, {bounced} recipients were reported; {doubled} came twice, at most {doubled_by_one_cut} for one of \
+         {cuts} cuts"
     );
     // A box that has come to where it cannot write any more loses nothing either.
     assert!(letters >= LETTERS_PER_CUT_MIN * wanted.cuts, "too few letters were taken: the box was stuck");

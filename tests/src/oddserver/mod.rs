@@ -8,6 +8,7 @@ use crate::ports;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -100,9 +101,15 @@ pub struct Plan {
     pub always: Option<(Stage, Deed)>,
     /// What it answers to RCPT for some recipients, every time.
     pub answers: BTreeMap<String, String>,
+    /// What it answers for some recipients where that depends on more than their names.
+    pub whim: Option<Whim>,
     /// Whether it keeps the letters, or counts them only.
     pub keeps: bool,
 }
+
+/// What is answered to RCPT ([`Stage::Rcpt`]), or to the letter ([`Stage::Dot`]), for a recipient that RCPT has named so
+/// many times by now, from 1; `None`: what is right.
+pub type Whim = fn(Stage, &str, usize) -> Option<&'static str>;
 
 impl Default for Plan {
     /// One that does all right, in clear.
@@ -116,6 +123,7 @@ impl Default for Plan {
             odd: Vec::new(),
             always: None,
             answers: BTreeMap::new(),
+            whim: None,
             keeps: true,
         }
     }
@@ -146,6 +154,8 @@ pub struct Taken {
     pub accepted: bool,
     /// Whether it came through TLS.
     pub tls: bool,
+    /// The number of its connection, from 0.
+    pub connection: usize,
 }
 
 /// A running server. Dropped, it closes its port and its connections.
@@ -174,6 +184,8 @@ struct Seen {
     letters: Vec<Taken>,
     bytes: usize,
     commands: Vec<String>,
+    /// How often RCPT named each recipient.
+    named: BTreeMap<String, usize>,
 }
 
 impl OddServer {
@@ -226,6 +238,22 @@ impl OddServer {
             *times.entry(message_id(&taken.letter)).or_default() += 1;
         }
         times
+    }
+
+    /// Waits until nobody has been connected to it for so long.
+    ///
+    /// # Panics
+    /// As [`Self::wait_for`].
+    #[track_caller]
+    pub fn wait_for_rest(&self, rest: Duration, limit: Duration) {
+        let (connections, since) = (Cell::new(0), Cell::new(Instant::now()));
+        self.wait_until(limit, || {
+            let is_visited = self.shared.present.load(Ordering::Relaxed) > 0;
+            if connections.replace(self.connections()) != self.connections() || is_visited {
+                since.set(Instant::now());
+            }
+            since.get().elapsed() >= rest
+        });
     }
 
     /// Whether it knows TLS.
@@ -304,6 +332,22 @@ impl Shared {
     /// What is done wrong in the connection with this number, from 0 on.
     fn oddity(&self, connection: usize) -> Option<(Stage, Deed)> {
         self.plan.odd.get(connection).or(self.plan.always.as_ref()).cloned()
+    }
+
+    /// What is answered to RCPT for this recipient, if it is not what is right.
+    fn answer_to_rcpt(&self, to: &str) -> Option<String> {
+        let mut seen = self.seen();
+        let times = seen.named.entry(to.to_owned()).or_default();
+        *times += 1;
+        let whim = self.plan.whim.and_then(|whim| whim(Stage::Rcpt, to, *times)).map(str::to_owned);
+        self.plan.answers.get(to).cloned().or(whim)
+    }
+
+    /// What is answered to a letter for these recipients, if it is not what is right.
+    fn answer_to_letter<'a>(&self, mut to: impl Iterator<Item = &'a str>) -> Option<&'static str> {
+        let whim = self.plan.whim?;
+        let seen = self.seen();
+        to.find_map(|to| whim(Stage::Dot, to, seen.named.get(to).copied().unwrap_or_default()))
     }
 
     fn note_command(&self, line: &str) {

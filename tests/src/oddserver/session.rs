@@ -29,6 +29,7 @@ enum Stream {
 
 struct Session<'a> {
     shared: &'a Shared,
+    number: usize,
     stream: Option<Stream>,
     pending: Vec<u8>,
     odd: Option<(Stage, Deed)>,
@@ -47,6 +48,7 @@ pub(super) fn serve(stream: TcpStream, number: usize, shared: &Shared) -> io::Re
     stream.set_nodelay(true)?;
     let mut session = Session {
         shared,
+        number,
         stream: Some(Stream::Plain(stream)),
         pending: Vec::new(),
         odd: shared.oddity(number),
@@ -124,8 +126,7 @@ impl Session<'_> {
     }
 
     fn recipient(&mut self, argument: &str) -> io::Result<()> {
-        let path = argument.split(['<', '>']).nth(1).unwrap_or_default();
-        if let Some(answer) = self.shared.plan.answers.get(path) {
+        if let Some(answer) = self.shared.answer_to_rcpt(path_in(argument)) {
             return self.send(format!("{answer}\r\n").as_bytes());
         }
         if self.answer(Stage::Rcpt, "250 2.1.5 Ok")? {
@@ -163,11 +164,16 @@ impl Session<'_> {
             letter,
             accepted: false,
             tls: self.is_tls(),
+            connection: self.number,
         };
         // It counts whether or not a reply goes out: it is there when the client reads that.
         let refuses = self.odd.as_ref().is_some_and(|(stage, deed)| *stage == Stage::Dot && !is_yes(deed));
-        taken.accepted = !refuses;
+        let whim = self.shared.answer_to_letter(taken.recipients.iter().map(|argument| path_in(argument)));
+        taken.accepted = !refuses && whim.is_none();
         self.shared.note_letter(taken);
+        if let Some(whim) = whim {
+            return self.send(format!("{whim}\r\n").as_bytes());
+        }
         self.answer(Stage::Dot, "250 2.0.0 Taken")?;
         Ok(())
     }
@@ -282,6 +288,11 @@ impl Session<'_> {
             }
         }
     }
+}
+
+/// The path in what stands behind `RCPT TO:`.
+fn path_in(argument: &str) -> &str {
+    argument.split(['<', '>']).nth(1).unwrap_or_default()
 }
 
 /// Whether the deed ends in a yes.

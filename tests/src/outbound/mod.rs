@@ -68,6 +68,11 @@ impl Tables {
         self
     }
 
+    /// Their text, to stand behind a file.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
     /// `[relay]`: all other letters go there, after a log-in; the authority is trusted beside the public ones.
     #[must_use]
     pub fn relay(mut self, place: SocketAddr, tls: &str, login: &Account, authority: &str) -> Self {
@@ -174,18 +179,7 @@ impl Outbox {
     /// With the program's log, when they do not come in time, or more are there.
     #[track_caller]
     pub fn inbox(&self, address: &str, count: usize) -> Vec<Vec<u8>> {
-        let mut imap = Imap::select(&self.site(), &named_account(address), "INBOX");
-        let deadline = Instant::now() + SOON;
-        loop {
-            let uids = imap.uids();
-            if uids.len() >= count {
-                assert!(uids.len() == count, "{} letters, not {count}", uids.len());
-                return uids.into_iter().map(|uid| imap.letter(uid)).collect();
-            }
-            assert!(Instant::now() < deadline, "{} letters, not {count}:\n{}", uids.len(), self.console());
-            thread::sleep(POLL);
-            imap.ok("NOOP");
-        }
+        wait_for_inbox(&self.site(), &named_account(address), count, || self.console())
     }
 
     /// Waits for the reports in Alice's INBOX, which must be so many and nothing else.
@@ -293,6 +287,31 @@ impl Outbox {
     }
 }
 
+/// Waits until an INBOX has so many letters, and gives them, oldest first.
+///
+/// # Panics
+/// With what the server has logged, when they do not come in time, or more are there.
+#[track_caller]
+pub fn wait_for_inbox(
+    site: &Site,
+    account: &Account,
+    count: usize,
+    console: impl Fn() -> String,
+) -> Vec<Vec<u8>> {
+    let mut imap = Imap::select(site, account, "INBOX");
+    let deadline = Instant::now() + SOON;
+    loop {
+        let uids = imap.uids();
+        if uids.len() >= count {
+            assert!(uids.len() == count, "{} letters, not {count}", uids.len());
+            return uids.into_iter().map(|uid| imap.letter(uid)).collect();
+        }
+        assert!(Instant::now() < deadline, "{} letters, not {count}:\n{}", uids.len(), console());
+        thread::sleep(POLL);
+        imap.ok("NOOP");
+    }
+}
+
 /// The authority of a site of the tests' own, as text for a provision file.
 ///
 /// # Panics
@@ -311,7 +330,8 @@ pub fn own_leaf(name: &str) -> crate::certificates::Leaf {
     Authority::new(&folder).leaf(&["odd.test", "127.0.0.1"])
 }
 
-/// Fails unless a letter arrived with nothing but this many Received fields in front of what was submitted.
+/// Fails unless a letter arrived with nothing but this many Received fields in front of what was submitted, and
+/// signatures.
 ///
 /// # Panics
 /// With what stands there.
@@ -319,9 +339,15 @@ pub fn own_leaf(name: &str) -> crate::certificates::Leaf {
 pub fn assert_only_received_in_front(arrived: &[u8], sent: &[u8], received: usize) {
     assert!(arrived.ends_with(sent), "changed:\n{}", String::from_utf8_lossy(arrived));
     let front = String::from_utf8_lossy(&arrived[..arrived.len() - sent.len()]).into_owned();
-    let fields: Vec<&str> = front.lines().filter(|line| !line.starts_with([' ', '\t'])).collect();
-    assert!(
-        fields.len() == received && fields.iter().all(|field| field.starts_with("Received: ")),
-        "{front}"
-    );
+    assert_eq!(received_in(&front), Some(received), "{front}");
+}
+
+/// How many Received fields stand in front of a letter; `None` if anything but those and signatures does.
+pub(crate) fn received_in(front: &str) -> Option<usize> {
+    let mut fields = front.lines().filter(|line| !line.starts_with([' ', '\t']));
+    fields.try_fold(0, |received, field| match field.split_once(':')?.0 {
+        "Received" => Some(received + 1),
+        "DKIM-Signature" => Some(received),
+        _ => None,
+    })
 }
