@@ -215,12 +215,15 @@ impl Outside {
             }
             assert!(round < ORDERS_MAX, "these wait still: {waiting:?}");
         }
-        self.judge(&machine.site())
+        let (sent, wrong) = self.judge(&told(&machine.site()));
+        let letters = self.posted.len();
+        assert!(wrong.is_empty(), "{} of {letters} letters:\n{}", wrong.len(), wrong.join("\n"));
+        sent
     }
 
-    fn judge(&self, site: &Site) -> Sent {
+    /// What came of all, and what is wrong with that, a sentence each; `told` is how often each recipient was reported.
+    fn judge(&self, told: &BTreeMap<String, usize>) -> (Sent, Vec<String>) {
         let (arrivals, mut wrong) = self.arrivals();
-        let told = told(site);
         let mut sent = Sent {
             letters: self.posted.values().filter(|posted| posted.fate == Fate::Taken).count(),
             refused: self.refused,
@@ -231,11 +234,9 @@ impl Outside {
         };
         for (number, posted) in &self.posted {
             for to in recipients(*number) {
-                let (came, reports) =
-                    (arrivals.contains_key(&to), told.get(&to).copied().unwrap_or_default());
-                wrong.extend(
-                    is_wrong(posted, is_refused(&to), came, reports).map(|why| format!("{to} {why}")),
-                );
+                let reports = told.get(&to).copied().unwrap_or_default();
+                let why = is_wrong(&posted.fate, is_refused(&to), arrivals.contains_key(&to), reports);
+                wrong.extend(why.map(|why| format!("{to} {why}")));
             }
         }
         let mut by_life: BTreeMap<usize, usize> = BTreeMap::new();
@@ -249,10 +250,10 @@ impl Outside {
             }
         }
         sent.doubled_by_one_cut = by_life.values().copied().max().unwrap_or_default();
-        assert!(wrong.is_empty(), "{} of {} letters:\n{}", wrong.len(), self.posted.len(), wrong.join("\n"));
-        let most = sent.cuts * CONNECTIONS_MAX;
-        assert!(sent.doubled <= most, "{} were doubled, by {} cuts: {by_life:?}", sent.doubled, sent.cuts);
-        sent
+        if sent.doubled > sent.cuts * CONNECTIONS_MAX {
+            wrong.push(format!("{} got it twice, by {} cuts: {by_life:?}", sent.doubled, sent.cuts));
+        }
+        (sent, wrong)
     }
 
     /// In which life of the machine each recipient got a letter; and what is wrong with these letters.
@@ -286,8 +287,8 @@ impl Outside {
 }
 
 /// What is wrong with what a recipient got, and with what the sender was told of it.
-fn is_wrong(posted: &Posted, is_refused: bool, came: bool, reports: usize) -> Option<&'static str> {
-    match (&posted.fate, came, reports) {
+fn is_wrong(fate: &Fate, is_refused: bool, came: bool, reports: usize) -> Option<&'static str> {
+    match (fate, came, reports) {
         (Fate::Refused, true, _) => Some("got what was not taken"),
         (Fate::Refused, _, 1..) => Some("was reported, and the letter was not taken"),
         (_, _, 2..) => Some("was reported twice"),
@@ -326,4 +327,104 @@ fn retry_all(flash: &Path) -> BTreeSet<String> {
         queue(&["--retry", "all"]);
     }
     recipients
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    #[test]
+    fn each_letter_comes_or_is_reported() {
+        use Fate::{InDoubt, Refused, Taken};
+        for (fate, is_refused, came, reports, is_right) in [
+            (Taken, false, true, 0, true),
+            (Taken, true, false, 1, true),
+            (InDoubt, false, false, 0, true),
+            (InDoubt, false, true, 0, true),
+            (Refused, false, false, 0, true),
+            (Taken, false, false, 0, false),
+            (Taken, true, false, 0, false),
+            (Taken, false, false, 1, false),
+            (Taken, true, false, 2, false),
+            (Taken, false, true, 1, false),
+            (Refused, false, true, 0, false),
+            (Refused, true, false, 1, false),
+        ] {
+            let why = is_wrong(&fate, is_refused, came, reports);
+            assert_eq!(why.is_none(), is_right, "{is_refused} {came} {reports}: {why:?}");
+        }
+    }
+
+    /// What the box would do: a letter of these bytes for this recipient; gives the code of the last reply.
+    fn send(outside: &Outside, to: &str, letter: &[u8]) -> u16 {
+        let place = outside.sink.place;
+        let mut site = Site::new(place.port() - Service::Smtp as u16, &PathBuf::new());
+        site.address = place.ip();
+        let mut smtp = Smtp::connect(&site, Service::Smtp);
+        smtp.try_letter(SENDER, &[to], letter).expect("a reply").code
+    }
+
+    fn letter(number: u64) -> Vec<u8> {
+        [b"Received: from x\r\n by y\r\n".as_slice(), &letters::numbered(number, 700)].concat()
+    }
+
+    /// The first number from `FIRST` on whose only recipient has this name.
+    fn number_for(kind: &str) -> (u64, String) {
+        let all = (FIRST..).map(|number| (number, recipients(number)));
+        let mut only = all.filter(|(_, to)| to.len() == 1 && to[0].starts_with(kind));
+        only.next().map(|(number, mut to)| (number, to.remove(0))).expect("there is one")
+    }
+
+    #[test]
+    fn what_is_changed_or_doubled_without_a_cut_is_found() {
+        let (number, to) = number_for(PLAIN);
+        let judged = |outside: &mut Outside| {
+            outside.posted.insert(number, Posted { size: 700, fate: Fate::Taken });
+            outside.judge(&BTreeMap::new())
+        };
+        let mut outside = Outside::start();
+        assert_eq!(judged(&mut outside).1.len(), 1, "it is lost");
+        send(&outside, &to, &letter(number));
+        assert_eq!(judged(&mut outside).1, Vec::<String>::new());
+        outside.note_cut();
+        send(&outside, &to, &letter(number));
+        let (sent, wrong) = judged(&mut outside);
+        assert!(wrong.is_empty() && sent.doubled == 1 && sent.doubled_by_one_cut == 1, "{wrong:?}");
+        send(&outside, &to, &letter(number));
+        assert_eq!(judged(&mut outside).1.len(), 1, "twice in one life");
+
+        let mut changed = letter(number);
+        *changed.last_mut().expect("it has bytes") = b' ';
+        let in_front = [b"X-Added: x\r\n".as_slice(), &letter(number)].concat();
+        let untraced = letters::numbered(number, 700);
+        for wrong in [changed, in_front, untraced] {
+            let mut outside = Outside::start();
+            send(&outside, &to, &wrong);
+            assert_eq!(judged(&mut outside).1.len(), 1);
+        }
+        let mut outside = Outside::start();
+        send(&outside, &format!("{PLAIN}-1@{DOMAIN}"), &letter(number));
+        assert_eq!(judged(&mut outside).1.len(), 2, "one got another's, one got nothing");
+    }
+
+    #[test]
+    fn the_server_takes_puts_off_and_refuses_by_name() {
+        let outside = Outside::start();
+        for (kind, codes) in [
+            (PLAIN, [250, 250]),
+            (UNKNOWN, [550, 550]),
+            (UNWANTED, [554, 554]),
+            (GREYLISTED, [451, 250]),
+            (BUSY, [451, 250]),
+        ] {
+            let (number, to) = number_for(kind);
+            assert_eq!(
+                [send(&outside, &to, &letter(number)), send(&outside, &to, &letter(number))],
+                codes,
+                "{kind}"
+            );
+        }
+        assert_eq!(outside.sink.count(), 4);
+    }
 }
