@@ -33,7 +33,8 @@ impl Cause {
             Self::Loop => LOOP,
             Self::AddressScript => ADDRESS_SCRIPT,
             Self::BodyForm => BODY_FORM,
-            Self::NoTls | Self::NoRequireTls => NO_TLS,
+            Self::NoTls => NO_TLS,
+            Self::NoRequireTls => NO_REQUIRE_TLS,
             Self::WrongCertificate => WRONG_CERTIFICATE,
             Self::LogInRefused => LOG_IN_REFUSED,
             Self::RelayRefused => RELAY_REFUSED,
@@ -236,6 +237,15 @@ const NO_TLS: Sentences = Sentences {
         "This letter may travel only encrypted, and the mail server on its way does not offer that. So it was not \
                  sent.",
         "このメールは暗号化して送ることになっていますが、相手側のメールサーバーが暗号化に対応していないため、送りませんでした。",
+    ),
+    advice: ONLY_ENCRYPTED,
+};
+
+const NO_REQUIRE_TLS: Sentences = Sentences {
+    reason: text(
+        "This letter may travel only encrypted all the way to the recipient, and the next mail server does not promise \
+                 that. So it was not sent.",
+        "このメールは宛先まで必ず暗号化して届けることになっていますが、次のメールサーバーがそれを保証できないため、送りませんでした。",
     ),
     advice: ONLY_ENCRYPTED,
 };
