@@ -13,6 +13,10 @@ pub(crate) const CONNECTIONS_PER_DESTINATION_MAX: usize = 5;
 /// take longer than they do.
 pub(crate) const LETTERS_PER_CONNECTION_MIN: usize = 2;
 
+/// Connections to one server in a row, each of which ended with its first letter: after that it is the server and not the
+/// letters.
+pub(crate) const BARREN_MAX: u32 = 3;
+
 /// Recipients that one transaction names at most; RFC 5321 §4.5.3.1.8 lets every server take 100.
 pub(crate) const RECIPIENTS_PER_JOB_MAX: usize = 100;
 

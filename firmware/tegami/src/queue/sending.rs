@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use super::{
     Queue,
-    limits::{CONNECTIONS_MAX, CONNECTIONS_PER_DESTINATION_MAX, LETTERS_PER_CONNECTION_MIN},
+    limits::{BARREN_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_DESTINATION_MAX, LETTERS_PER_CONNECTION_MIN},
     settling::Sent,
     trouble::{Trouble, name_of},
 };
@@ -36,6 +36,13 @@ pub(crate) struct Line {
     connections: Cell<usize>,
     /// One of them has come so far that it took a letter: more make sense.
     is_open: Cell<bool>,
+}
+
+impl Line {
+    /// Letters that nobody sends now.
+    fn of(waiting: Vec<Uid>) -> Self {
+        Self { waiting: RefCell::new(waiting.into()), ..Self::default() }
+    }
 }
 
 /// How a server was left.
@@ -153,6 +160,7 @@ impl Queue {
         server: &Server,
         addresses: &[std::net::IpAddr],
     ) -> Left {
+        let mut barren = 0;
         loop {
             let mut feed = Sender::new(self, destination, line, server);
             let closed = converse(self.desk(), server, addresses, &mut feed).await;
@@ -169,12 +177,18 @@ impl Queue {
                 Err(NoLink::NoConnection(_)) => {}
                 Ok(_) | Err(_) => self.reached(),
             }
-            if line.waiting.borrow().is_empty() || self.closing().has_begun() {
+            let broken = std::mem::take(&mut feed.broken);
+            if self.closing().has_begun() || (broken.is_empty() && line.waiting.borrow().is_empty()) {
                 return Left::Finished;
             }
-            if feed.settled == 0 {
-                return Left::Next(Trouble::of_connection(&closed, server));
+            let trouble = Trouble::of_connection(&closed, server);
+            barren = if feed.settled == 0 { barren + 1 } else { 0 };
+            if barren > 0 && (broken.is_empty() || line.waiting.borrow().is_empty() || barren >= BARREN_MAX) {
+                broken.iter().rev().for_each(|uid| line.waiting.borrow_mut().push_front(*uid));
+                return Left::Next(trouble);
             }
+            // It may be this letter that ends connections: those behind it must not wait for it.
+            self.fail(&Line::of(broken), &trouble, false).await;
             say_ended(&closed, server);
         }
     }
@@ -198,6 +212,8 @@ struct Sender<'a> {
     messages: Vec<(Uid, u16)>,
     /// The letter that is under way.
     sent: Option<Sent>,
+    /// Messages of the letter with which the connection ended.
+    broken: Vec<Uid>,
     /// What came of the one before, on its way to flash.
     settling: Option<JoinHandle<()>>,
     /// TLS is running.
@@ -221,6 +237,7 @@ impl<'a> Sender<'a> {
             name: server.name.to_string(),
             messages: Vec::new(),
             sent: None,
+            broken: Vec::new(),
             settling: None,
             has_tls: false,
             settled: 0,
@@ -284,11 +301,15 @@ impl Feed for Sender<'_> {
         if outcome.fates.iter().any(|(_, fate)| matches!(fate, Fate::Delivered(_))) {
             self.queue.observe_tls(self.destination, self.has_tls);
         }
-        let is_open = |fate: &Fate| matches!(fate, Fate::Left | Fate::Deferred(Reason::Ended(_)));
-        self.settled += outcome.fates.iter().filter(|(_, fate)| !is_open(fate)).count();
-        // Another connection goes on with these.
-        let again = outcome.fates.iter().rev().filter(|(_, fate)| is_open(fate)).map(|(uid, _)| Uid(*uid));
-        again.for_each(|uid| self.line.waiting.borrow_mut().push_front(uid));
+        let ended = |fate: &Fate| matches!(fate, Fate::Deferred(Reason::Ended(_)));
+        let of = |is: &dyn Fn(&Fate) -> bool| {
+            outcome.fates.iter().filter(|(_, fate)| is(fate)).map(|(uid, _)| Uid(*uid)).collect::<Vec<_>>()
+        };
+        let left = of(&|fate| matches!(fate, Fate::Left));
+        self.broken = of(&ended);
+        self.settled += outcome.fates.len() - left.len() - self.broken.len();
+        // They go with the next letter, or with another connection.
+        left.iter().rev().for_each(|uid| self.line.waiting.borrow_mut().push_front(*uid));
         let (queue, name, is_relay) = (Rc::clone(self.queue), self.name.clone(), self.server.login.is_some());
         // A task of its own: what a server has said must be kept, whatever becomes of the connection.
         self.settling = Some(tokio::task::spawn_local(async move {

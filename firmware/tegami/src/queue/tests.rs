@@ -16,6 +16,7 @@ use tokio::{
 
 use super::{Order, reading::warmed};
 use crate::{
+    network::Resident as _,
     notice,
     testing::{Flash, PROVISION, Rig, block_on},
 };
@@ -53,6 +54,9 @@ async fn converse(stream: TcpStream, heard: &RefCell<Heard>) -> std::io::Result<
         if in_letter && line != ".\r\n" {
             letter.push_str(&line);
             continue;
+        }
+        if line.starts_with("RCPT TO:<poison") {
+            return Ok(());
         }
         let verb = line.split([' ', '\r']).next().unwrap_or_default().to_owned();
         let reply = match verb.as_str() {
@@ -367,5 +371,21 @@ fn what_a_server_said_outlives_a_restart() {
         let office = &post.rig.serving.house.office;
         let words = super::Words::load(|key| crate::provision::Records::setting(office.as_ref(), key));
         assert_eq!(words.get(1).unwrap().to_string(), "[127.0.0.1] said: 452 4.2.2 No room");
+    });
+}
+
+#[test]
+fn a_letter_that_ends_every_connection_keeps_no_other_waiting() {
+    block_on(async {
+        let post = Post::open("poison").await;
+        // All wait when the first connection is made.
+        post.rig.serving.house.moved(vec![], crate::http::NetworkView::Waiting, vec![]);
+        for to in ["poison@peer.test", "bob@peer.test", "carol@peer.test"] {
+            post.submit(ALICE, &[(to, UNSAID)]).await;
+        }
+        post.rig.serving.house.moved(vec![], crate::http::NetworkView::Hosted, vec![]);
+        let left = post.until(|queue| queue.len() == 1 && queue[0].attempts == 1).await;
+        assert_eq!(left[0].words, 1);
+        assert_eq!(post.heard.borrow().letters.len(), 2);
     });
 }

@@ -30,7 +30,7 @@ struct WordsV1 {
 }
 
 /// What can be anybody's last word. Their places are on flash: never to be changed.
-const CAUSES: [Cause; 21] = [
+const CAUSES: [Cause; 22] = [
     Cause::Deferred,
     Cause::MailboxFull,
     Cause::Greylisted,
@@ -52,6 +52,7 @@ const CAUSES: [Cause; 21] = [
     Cause::BodyForm,
     Cause::Cancelled,
     Cause::TooLarge { side: Side::Theirs, size: None, limit: None },
+    Cause::NoRequireTls,
 ];
 
 impl Words {
