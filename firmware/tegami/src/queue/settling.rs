@@ -184,11 +184,14 @@ impl Queue {
                 self.give_up(&[told]).await;
                 continue;
             }
-            let words = match (&told.trouble, told.is_final()) {
-                (Some(trouble), true) => self.number(trouble).await,
+            // What a server has taken must never go to it again.
+            let is_taken = matches!(told.outcome, Verdict::Relayed | Verdict::Delivered);
+            let words = match &told.trouble {
+                _ if is_taken => 0,
+                Some(trouble) if told.is_final() => self.number(trouble).await,
                 _ => outbound.words,
             };
-            let report_only = outbound.report_only || (told.is_final() && words > 0);
+            let report_only = outbound.report_only || is_taken || (told.is_final() && words > 0);
             self.put(told.uid, &Outbound { attempts, due_s, words, report_only, forced: true, ..outbound })
                 .await;
         }
