@@ -97,14 +97,13 @@ impl Post {
         let port = listener.local_addr().unwrap().port();
         let heard = Rc::default();
         tokio::task::spawn_local(play(listener, Rc::clone(&heard)));
-        Self { rig: Self::rig(name, port, "").await, heard }
+        Self { rig: Self::rig(name, port).await, heard }
     }
 
-    /// `account` is what is said of alice beside her password.
-    async fn rig(name: &str, port: u16, account: &str) -> Rig {
+    async fn rig(name: &str, port: u16) -> Rig {
         let route =
             format!("[[route]]\ndomain = 'peer.test'\nhost = '127.0.0.1'\nport = {port}\ntls = 'none'\n");
-        let provision = [PROVISION, account.as_bytes(), route.as_bytes()].concat();
+        let provision = [PROVISION, route.as_bytes()].concat();
         Rig::start_with(Flash::new(&format!("post-{name}"), Duration::ZERO), &provision).await
     }
 
@@ -303,7 +302,7 @@ fn a_server_that_is_not_there_is_tried_again() {
     block_on(async {
         // Bound and dropped: nobody listens there.
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-        let rig = Post::rig("dead", port, "").await;
+        let rig = Post::rig("dead", port).await;
         submit(&rig, ALICE, &[("a@peer.test", UNSAID), ("b@peer.test", UNSAID)]).await;
         let tried = until(&rig, |queue| queue.iter().all(|one| one.attempts == 1)).await;
         assert!(tried.iter().all(|one| one.words == 1), "{tried:?}");
@@ -388,22 +387,5 @@ fn a_letter_that_ends_every_connection_keeps_no_other_waiting() {
         let left = post.until(|queue| queue.len() == 1 && queue[0].attempts == 1).await;
         assert_eq!(left[0].words, 1);
         assert_eq!(post.heard.borrow().letters.len(), 2);
-    });
-}
-
-/// The report has no room in her mailbox: only that is left to do.
-#[test]
-fn what_was_taken_is_not_sent_again_because_its_report_has_to_wait() {
-    block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let heard = Rc::default();
-        tokio::task::spawn_local(play(listener, Rc::clone(&heard)));
-        let post = Post { rig: Post::rig("no-room", port, "quota = '1KiB'\n").await, heard };
-        post.submit(ALICE, &[("bob@peer.test", Notify::SUCCESS)]).await;
-        post.until(|queue| queue[0].report_only && queue[0].attempts == 1).await;
-        order(&post.rig, Order::Retry).await;
-        post.until(|queue| queue[0].report_only && queue[0].attempts == 2).await;
-        assert_eq!(post.heard.borrow().letters.len(), 1);
     });
 }
