@@ -22,8 +22,8 @@ const READY_MAX: Duration = Duration::from_secs(30);
 /// From SIGTERM to the end.
 const STOP_MAX: Duration = Duration::from_secs(15);
 
-/// Port offsets to choose from: below the ports that the system gives to outgoing connections.
-const OFFSETS: std::ops::Range<u16> = 10_000..28_000;
+/// Port offsets to choose from: with them every port stays below those of [`crate::ports`].
+pub(crate) const OFFSETS: std::ops::Range<u16> = 10_000..25_000;
 
 /// How often memory is looked at where its highest is wanted.
 const MEMORY_POLL: Duration = Duration::from_millis(20);

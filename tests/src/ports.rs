@@ -29,7 +29,9 @@ pub fn free(address: IpAddr) -> SocketAddr {
     let first = (std::process::id().wrapping_mul(37) % u32::from(span)) as u16;
     for step in 0..span {
         let place = SocketAddr::new(address, PORTS.start + (first + step) % span);
-        if TcpListener::bind(place).is_ok() && given.insert(place.port()) {
+        // One that was given is not even tried: whoever has it may be about to listen there.
+        if !given.contains(&place.port()) && TcpListener::bind(place).is_ok() {
+            given.insert(place.port());
             return place;
         }
     }
@@ -55,4 +57,32 @@ pub fn mail_host() -> IpAddr {
         }
     }
     panic!("no address of loopback has a free port {MAIL_PORT}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hosted::OFFSETS;
+    use crate::site::Service;
+
+    /// The program's highest port is as far above its offset.
+    #[test]
+    fn they_are_above_those_of_the_program() {
+        let highest = Service::ALL.iter().map(|service| *service as u16).max().unwrap();
+        assert!(OFFSETS.end + highest <= PORTS.start);
+    }
+
+    #[test]
+    fn what_was_given_is_free_while_others_look() {
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..100 {
+                        let place = free([127, 0, 0, 1].into());
+                        TcpListener::bind(place).unwrap();
+                    }
+                });
+            }
+        });
+    }
 }
