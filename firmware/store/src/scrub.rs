@@ -105,9 +105,9 @@ impl ScrubPlace {
 /// A letter that was found damaged, as its owner knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DamagedLetter {
-    /// Address of the account.
-    pub account: String,
-    /// Name of the mailbox.
+    /// Address of the account; `None` in the outbound queue, which is nobody's.
+    pub account: Option<String>,
+    /// Name of the mailbox; empty for the queue.
     pub mailbox: String,
     /// The message in it; others may show the same letter.
     pub uid: Uid,
@@ -451,18 +451,19 @@ impl<Q: FlashQueue> Store<Q> {
     }
 
     fn name_letter(&self, slot: u32, fault: LetterFault) -> Option<DamagedLetter> {
-        let shown = self.state.mailboxes.values().find_map(|mailbox| {
+        let mut shown = self.state.mailboxes.values().filter_map(|mailbox| {
             let entry = mailbox.entries.iter().find(|entry| entry.letter == slot)?;
-            Some((mailbox, entry.uid))
+            let account = self.state.accounts.get(&mailbox.account);
+            Some(DamagedLetter {
+                account: account.map(|account| account.address.to_string()),
+                mailbox: mailbox.name.to_string(),
+                uid: entry.uid,
+                fault,
+            })
         });
-        let (mailbox, uid) = shown?;
-        let account = self.state.accounts.get(&mailbox.account)?;
-        Some(DamagedLetter {
-            account: account.address.to_string(),
-            mailbox: mailbox.name.to_string(),
-            uid,
-            fault,
-        })
+        let first = shown.next()?;
+        // Who has it in a mailbox knows it better than the queue does.
+        if first.account.is_some() { Some(first) } else { Some(shown.next().unwrap_or(first)) }
     }
 }
 

@@ -61,7 +61,12 @@ async fn step(office: &Office) {
 
 fn say(letter: &DamagedLetter) {
     let DamagedLetter { account, mailbox, uid, fault } = letter;
-    log::error!("a letter is damaged: {account}, mailbox {mailbox}, UID {}: {fault}", uid.0);
+    match account {
+        Some(account) => {
+            log::error!("a letter is damaged: {account}, mailbox {mailbox}, UID {}: {fault}", uid.0);
+        }
+        None => log::error!("a letter is damaged: number {} of those to be sent: {fault}", uid.0),
+    }
 }
 
 /// Keeps where the round stands. A full or read-only store does without: the next start begins where the last one did.

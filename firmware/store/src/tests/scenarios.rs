@@ -708,6 +708,28 @@ scenarios! {
         world.deliver(&[ALICE_TO], 300)?;
         world.sync()
     };
+    // Many are done with in one change, runs of several letters among them; one bounce is about several; reports of success.
+    queue_and_many_done_at_once, five, false, |world| {
+        world.mount()?;
+        world.post_and_hear(&["x@elsewhere.test", ALICE_TO, BOB_TO], 900)?;
+        world.post(&["x@elsewhere.test", "y@elsewhere.test", "z@elsewhere.test"], 20_000)?;
+        world.post(&["y@elsewhere.test", ALICE_TO], 300)?;
+        world.sync()?;
+        world.tried(&[1, 4, 6], 2)?;
+        world.depart(&[1, 4, 5, 7])?;
+        world.bounce(&[2, 3])?;
+        world.sync()?;
+        world.post_and_hear(&[BOB_TO, "z@elsewhere.test"], 3_000)?;
+        world.checkpoint();
+        world.sync()?;
+        // Some are not there any more.
+        world.depart(&[4, 6, 8])?;
+        world.bounce(&[3, 9])?;
+        world.rest()?;
+        world.crash()?;
+        world.post(&["x@elsewhere.test"], 300)?;
+        world.sync()
+    };
     queue_over_lives_checkpoints_and_compaction, five, false, |world| {
         world.mount()?;
         world.post(&["x@elsewhere.test", BOB_TO], 60_000)?;

@@ -163,7 +163,7 @@ fn damaged_letters_are_named_once_and_listed_while_they_are_there() {
     store.queue().device().damage(address..address + 1).unwrap();
     round(&mut store);
     let named = |uid, fault| DamagedLetter {
-        account: ALICE_TO.into(),
+        account: Some(ALICE_TO.into()),
         mailbox: "INBOX".into(),
         uid: Uid(uid),
         fault,
@@ -186,6 +186,27 @@ fn damaged_letters_are_named_once_and_listed_while_they_are_there() {
     let device = close(store);
     let mut store = mount(device).unwrap();
     assert!(read(&mut store, mailbox, Uid(6)) == Ok(text(6, 20_000)), "everything else is fine");
+}
+
+#[test]
+fn damaged_letters_to_be_sent_are_named_too() {
+    let mut store = filled();
+    for to in [&["far@elsewhere.test"][..], &["far@elsewhere.test", ALICE_TO]] {
+        let draft = store.draft(None).unwrap();
+        for to in to {
+            store.add_recipient(&draft, &plain(to), mail::Outside::Anywhere).unwrap();
+        }
+        stream(&mut store, &draft, &text(9, 20_000)).unwrap();
+        let ticket = deposit(&mut store, &draft).unwrap();
+        wait(&mut store, Ok(ticket)).unwrap();
+    }
+    let hers = store.status(inbox(&store, ALICE)).unwrap().uid_next.0 - 1;
+    damage_body(&mut store, mail::OUTBOUND, 1);
+    damage_body(&mut store, mail::OUTBOUND, 2);
+    round(&mut store);
+    let found = store.take_damaged_letters();
+    let named: Vec<_> = found.iter().map(|found| (found.account.as_deref(), found.uid.0)).collect();
+    assert_eq!(named, [(None, 1), (Some(ALICE_TO), hers)], "a mailbox tells more than the queue");
 }
 
 #[test]

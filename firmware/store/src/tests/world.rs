@@ -243,6 +243,15 @@ impl World {
 
     /// A letter from Alice to addresses outside, and to others.
     pub(crate) fn post(&mut self, to: &[&str], size: usize) -> Result<(), Stopped> {
+        self.post_with(to, size, mail::Notify::UNSAID)
+    }
+
+    /// One of which she wants to hear that it arrived: who is here has a row in the queue too, for the report.
+    pub(crate) fn post_and_hear(&mut self, to: &[&str], size: usize) -> Result<(), Stopped> {
+        self.post_with(to, size, mail::Notify::SUCCESS)
+    }
+
+    fn post_with(&mut self, to: &[&str], size: usize, notify: mail::Notify) -> Result<(), Stopped> {
         self.number += 1;
         let bytes = text(self.number, size);
         let store = self.store();
@@ -251,7 +260,8 @@ impl World {
             mail::Envelope { sender: Some(address("alice@example.test")), ..mail::Envelope::default() };
         store.set_envelope(&draft, envelope).unwrap();
         for recipient in to {
-            store.add_recipient(&draft, &plain(recipient), mail::Outside::Anywhere).unwrap();
+            let recipient = mail::Recipient { notify, ..plain(recipient) };
+            store.add_recipient(&draft, &recipient, mail::Outside::Anywhere).unwrap();
         }
         self.stream(&draft, &bytes)?;
         self.deposit(&draft)

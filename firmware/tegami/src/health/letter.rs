@@ -45,8 +45,13 @@ impl Notice for Facts<'_> {
             let listed = if *complaint == Complaint::Damage { HEALTH_LETTERS_LISTED } else { 0 };
             lines.extend(self.letters.iter().take(listed).map(|letter| {
                 let uid = letter.uid.0.to_string();
-                let values = [letter.account.as_str(), &letter.mailbox, &uid];
-                format!("  - {}", fill(Text::HealthLetter.say(language), &values))
+                let line = match &letter.account {
+                    Some(account) => {
+                        fill(Text::HealthLetter.say(language), &[account, &letter.mailbox, &uid])
+                    }
+                    None => fill(Text::HealthQueued.say(language), &[&uid]),
+                };
+                format!("  - {line}")
             }));
         }
         lines.push(String::new());

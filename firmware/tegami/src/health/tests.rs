@@ -36,16 +36,22 @@ fn figures_become_complaints() {
 #[test]
 fn the_letter_says_it_in_both_languages() {
     let damaged = store::DamagedLetter {
-        account: "alice@example.test".to_owned(),
+        account: Some("alice@example.test".to_owned()),
         mailbox: "INBOX".to_owned(),
         uid: Uid(7),
+        fault: LetterFault::Commit,
+    };
+    let waiting = store::DamagedLetter {
+        account: None,
+        mailbox: String::new(),
+        uid: Uid(8),
         fault: LetterFault::Commit,
     };
     let facts = Facts {
         hostname: "mail.example.test",
         health: &AILING,
         complaints: &AILING.complaints(),
-        letters: &[damaged],
+        letters: &[damaged, waiting],
     };
     let envelope = Envelope {
         hostname: "mail.example.test",
@@ -68,7 +74,7 @@ fn the_letter_says_it_in_both_languages() {
         assert!(head.contains(field), "{field} in {head}");
     }
     assert!(body.find("フラッシュ").unwrap() < body.find("flash").unwrap(), "the owner's language first");
-    for words in ["INBOX", "UID 7", "95 %"] {
+    for words in ["INBOX", "UID 7", "tegami queue", "95 %"] {
         assert!(body.matches(words).count() >= 2, "{words} in {body}");
     }
     assert!(text.lines().all(|line| line.len() < 990) && !text.contains('{'));

@@ -74,6 +74,8 @@ texts! {
         "証明書のテキスト（PEM）を、-----BEGIN CERTIFICATE----- から -----END CERTIFICATE----- まで書いてください。\
         ほかのものは入れられません。32 KiB までです";
     FileHalfLogin: "user and password belong together", "user と password は両方書いてください";
+    FileClearPassword: "with tls = \"none\" anybody on the way could read the password: say \"starttls\", or leave user and password out",
+        "tls = \"none\" ではパスワードが途中で読まれるおそれがあります。\"starttls\" にするか、user と password を消してください";
     FilePasswordForm: "this must not be empty, longer than 512 bytes, or have control characters in it",
         "空にはできません。512 バイトまでで、制御文字は使えません";
     FilePasswordTwice: "give either the password or its hash, not both",
@@ -210,6 +212,8 @@ texts! {
     HealthIntro: "This is your mail server {0}. There is something to be known about the flash that keeps the mail:",
         "メールサーバー {0} からのお知らせです。メールを保管しているフラッシュについて、次のことが分かりました。";
     HealthLetter: "damaged: {0}, mailbox {1}, UID {2}", "壊れたメール：{0}、メールボックス {1}、UID {2}";
+    HealthQueued: "damaged: number {0} of the letters to be sent, as `tegami queue` lists them",
+        "壊れたメール：送信待ちの {0} 番（tegami queue の一覧の番号）";
     HealthNext: "The first page of the box, http://{0}/, shows how it is now. To be safe, copy the mail with a mail program, or \
         with `tegami export` when the card is in a computer.",
         "現在の状態は、この機器の最初のページ http://{0}/ で確かめられます。念のため、メールソフトでメールを写しておくか、カードを\
