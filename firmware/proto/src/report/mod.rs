@@ -147,8 +147,6 @@ pub enum Outcome {
     Delivered,
     /// Handed to a server that knows no DSN.
     Relayed,
-    /// Sent to the members of a group.
-    Expanded,
 }
 
 /// How bad an outcome is: the worst is what the report is called after.
@@ -177,7 +175,7 @@ impl Outcome {
         match self {
             Self::Failed(_) | Self::Expired(_) => Rank::Failed,
             Self::Delayed { .. } => Rank::Delayed,
-            Self::Delivered | Self::Relayed | Self::Expanded => Rank::Done,
+            Self::Delivered | Self::Relayed => Rank::Done,
         }
     }
 
@@ -188,7 +186,6 @@ impl Outcome {
             Self::Delayed { .. } => "delayed",
             Self::Delivered => "delivered",
             Self::Relayed => "relayed",
-            Self::Expanded => "expanded",
         }
     }
 }
@@ -203,7 +200,7 @@ impl Recipient<'_> {
             Outcome::Expired(_) => Code(TRANSIENT, 4, 7),
             Outcome::Delayed { cause, .. } => cause.code(TRANSIENT, reply),
             // RFC 3463 §3.2: the code of positive reports.
-            Outcome::Delivered | Outcome::Expanded => Code(SUCCESS, 1, 5),
+            Outcome::Delivered => Code(SUCCESS, 1, 5),
             // RFC 3886: relayed to a system that does not speak this protocol.
             Outcome::Relayed => Code(SUCCESS, 1, 9),
         }

@@ -91,10 +91,5 @@ pub(super) const RELAYED: Text = text(
      last you will hear of it unless something goes wrong.",
     "メールは、宛先のメールサーバーに渡しました。このサーバーは配達の確認に対応していないため、問題が起きないかぎり、これが最後のお知らせになります。",
 );
-pub(super) const EXPANDED: Text = text(
-    "This address stands for a group, and the letter was sent on to its members. There will be no notice for each \
-     of them.",
-    "これは複数の方に宛てたアドレスです。メールは、それぞれの方に送りました。お一人ずつの配達のお知らせはいたしません。",
-);
 pub(super) const LETTER_SIZE: Text = text("Its size is {0}.", "このメールの大きさは {0} です。");
 pub(super) const SIZE_LIMIT: Text = text("At most {0} are taken.", "受け取れる大きさは {0} までです。");

@@ -17,7 +17,7 @@ use super::{
     limits::{RECIPIENTS_LISTED_MAX, SERVER_NAME_CHARS_MAX, SUBJECT_CHARS_MAX},
     safe,
     texts::{
-        DATE, DELAYED, DELIVERED, DONE, EXPANDED, FAILED, FOR_HELPERS, FROM, INTRODUCTION, LETTER_SIZE, MORE,
+        DATE, DELAYED, DELIVERED, DONE, FAILED, FOR_HELPERS, FROM, INTRODUCTION, LETTER_SIZE, MORE,
         NO_SUBJECT, NOT_NAMED, NOTHING_TO_DO, OWNER_ACTS, RELAYED, SERVER, SERVER_SAID, SIZE_LIMIT, SUBJECT,
         TO, TRIED_SINCE, TRIED_UNTIL, Text,
     },
@@ -152,7 +152,6 @@ impl Words<'_> {
             }
             Outcome::Delivered => lines.push(self.say(DELIVERED)),
             Outcome::Relayed => lines.push(self.say(RELAYED)),
-            Outcome::Expanded => lines.push(self.say(EXPANDED)),
         }
     }
 

@@ -35,14 +35,22 @@ pub(crate) struct DomainSigner {
 impl Signers {
     /// Whoever signs a letter with this header block: for its author's domain, or for the nearest one above that has
     /// keys, which counts as well (RFC 7489 §3.1.1). The latter is for what the box itself writes, under its own name.
-    /// `None` if the author is nowhere here.
+    /// `None` if the author is nowhere here, or the domain of `sender`, where there is one, has other keys: who may send for
+    /// one domain of the box does not speak for another.
     pub(crate) fn of_letter(
         &self,
         records: &(impl Records + ?Sized),
         head: &[u8],
+        sender: Option<&str>,
     ) -> Option<Arc<DomainSigner>> {
+        let signer = self.nearest(records, &author_domain(head)?)?;
+        let Some(sender) = sender else { return Some(signer) };
+        self.nearest(records, sender).filter(|other| other.domain == signer.domain)
+    }
+
+    fn nearest(&self, records: &(impl Records + ?Sized), domain: &str) -> Option<Arc<DomainSigner>> {
         // In lower case and A-labels, as domains are stored and as `d=` is valid in every letter (RFC 8616 §5).
-        let domain = idna::domain_to_ascii(&author_domain(head)?).ok()?;
+        let domain = idna::domain_to_ascii(domain).ok()?;
         let mut names = iter::successors(Some(domain.as_str()), |name| Some(name.split_once('.')?.1));
         names.find_map(|name| self.of_domain(records, name))
     }

@@ -29,7 +29,7 @@ fn hash(letter: &str) -> [u8; 32] {
 }
 
 fn fields(signers: &Signers, it: &Box_, head: &str) -> Option<Result<String, CannotSign>> {
-    let signer = signers.of_letter(it, head.as_bytes())?;
+    let signer = signers.of_letter(it, head.as_bytes(), None)?;
     Some(signer.fields(head.as_bytes(), &hash(&format!("{head}{BODY}")), RECEIVED))
 }
 
@@ -82,6 +82,15 @@ fn the_domain_is_the_authors_or_one_of_ours_above_it() {
     assert_eq!(verify(&letter, "xn--r8jz45g.xn--zckzah", &records), Ok(2));
     let cut = "From: ann@example.test\r\nSubject: cut of";
     assert_eq!(fields(&signers, &it, cut), Some(Err(CannotSign::Malformed)));
+}
+
+#[test]
+fn who_sends_for_another_domain_does_not_speak_for_this_one() {
+    let (it, _) = with_keys(|_| {});
+    let signers = Signers::default();
+    for (sender, is_signed) in [("Example.TEST", true), ("mail.example.test", true), ("other.test", false)] {
+        assert_eq!(signers.of_letter(&it, HEAD.as_bytes(), Some(sender)).is_some(), is_signed, "{sender}");
+    }
 }
 
 #[test]

@@ -53,10 +53,7 @@ fn sum_up(failures: &[(IpAddr, io::Error)], port: u16) -> Trouble {
     };
     let said: Vec<String> = failures.iter().map(sentence).collect();
     let said = if said.is_empty() { "the server has no address".to_owned() } else { said.join("; ") };
-    // A box without IPv6 has no way to a server that has nothing else, and is not offline for that.
-    let is_offline = failures.iter().all(|(_, error)| has_no_way(error))
-        && failures.iter().any(|(address, _)| address.is_ipv4());
-    if is_offline { Trouble::Offline(said) } else { Trouble::NoConnection(said) }
+    Trouble::NoConnection(said)
 }
 
 fn has_no_way(error: &io::Error) -> bool {

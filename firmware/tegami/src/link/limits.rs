@@ -2,10 +2,6 @@
 
 use std::time::Duration;
 
-/// Addresses of one server that are tried. The largest providers have four for a name; whoever names dozens does not get
-/// dozens of connections at every attempt.
-pub(super) const ADDRESSES_MAX: usize = 8;
-
 /// How long an address may take to accept a connection: four SYNs (RFC 6298 §2), which is as long as a network that works
 /// at all may lose them. RFC 5321 §4.5.3.2 begins with the greeting.
 pub(super) const CONNECT_MAX: Duration = Duration::from_secs(30);

@@ -21,7 +21,7 @@ use tokio::{net::TcpStream, sync::Semaphore, task::spawn_blocking};
 
 use crate::{closing::Closing, house::House, passwords::prove, provision::Tls, routing::Server};
 use dial::dial;
-use limits::{ADDRESSES_MAX, NONCE_BYTES};
+use limits::NONCE_BYTES;
 use sending::talk;
 use trust::Trust;
 
@@ -76,24 +76,20 @@ pub(crate) struct Closed {
 /// Why there was no dialogue to its end. Each text is a sentence without its stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// The box has no way out, to none of the addresses: not the server's fault, and not to be counted as an attempt.
-    Offline(String),
     /// No address could be connected to.
     NoConnection(String),
     /// TLS could not be started.
     Tls(String),
     /// The certificate is not the one that it must be.
     Certificate(String),
-    /// The box is being switched off. Not to be counted either.
+    /// The box is being switched off: not to be counted as an attempt.
     Leaving,
 }
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Offline(text) | Self::NoConnection(text) | Self::Tls(text) | Self::Certificate(text) => {
-                f.write_str(text)
-            }
+            Self::NoConnection(text) | Self::Tls(text) | Self::Certificate(text) => f.write_str(text),
             Self::Leaving => f.write_str("this box is being switched off"),
         }
     }
@@ -137,7 +133,7 @@ pub(crate) async fn converse(
     feed: &mut dyn Feed,
 ) -> Closed {
     let _at_work = desk.closing.enter();
-    let mut addresses: Vec<IpAddr> = addresses.iter().copied().take(ADDRESSES_MAX).collect();
+    let mut addresses = addresses.to_vec();
     let mut closed = call(desk, server, &addresses, feed).await;
     while let Some(Reached { address, .. }) = closed.reached
         && closed.is_of_the_address()

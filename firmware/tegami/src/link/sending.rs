@@ -101,8 +101,8 @@ impl Sender<'_> {
             },
             login,
             nonce: self.desk.nonce()?,
-            // The owner has said that there is no TLS; what a server or somebody in between says does not count.
-            trusted_path: server.tls == Tls::None || self.reached.address.to_canonical().is_loopback(),
+            // Nowhere else does a password go in clear: whoever is in between could say that there is no TLS.
+            trusted_path: self.reached.address.to_canonical().is_loopback(),
             // RFC 8689 §4.2.1: the name that the certificate must be for is the owner's own word.
             require_tls: server.verify,
         })

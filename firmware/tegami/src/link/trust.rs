@@ -161,12 +161,14 @@ impl ServerCertVerifier for Anybody {
     }
 }
 
-/// What a handshake with `server` failed for.
+/// What a handshake with `server` failed for. Where any certificate would do, one that is none is trouble with TLS.
 pub(super) fn trouble_of(error: &io::Error, server: &Server) -> Trouble {
     let name = &server.name;
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match tls {
-        Some(rustls::Error::InvalidCertificate(error)) => Trouble::Certificate(certificate_said(error, name)),
+        Some(rustls::Error::InvalidCertificate(error)) if server.verify => {
+            Trouble::Certificate(certificate_said(error, name))
+        }
         Some(error) => Trouble::Tls(format!("TLS with {name} could not be started: {error}")),
         None => Trouble::Tls(match error.kind() {
             io::ErrorKind::TimedOut => format!("{name} does not answer in the TLS handshake"),

@@ -46,6 +46,15 @@ fn configurations_are_made_once_and_not_without_end() {
     }
 }
 
+/// Among strangers a certificate that is no good is as good as none: the letter goes without TLS.
+#[test]
+fn a_certificate_counts_where_it_is_asked_for() {
+    let bad = io::Error::other(rustls::Error::InvalidCertificate(CertificateError::BadSignature));
+    let trouble = |verify| trouble_of(&bad, &server("mx.test", verify, None));
+    assert!(matches!(trouble(true), Trouble::Certificate(_)));
+    assert!(matches!(trouble(false), Trouble::Tls(_)));
+}
+
 #[test]
 fn an_authority_that_is_none_is_told() {
     let trust = Trust::new().unwrap();

@@ -87,6 +87,8 @@ pub(crate) enum Problem {
     Certificates,
     /// A user without a password or the other way round.
     HalfLogin,
+    /// A password that would go over the network without TLS.
+    ClearPassword,
     /// Not a text that can be a password or user name.
     PasswordText,
     /// Both a password and its hash.
@@ -156,6 +158,7 @@ impl Problem {
             Self::Tls => Text::FileTls,
             Self::Certificates => Text::FileCertificates,
             Self::HalfLogin => Text::FileHalfLogin,
+            Self::ClearPassword => Text::FileClearPassword,
             Self::PasswordText => Text::FilePasswordForm,
             Self::PasswordTwice => Text::FilePasswordTwice,
             Self::PasswordHash => Text::FilePasswordHash,

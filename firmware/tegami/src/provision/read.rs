@@ -166,6 +166,10 @@ impl Reader<'_> {
             _ => return Err(self.error(span, Problem::HalfLogin)),
         };
         let tls = tls.unwrap_or_else(|| Tls::usual(port, login.is_some()));
+        let is_here = host.parse().is_ok_and(|ip: IpAddr| ip.to_canonical().is_loopback());
+        if login.is_some() && tls == Tls::None && !is_here {
+            return Err(self.error(span, Problem::ClearPassword));
+        }
         let ca = self.maybe(table.ca, values::certificates)?.unwrap_or_default();
         Ok(NextHop { host, port: port.unwrap_or_else(|| tls.port()), tls, login, ca })
     }

@@ -1,8 +1,11 @@
 //! From messages of the queue to a letter as it is sent: those of one letter that stand next to one another in a line
 //! travel together.
 
+use std::rc::Rc;
+
 use mail::{
-    Address, BodyKind, Content, Mail as _, OUTBOUND, Outbound, Posting, Returns, Uid, UnixTime, Unready,
+    Address, BodyKind, Content, Envelope, Mail as _, OUTBOUND, Outbound, Posting, Returns, Uid, UidSet,
+    UnixTime, Unready,
 };
 use proto::{
     report::xtext::{OriginalRecipient, envelope_id_parameter},
@@ -52,7 +55,7 @@ impl Queue {
             recipients: recipients.collect(),
             skip: own as u64,
             front: match envelope.body_hash {
-                Some(hash) => self.signatures(first, &content, (&head, own), hash).await,
+                Some(hash) => self.signatures(first, &content, (&head, own), (envelope, hash)).await,
                 None => Vec::new(),
             },
             body: match envelope.body {
@@ -82,7 +85,7 @@ impl Queue {
     /// The envelope of a letter, and its messages: `first` and those behind it in the line. `None` if nothing can be done
     /// for `first`.
     pub(super) async fn group(
-        &self,
+        self: &Rc<Self>,
         first: Uid,
         line: &Line,
         max: usize,
@@ -123,12 +126,18 @@ impl Queue {
         found
     }
 
-    /// Nothing can be said about a message, not even whose it is: it stays where it is until somebody looks after it.
-    pub(super) async fn hold_damaged(&self, uid: Uid) {
-        log::error!("a letter of the queue is damaged on the flash; it is held, and `tegami queue` shows it");
-        if let Some(outbound) = self.outbound(uid) {
-            self.put(uid, &Outbound { held: true, ..outbound }).await;
+    /// What a message needs cannot be read, not even to tell its sender: it stays where it is until somebody looks after
+    /// it, and is gone once that is what the administrator wants.
+    pub(super) async fn hold_damaged(self: &Rc<Self>, uid: Uid) {
+        let Some(outbound) = self.outbound(uid) else { return };
+        if outbound.cancelled {
+            log::warn!("a letter of the queue that is damaged on the flash is cancelled: nobody can be told");
+            let mut gone = UidSet::new();
+            gone.push(uid);
+            return self.depart(gone).await;
         }
+        log::error!("a letter of the queue is damaged on the flash; it is held, and `tegami queue` shows it");
+        self.put(uid, &Outbound { held: true, ..outbound }).await;
     }
 
     /// The reverse-path under which a letter goes on. One that only passes through gets one in a domain of the box: of
@@ -161,7 +170,7 @@ impl Queue {
         uid: Uid,
         content: &Content,
         (head, own): (&[u8], usize),
-        body_hash: [u8; 32],
+        (envelope, body_hash): (&Envelope, [u8; 32]),
     ) -> Vec<u8> {
         let received = self.office().store().message(OUTBOUND, uid).map(|message| message.received);
         let Ok(head) = header_block(self.office(), content, own, head.get(own..).unwrap_or_default()).await
@@ -169,8 +178,13 @@ impl Queue {
             log::info!("a letter is not signed: its header cannot be read");
             return Vec::new();
         };
-        let Some(signer) = self.signers().of_letter(self.office(), &head) else {
-            log::debug!("a letter is not signed: its author is in no domain of ours");
+        // Whose letter it is, where it is not the box's own: of an account that sends from the null reverse-path, its own.
+        let account = envelope.submitter.and_then(|account| {
+            self.office().store().account(account).and_then(|account| Address::parse(account.address).ok())
+        });
+        let sender = envelope.sender.as_ref().or(account.as_ref()).map(Address::domain);
+        let Some(signer) = self.signers().of_letter(self.office(), &head, sender) else {
+            log::info!("a letter is not signed: its author is in no domain of ours, or not in its sender's");
             return Vec::new();
         };
         let received = received.unwrap_or(UnixTime(0));
@@ -197,6 +211,29 @@ fn recipient_of(uid: Uid, place: u16, posting: &Posting) -> Option<Recipient> {
         address: recipient.address.clone(),
         notify: (said != mail::Notify::UNSAID).then_some(notify),
         orcpt: OriginalRecipient::from_decoded(&recipient.original)
-            .and_then(|original| Parameter::new(&original.parameter(posting.envelope.utf8))),
+            // In ASCII, which every server with DSN reads (RFC 6533 §3).
+            .and_then(|original| Parameter::new(&original.parameter(false))),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_recipient_was_at_first_goes_along_whatever_its_script() {
+        let original = |original: &str| {
+            let to = mail::Recipient {
+                original: original.into(),
+                ..mail::Recipient::plain(Address::parse("far@peer.test").unwrap())
+            };
+            let envelope = Envelope { utf8: true, ..Envelope::default() };
+            let posting = Posting { envelope, recipients: vec![to] };
+            let orcpt = recipient_of(Uid(7), 0, &posting).unwrap().orcpt;
+            orcpt.map(|orcpt| orcpt.as_str().to_owned())
+        };
+        assert_eq!(original("utf-8;\u{624b}@b.test").as_deref(), Some("utf-8;\\x{624B}@b.test"));
+        assert_eq!(original("rfc822;a@b.test").as_deref(), Some("rfc822;a@b.test"));
+        assert_eq!(original(""), None);
+    }
 }

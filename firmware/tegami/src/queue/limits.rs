@@ -35,6 +35,13 @@ pub(crate) const CLOCK_KEEP: Duration = Duration::from_secs(300);
 /// How often it is looked whether the network is back.
 pub(crate) const OFFLINE_LOOK: Duration = Duration::from_secs(30);
 
+/// How often a letter that is not to go yet is looked at, in seconds of the queue's clock: so much later than its time it
+/// goes at most when the box was off.
+pub(crate) const EMBARGO_LOOK_S: u32 = 600;
+
+/// When what was sent could not be taken from the queue, it is tried again after so long.
+pub(crate) const DEPARTURES_AGAIN: Duration = Duration::from_secs(5);
+
 /// Replies of servers that are remembered: as many as a byte can name. They are shared by all letters that got the same.
 pub(crate) const WORDS_MAX: usize = 255;
 

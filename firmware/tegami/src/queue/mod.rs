@@ -8,7 +8,8 @@
 //! senders. Where a destination's servers are is for [`crate::routing`] to say, a connection to one is [`crate::link`]'s.
 //!
 //! No message is taken from the queue before a server has said that it has the letter, or its sender's report is in the
-//! same change. A letter goes twice only when power fails between the server's word and the barrier behind it.
+//! same change. A letter goes twice only when power fails between the server's word and the barrier behind it, or when
+//! the connection was lost before the word: then nobody knows (RFC 5321 §4.5.3.2.6).
 
 mod clock;
 mod letters;
@@ -72,6 +73,8 @@ pub(crate) struct Queue {
     connections: Cell<usize>,
     /// Nobody could be reached when it was last tried: when it is to be tried again.
     unreachable: Cell<Option<Instant>>,
+    /// How often it was tried since the start whether anybody can be.
+    probes: Cell<usize>,
     /// Rings when there may be something to do.
     wake: Notify,
 }
@@ -95,6 +98,7 @@ impl Queue {
             signers: Signers::default(),
             connections: Cell::new(0),
             unreachable: Cell::new(None),
+            probes: Cell::new(0),
             wake: Notify::new(),
             house,
         })
@@ -154,9 +158,12 @@ impl Queue {
         self.clock.borrow().seconds(Instant::now())
     }
 
-    /// Whether the box is in a position to send at all: without the time no certificate can be checked.
+    /// Whether the box is in a position to send at all: without the time no certificate can be checked, and what goes out
+    /// while nothing can be written would go out again after the next start.
     fn can_send(&self) -> bool {
-        self.office().clock().is_known() && self.house().network() != NetworkView::Waiting
+        self.office().clock().is_known()
+            && self.house().network() != NetworkView::Waiting
+            && !self.office().store().is_read_only()
     }
 
     /// Whether somebody out there was reached when it was last tried.

@@ -35,6 +35,15 @@ pub(crate) struct Told {
     pub(crate) trouble: Option<Trouble>,
 }
 
+/// How much a report is.
+#[derive(Clone, Copy, Debug)]
+struct Scope {
+    /// The letter may go back whole.
+    is_whole: bool,
+    /// The owner of the box is to have it too.
+    to_owner: bool,
+}
+
 /// Why a report is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotTold {
@@ -62,7 +71,7 @@ impl Told {
         let (wish, unsaid) = match self.outcome {
             Outcome::Failed(_) | Outcome::Expired(_) => (Notify::FAILURE, true),
             Outcome::Delayed { .. } => (Notify::DELAY, true),
-            Outcome::Delivered | Outcome::Relayed | Outcome::Expanded => (Notify::SUCCESS, false),
+            Outcome::Delivered | Outcome::Relayed => (Notify::SUCCESS, false),
         };
         notify.contains(wish) || (unsaid && notify == Notify::UNSAID)
     }
@@ -94,7 +103,7 @@ impl Queue {
         let wanted: Vec<&Told> = told.iter().filter(|told| told.is_wanted(notify(told))).collect();
         let ticket = match (&posting.envelope.sender, wanted.first()) {
             (Some(sender), Some(first)) => {
-                Some(self.compose(posting, sender, first.uid, &wanted, &done).await?)
+                Some(self.compose_what_fits(posting, sender, first.uid, &wanted, &done).await?)
             }
             _ if done.is_empty() => None,
             // Never a report about a report (RFC 5321 §6.1, RFC 3461 §4.1).
@@ -107,6 +116,40 @@ impl Queue {
         Ok(())
     }
 
+    /// Hands in the report as it should be; where there is no room for it, or a part of the letter cannot be read, with
+    /// less: a report without the letter is better than none.
+    async fn compose_what_fits(
+        &self,
+        posting: &Posting,
+        sender: &Address,
+        uid: Uid,
+        told: &[&Told],
+        done: &UidSet,
+    ) -> Result<Ticket, NotTold> {
+        let concerns_owner = told
+            .iter()
+            .any(|told| told.trouble.as_ref().is_some_and(|trouble| trouble.cause.concerns_owner()));
+        let mut scope = Scope { is_whole: true, to_owner: concerns_owner };
+        loop {
+            let result = self.compose(posting, sender, uid, told, done, scope).await;
+            let is_too_much = matches!(
+                result,
+                Err(NotTold::Unreadable
+                    | NotTold::Refused(
+                        Refusal::OverQuota
+                            | Refusal::LargerThanQuota
+                            | Refusal::TooLarge
+                            | Refusal::StoreFull
+                    ))
+            );
+            scope = match scope {
+                Scope { is_whole: true, .. } if is_too_much => Scope { is_whole: false, ..scope },
+                Scope { to_owner: true, .. } if is_too_much => Scope { to_owner: false, ..scope },
+                _ => return result,
+            };
+        }
+    }
+
     /// Hands in the report; returns what makes it durable.
     async fn compose(
         &self,
@@ -115,6 +158,7 @@ impl Queue {
         uid: Uid,
         told: &[&Told],
         done: &UidSet,
+        scope: Scope,
     ) -> Result<Ticket, NotTold> {
         let office = self.office();
         let (content, head) = open(office, uid).await?;
@@ -125,7 +169,10 @@ impl Queue {
             header: head.get(own..).unwrap_or_default(),
             envid: Some(id.as_str()).filter(|id| !id.is_empty()),
             arrived,
-            returned: self.returned(posting, sender, content.size(), told),
+            returned: match self.returned(posting, sender, content.size(), told) {
+                returned if scope.is_whole => returned,
+                _ => Returned::Header,
+            },
         };
         let hostname = self.house().hostname();
         let originals: Vec<_> = told.iter().map(|told| original(posting, told)).collect();
@@ -147,7 +194,9 @@ impl Queue {
             letter,
             recipients: &recipients,
         };
-        let (draft, envelope) = self.address(&report, told, done)?;
+        let announced = matches!(letter.returned, Returned::Whole(_)).then(|| content.size());
+        let (draft, envelope) = self.address(&report, posting, announced, scope)?;
+        office.store_mut().settle_with(&draft, done)?;
         let mut readers = Readers { scanner: Scanner::new(), hash: BodyHash::new(dkim::sha256()) };
         // RFC 5321 §4.4: what is put into a mailbox says where it came from.
         put(office, &draft, &mut readers, b"Return-Path: <>\r\n").await?;
@@ -170,36 +219,37 @@ impl Queue {
         Ok(self.change(|store| store.deposit(&draft, &letter)).await?)
     }
 
-    /// Begins the report's letter: from the null reverse-path (RFC 5321 §6.1) to the sender, and to the owner of the box
-    /// where it is for the owner to act.
+    /// Begins the report's letter, of `announced` bytes or more: from the null reverse-path (RFC 5321 §6.1) to the sender,
+    /// and to the owner of the box where it is for the owner to act.
     fn address(
         &self,
         report: &Report<'_>,
-        told: &[&Told],
-        done: &UidSet,
+        posting: &Posting,
+        announced: Option<u64>,
+        scope: Scope,
     ) -> Result<(mail::Draft, Envelope), Refusal> {
+        let now = self.office().now().unix;
         let mut store = self.office().store_mut();
-        let draft = store.draft(None)?;
+        let draft = store.draft(announced)?;
         let body = match report.form() {
             Form::SevenBit => BodyKind::SevenBit,
             Form::EightBit => BodyKind::EightBit,
             Form::Binary => BodyKind::Binary,
         };
-        let envelope = Envelope { body, utf8: report.needs_smtputf8(), ..Envelope::default() };
+        // RFC 8689 §5: what was not to be seen on its way is not on its way back.
+        let requires_tls = posting.envelope.requires_tls;
+        let envelope = Envelope { body, utf8: report.needs_smtputf8(), requires_tls, ..Envelope::default() };
         store.set_envelope(&draft, envelope.clone())?;
-        let to = Recipient { notify: Notify::NEVER, ..Recipient::plain(report.to.clone()) };
+        // A letter that came back here to be forwarded once more has an address that stands for its sender.
+        let to = self.house().rewriter.reverse(report.to, now).unwrap_or_else(|| report.to.clone());
+        let to = Recipient { notify: Notify::NEVER, ..Recipient::plain(to) };
         store.add_recipient(&draft, &to, Outside::Anywhere)?;
-        let concerns_owner = told
-            .iter()
-            .any(|told| told.trouble.as_ref().is_some_and(|trouble| trouble.cause.concerns_owner()));
-        if concerns_owner
+        if scope.to_owner
             && let Some((mailbox, _)) = health::owner(&store)
-            // The owner's mailbox may be full, or be the sender's: then this is all.
-            && let Err(refusal) = store.add_mailbox(&draft, mailbox, mail::Flags::NONE)
         {
-            log::warn!("the owner of the box is not told: {refusal:?}");
+            // It may be the sender's.
+            store.add_mailbox(&draft, mailbox, mail::Flags::NONE)?;
         }
-        store.settle_with(&draft, done)?;
         Ok((draft, envelope))
     }
 
@@ -217,8 +267,13 @@ impl Queue {
             None => RETURNED_BYTES_MAX,
         };
         let gets_there = form == Form::SevenBit || self.office().store().is_local(sender);
-        // RFC 3461 §4.3: RET is about failures.
-        if failed && size <= size_max && gets_there { Returned::Whole(form) } else { Returned::Header }
+        // RFC 3461 §4.3: RET is about failures. RFC 8689 §5: as with RET=HDRS.
+        let is_secret = posting.envelope.requires_tls;
+        if failed && size <= size_max && gets_there && !is_secret {
+            Returned::Whole(form)
+        } else {
+            Returned::Header
+        }
     }
 }
 

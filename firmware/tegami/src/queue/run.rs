@@ -8,10 +8,11 @@ use tokio::time::{sleep, sleep_until};
 
 use super::{
     Queue,
-    limits::{CLOCK_KEEP, OFFLINE_LOOK, ROWS_PER_TURN},
+    limits::{CLOCK_KEEP, EMBARGO_LOOK_S, OFFLINE_LOOK, ROWS_PER_TURN},
     reading,
     reports::Told,
     schedule::{Turn, next_turn},
+    trouble::Trouble,
 };
 use crate::{
     provision::{Change, Keeper as _, Records as _, key},
@@ -100,11 +101,11 @@ impl Queue {
     /// Returns when a message has its turn; while the clock stands, when it is to be tried again whether anybody can be
     /// reached.
     async fn next_turn(&self) {
-        if let Some(again) = self.unreachable.get() {
-            return sleep_until(again.into()).await;
-        }
-        if !self.clock.borrow().goes() {
-            return sleep(OFFLINE_LOOK).await;
+        match self.unreachable.get() {
+            Some(again) if self.can_send() && self.rests() => return sleep_until(again.into()).await,
+            None if self.clock.borrow().goes() => {}
+            // Or when the connection that tries it has ended, or the network has changed, which wakes the queue.
+            _ => return sleep(OFFLINE_LOOK).await,
         }
         let next = self.rows().borrow().next();
         match next.and_then(|turn| self.clock.borrow().when(turn)) {
@@ -183,7 +184,7 @@ impl Queue {
         self.do_batch(batch).await;
     }
 
-    async fn posting(&self, uid: Uid) -> Option<Rc<Posting>> {
+    async fn posting(self: &Rc<Self>, uid: Uid) -> Option<Rc<Posting>> {
         match reading::posting(self.office(), uid).await {
             Ok(posting) => return Some(Rc::new(posting)),
             Err(Unready::Gone) => self.rows().borrow_mut().forget(uid),
@@ -193,7 +194,7 @@ impl Queue {
     }
 
     /// Begins a message's turn: puts it into its line, or says what else is to be done for it.
-    async fn begin(&self, uid: Uid, posting: &Posting) -> Option<(Task, u16)> {
+    async fn begin(self: &Rc<Self>, uid: Uid, posting: &Posting) -> Option<(Task, u16)> {
         let Some(outbound) = self.outbound(uid) else {
             self.rows().borrow_mut().forget(uid);
             return None;
@@ -212,8 +213,8 @@ impl Queue {
             }
             Some((_, Turn::Tell(_))) => return Some((Task::Late, outbound.recipient)),
             Some((_, Turn::Try)) => {
-                if let Some(due_s) = self.embargo(posting, &outbound) {
-                    self.put(uid, &Outbound { due_s, ..outbound }).await;
+                if let Some(look_s) = self.embargo(posting, &outbound) {
+                    self.rows().borrow_mut().put_back(uid, Some(look_s));
                     return None;
                 }
                 let destination = self.routes().destination(&recipient.address);
@@ -224,11 +225,13 @@ impl Queue {
         None
     }
 
-    /// When a letter may go that is not to go yet (RFC 4865), on the queue's clock.
+    /// When to look again at a letter that is not to go yet (RFC 4865), on the queue's clock: that stands while the box is
+    /// off, and the time that the letter was given does not.
     fn embargo(&self, posting: &Posting, outbound: &Outbound) -> Option<u32> {
         let not_before = posting.envelope.not_before.filter(|_| !outbound.forced)?;
-        let left = u32::try_from(not_before.0.saturating_sub(self.office().now().unix.0)).ok()?;
-        (left > 0).then(|| self.now_s().saturating_add(left))
+        let left = not_before.0.saturating_sub(self.office().now().unix.0);
+        let look = u32::try_from(left).ok()?.min(EMBARGO_LOOK_S);
+        (look > 0).then(|| self.now_s().saturating_add(look))
     }
 
     async fn do_batch(self: &Rc<Self>, batch: Option<Batch>) {
@@ -240,14 +243,19 @@ impl Queue {
             Task::Failed(words) => {
                 let trouble = self.words().borrow().get(words).cloned();
                 let cause = trouble.as_ref().map_or(Cause::Refused, |trouble| trouble.cause);
-                (Outcome::Failed(cause), trouble)
+                let passes = trouble.as_ref().is_some_and(Trouble::passes);
+                (if passes { Outcome::Expired(cause) } else { Outcome::Failed(cause) }, trouble)
             }
         };
-        let told = messages.iter().map(|(uid, recipient)| Told {
-            uid: *uid,
-            recipient: *recipient,
-            outcome,
-            trouble: trouble.clone(),
+        let told = messages.iter().map(|(uid, recipient)| {
+            let to = posting.recipients.get(usize::from(*recipient));
+            let is_here = to.is_none_or(|to| self.office().store().is_local(&to.address));
+            let outcome = match outcome {
+                // Another server has taken it: there was no room for saying so then.
+                Outcome::Delivered if !is_here => Outcome::Relayed,
+                outcome => outcome,
+            };
+            Told { uid: *uid, recipient: *recipient, outcome, trouble: trouble.clone() }
         });
         self.report(&posting, told.collect()).await;
     }

@@ -38,13 +38,14 @@ pub(crate) enum Turn {
 
 /// When there is something to do for a message next, on the queue's clock; `None` while it is held.
 pub(crate) fn next_turn(outbound: &Outbound) -> Option<(u32, Turn)> {
+    let trying = (outbound.due_s, Turn::Try);
     if outbound.cancelled {
-        return Some((0, Turn::Try));
+        // At once, unless its sender could not be told then.
+        return Some(if outbound.forced { trying } else { (0, Turn::Try) });
     }
     if outbound.held {
         return None;
     }
-    let trying = (outbound.due_s, Turn::Try);
     // Its next turn is none of the table's.
     if outbound.forced {
         return Some(trying);
@@ -146,6 +147,8 @@ mod tests {
         assert_eq!(next_turn(&Outbound { held: true, ..Outbound::default() }), None);
         let cancelled = Outbound { held: true, cancelled: true, due_s: 99, ..Outbound::default() };
         assert_eq!(next_turn(&cancelled), Some((0, Turn::Try)));
+        let untold = Outbound { forced: true, ..cancelled };
+        assert_eq!(next_turn(&untold), Some((99, Turn::Try)));
     }
 
     #[test]

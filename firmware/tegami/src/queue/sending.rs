@@ -36,6 +36,8 @@ pub(crate) struct Line {
     connections: Cell<usize>,
     /// One of them has come so far that it took a letter: more make sense.
     is_open: Cell<bool>,
+    /// One came to nothing beside others that work: the destination takes no more than those.
+    is_full: Cell<bool>,
 }
 
 impl Line {
@@ -51,15 +53,22 @@ enum Left {
     Finished,
     /// It is to be tried with the next server.
     Next(Trouble),
-    /// The box has no network, or is being switched off.
+    /// The box is being switched off.
     Stopped,
 }
 
 impl Queue {
     /// Opens connections to where letters wait, as many as make sense.
     pub(super) fn send(self: &Rc<Self>) {
-        let lines: Vec<_> =
+        let mut lines: Vec<_> =
             self.lines().borrow().iter().map(|(to, line)| (to.clone(), Rc::clone(line))).collect();
+        if !self.is_reaching() && !lines.is_empty() {
+            // Each has its turn to find out whether anybody can be reached: one that never can must not stand before others.
+            let turn = self.probes.get();
+            self.probes.set(turn.wrapping_add(1));
+            let first = turn % lines.len();
+            lines.rotate_left(first);
+        }
         for (destination, line) in lines {
             self.staff(&destination, &line);
         }
@@ -88,7 +97,7 @@ impl Queue {
         let enough = match open {
             0 => waiting == 0,
             // Until the first one has come through, nobody knows whether there is anybody at the other end.
-            _ => !line.is_open.get() || waiting < open * LETTERS_PER_CONNECTION_MIN,
+            _ => !line.is_open.get() || line.is_full.get() || waiting < open * LETTERS_PER_CONNECTION_MIN,
         };
         !enough
             && open < CONNECTIONS_PER_DESTINATION_MAX
@@ -101,6 +110,7 @@ impl Queue {
     fn left(&self, destination: &Destination, line: &Line) {
         if line.connections.get() == 0 {
             line.is_open.set(false);
+            line.is_full.set(false);
             if line.waiting.borrow().is_empty() {
                 self.lines().borrow_mut().remove(destination);
             }
@@ -136,8 +146,9 @@ impl Queue {
             }
         }
         // While another connection works, what is left is that one's.
-        if line.connections.get() == 1 {
-            self.fail_if_reaching(line, &last, false).await;
+        match line.connections.get() {
+            1 => self.fail_if_reaching(line, &last, false).await,
+            _ => line.is_full.set(true),
         }
     }
 
@@ -167,12 +178,6 @@ impl Queue {
             feed.give_back();
             feed.settled().await;
             match &closed.ending {
-                Err(NoLink::Offline(text)) => {
-                    log::info!("{}: {text}", server.name);
-                    self.unreachable();
-                    self.give_back(line);
-                    return Left::Stopped;
-                }
                 Err(NoLink::Leaving) => return Left::Stopped,
                 Err(NoLink::NoConnection(_)) => {}
                 Ok(_) | Err(_) => self.reached(),
@@ -183,12 +188,16 @@ impl Queue {
             }
             let trouble = Trouble::of_connection(&closed, server);
             barren = if feed.settled == 0 { barren + 1 } else { 0 };
-            if barren > 0 && (broken.is_empty() || line.waiting.borrow().is_empty() || barren >= BARREN_MAX) {
+            let is_alone = broken.is_empty() || line.waiting.borrow().is_empty();
+            if barren == 0 || is_alone || barren >= BARREN_MAX {
                 broken.iter().rev().for_each(|uid| line.waiting.borrow_mut().push_front(*uid));
-                return Left::Next(trouble);
+                if barren > 0 {
+                    return Left::Next(trouble);
+                }
+            } else {
+                // It may be this letter that ends connections: those behind it must not wait for it.
+                self.fail(&Line::of(broken), &trouble, false).await;
             }
-            // It may be this letter that ends connections: those behind it must not wait for it.
-            self.fail(&Line::of(broken), &trouble, false).await;
             say_ended(&closed, server);
         }
     }

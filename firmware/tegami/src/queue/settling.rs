@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use super::{
     Queue,
-    limits::{DEPARTURES_GATHER, DEPARTURES_MAX, REPORT_AGAIN_S, REPORTS_MAX, WORDS_MAX},
+    limits::{DEPARTURES_AGAIN, DEPARTURES_GATHER, DEPARTURES_MAX, REPORT_AGAIN_S, REPORTS_MAX, WORDS_MAX},
     reports::{NotTold, Told},
     schedule::{after_failure, left_s, next_turn},
     sending::Line,
@@ -140,10 +140,11 @@ impl Queue {
         let sender = posting.envelope.sender.as_ref().map_or("<>", mail::Address::as_str);
         match result {
             Ok(()) => {}
-            // Nobody is there to be told: the letter is given up.
+            // Nobody is there to be told.
             Err(NotTold::Refused(Refusal::NoSuchUser | Refusal::NotLocal)) => {
-                log::warn!("{sender}: nobody can be told of a letter that came to nothing");
-                return self.give_up(&told).await;
+                log::warn!("{sender}: nobody is there to be told what becomes of a letter");
+                self.give_up(&told).await;
+                return self.say_no_more(&told).await;
             }
             Err(NotTold::Unreadable) => {
                 for told in told {
@@ -156,27 +157,37 @@ impl Queue {
                 return self.tell_later(told).await;
             }
         }
-        for told in told {
-            match (told.is_final(), self.outbound(told.uid)) {
-                (true, _) => self.rows().borrow_mut().forget(told.uid),
-                (false, Some(outbound)) => self.put(told.uid, &after_notice(outbound)).await,
-                (false, None) => {}
-            }
-        }
+        let done = told.iter().filter(|told| told.is_final());
+        done.for_each(|told| self.rows().borrow_mut().forget(told.uid));
+        self.say_no_more(&told).await;
     }
 
+    /// Those whose outcome is final are done with, told or not.
     async fn give_up(self: &Rc<Self>, told: &[Told]) {
         let done = told.iter().filter(|told| told.is_final());
         let done = done.fold(UidSet::new(), |mut done, told| {
             done.insert(told.uid);
             done
         });
-        self.depart(done).await;
+        if !done.is_empty() {
+            self.depart(done).await;
+        }
     }
 
-    /// The sender's mailbox may be full, or the flash: what is left to do for these is the report, some time later.
+    /// Those that are tried on are not spoken of again before their next notice.
+    async fn say_no_more(&self, told: &[Told]) {
+        for told in told.iter().filter(|told| !told.is_final()) {
+            if let Some(outbound) = self.outbound(told.uid) {
+                self.put(told.uid, &after_notice(outbound)).await;
+            }
+        }
+    }
+
+    /// The sender's mailbox may be full, or the flash: what is left to do for these is the report, some time later. That it
+    /// takes long is said once or not at all.
     async fn tell_later(self: &Rc<Self>, told: Vec<Told>) {
-        for told in told {
+        self.say_no_more(&told).await;
+        for told in told.into_iter().filter(Told::is_final) {
             let Some(outbound) = self.outbound(told.uid) else { continue };
             let (attempts, due_s) = (outbound.attempts + 1, self.now_s().saturating_add(REPORT_AGAIN_S));
             if attempts > REPORTS_MAX {
@@ -188,12 +199,15 @@ impl Queue {
             let is_taken = matches!(told.outcome, Verdict::Relayed | Verdict::Delivered);
             let words = match &told.trouble {
                 _ if is_taken => 0,
-                Some(trouble) if told.is_final() => self.number(trouble).await,
-                _ => outbound.words,
+                Some(trouble) => self.number(trouble).await,
+                None => outbound.words,
             };
-            let report_only = outbound.report_only || is_taken || (told.is_final() && words > 0);
-            self.put(told.uid, &Outbound { attempts, due_s, words, report_only, forced: true, ..outbound })
-                .await;
+            let report_only = outbound.report_only || is_taken || words > 0;
+            let later = Outbound { attempts, due_s, words, report_only, forced: true, ..outbound };
+            if is_taken {
+                self.make_durable(told.uid, &later).await;
+            }
+            self.put(told.uid, &later).await;
         }
     }
 
@@ -238,23 +252,38 @@ impl Queue {
     /// must not be taken for new ones.
     async fn depart_now(&self) {
         let uids = std::mem::take(&mut *self.departing.borrow_mut());
-        if uids.is_empty() {
-            return;
+        if !uids.is_empty() && self.insist("letters are sent", |store| store.depart(&uids)).await {
+            uids.iter().for_each(|uid| self.rows().borrow_mut().forget(uid));
         }
-        let result = match self.change(|store| store.depart(&uids)).await {
-            Ok(ticket) => {
-                self.office().durable(&ticket).await;
-                ticket.result().unwrap_or(Err(Refusal::NotDurable)).map(|_| ())
+    }
+
+    /// As it says, from now on and whatever comes: what a message was like before would have it sent once more.
+    async fn make_durable(&self, uid: Uid, outbound: &Outbound) {
+        let mut uids = UidSet::new();
+        uids.push(uid);
+        let (add, remove) = replacing(outbound);
+        self.insist("a letter is sent", |store| store.set_flags(OUTBOUND, &uids, add, remove)).await;
+    }
+
+    /// Makes a change and waits until it is durable; where the flash does not take it, again and again until the box is
+    /// switched off or writes nothing any more. Says whether it is durable.
+    async fn insist(&self, what: &str, mut make: impl FnMut(&mut MailStore) -> Result<Ticket, Stop>) -> bool {
+        loop {
+            let result = match self.change(&mut make).await {
+                Ok(ticket) => {
+                    self.office().durable(&ticket).await;
+                    ticket.result().unwrap_or(Err(Refusal::NotDurable)).map(|_| ())
+                }
+                Err(refusal) => Err(refusal),
+            };
+            let Err(refusal) = result else { return true };
+            log::error!("{what}, and that could not be kept: {refusal:?}");
+            if self.closing().has_begun() || self.office().store().is_read_only() {
+                return false;
             }
-            Err(refusal) => Err(refusal),
-        };
-        match result {
-            Ok(()) => uids.iter().for_each(|uid| self.rows().borrow_mut().forget(uid)),
-            Err(refusal) => {
-                log::error!(
-                    "{} letters are sent and could not be taken from the queue: {refusal:?}",
-                    uids.len()
-                );
+            tokio::select! {
+                () = sleep(DEPARTURES_AGAIN) => {}
+                () = self.closing().begun() => {}
             }
         }
     }
@@ -263,8 +292,7 @@ impl Queue {
     pub(super) async fn put(&self, uid: Uid, outbound: &Outbound) {
         let mut uids = UidSet::new();
         uids.push(uid);
-        let add = outbound.to_flags().without(Outbound::RECIPIENT);
-        let remove = Flags(u64::MAX).without(Outbound::RECIPIENT);
+        let (add, remove) = replacing(outbound);
         if let Err(refusal) = self.change(|store| store.set_flags(OUTBOUND, &uids, add, remove)).await {
             log::error!("how far a letter of the queue is could not be kept: {refusal:?}");
         }
@@ -316,6 +344,12 @@ impl Queue {
             }
         }
     }
+}
+
+/// The change of flags that makes a message be so: added, removed.
+fn replacing(outbound: &Outbound) -> (Flags, Flags) {
+    let all = Flags(u64::MAX).without(Outbound::RECIPIENT);
+    (outbound.to_flags().without(Outbound::RECIPIENT), all)
 }
 
 /// A message whose sender has been told once more.

@@ -31,6 +31,23 @@ impl Trouble {
         Self { cause, server: String::new(), reply: String::new(), note: note.into() }
     }
 
+    /// Whether it could have passed: what came of it is that the letter's time was over.
+    pub(crate) fn passes(&self) -> bool {
+        match self.reply.as_bytes().first() {
+            Some(class) => *class == b'4' || matches!(self.cause, Cause::LogInRefused | Cause::NoTls),
+            None => !matches!(
+                self.cause,
+                Cause::NoSuchDomain
+                    | Cause::TakesNoMail
+                    | Cause::Loop
+                    | Cause::AddressScript
+                    | Cause::BodyForm
+                    | Cause::NoRequireTls
+                    | Cause::TooLarge { .. }
+            ),
+        }
+    }
+
     /// Why there is no server; says whether that is for good.
     pub(crate) fn of_route(no_route: &NoRoute) -> (Self, bool) {
         match no_route {
@@ -54,7 +71,7 @@ impl Trouble {
                 let cause = match no_link {
                     NoLink::Certificate(_) => Cause::WrongCertificate,
                     NoLink::Tls(_) => Cause::NoTls,
-                    NoLink::Offline(_) | NoLink::NoConnection(_) | NoLink::Leaving => Cause::NoConnection,
+                    NoLink::NoConnection(_) | NoLink::Leaving => Cause::NoConnection,
                 };
                 named(cause, None, &no_link.to_string())
             }
@@ -144,5 +161,26 @@ fn note_of(ending: &Ending) -> String {
         Ending::Lost { stage, text } => format!("the connection was lost at {stage:?}: {text}"),
         Ending::BrokenOff(own) => note_of_own(*own).to_owned(),
         _ => "the connection ended".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_have_passed_is_told_from_what_could_not() {
+        let said = |cause, reply: &str| Trouble { reply: reply.into(), ..Trouble::own(cause, "") };
+        for (trouble, passes) in [
+            (said(Cause::Greylisted, "450 4.2.0 later"), true),
+            (said(Cause::NoSuchUser, "550 5.1.1 who?"), false),
+            (said(Cause::LogInRefused, "535 5.7.8 no"), true),
+            (said(Cause::NoConnection, ""), true),
+            (said(Cause::Damaged, ""), true),
+            (said(Cause::TakesNoMail, ""), false),
+            (said(Cause::TooLarge { side: Side::Theirs, size: None, limit: None }, ""), false),
+        ] {
+            assert_eq!(trouble.passes(), passes, "{trouble:?}");
+        }
     }
 }

@@ -164,7 +164,11 @@ impl Router {
 
     async fn servers_of(&self, domain: &str) -> Result<Vec<Server>, NoRoute> {
         if let Some(ip) = address_in(domain) {
-            return if self.is_own(ip) { Err(NoRoute::Loop) } else { Ok(vec![Server::of_a_domain(domain)]) };
+            return match ip {
+                _ if self.is_own(ip) => Err(NoRoute::Loop),
+                _ if is_nobodys(ip) => Err(NoRoute::NoSuchDomain),
+                _ => Ok(vec![Server::of_a_domain(domain)]),
+            };
         }
         if !is_host_name(domain) {
             return Err(NoRoute::NoSuchDomain);
@@ -231,6 +235,15 @@ impl Router {
 
     fn is_own(&self, ip: IpAddr) -> bool {
         self.own_addresses.contains(&ip.to_canonical())
+    }
+}
+
+/// Whether an address is no single host's: connecting to it fails as if there were no network at all.
+pub(super) fn is_nobodys(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        // RFC 1112 §4: 240.0.0.0/4 is reserved, with the broadcast address in it.
+        IpAddr::V4(ip) => ip.is_multicast() || ip.octets()[0] >= 240,
+        IpAddr::V6(ip) => ip.is_multicast(),
     }
 }
 

@@ -19,6 +19,7 @@ use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::{Resolver, TokioResolver, system_conf};
 use tokio::time::timeout;
 
+use super::is_nobodys;
 use super::kept::{Found, Kept};
 use super::limits::{
     ADDRESSES_MAX, FOUND_KEPT_MAX, MX_RECORDS_MAX, NOTHING_KEPT_MAX, QUESTION_MAX, SERVER_MAX,
@@ -239,6 +240,7 @@ fn address_record(data: &RData) -> Option<IpAddr> {
         RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
         _ => None,
     }
+    .filter(|ip| !is_nobodys(*ip))
 }
 
 /// The addresses of both families in turn, so that the next one tried is of the other (RFC 8305 §4), cut to their limit.

@@ -342,3 +342,18 @@ fn next_hops_are_not_looked_up_as_domains() {
         assert_eq!(gone, NoRoute::NameTrouble(sentence.to_owned()));
     });
 }
+
+/// Connecting to such an address fails as if there were no network: nobody may have the box believe that.
+#[test]
+fn addresses_that_are_nobodys_are_none() {
+    for nobodys in ["224.0.0.1", "239.1.2.3", "255.255.255.255", "240.0.0.1", "ff02::1", "::ffff:224.0.0.1"] {
+        assert!(is_nobodys(nobodys.parse().unwrap()), "{nobodys}");
+    }
+    for somebodys in ["192.0.2.1", "127.0.0.1", "2001:db8::1"] {
+        assert!(!is_nobodys(somebodys.parse().unwrap()), "{somebodys}");
+    }
+    assert_eq!(found("", "[224.0.0.1]"), Err(NoRoute::NoSuchDomain));
+    let zone = "a.test MX 10 mx.test\nmx.test A 255.255.255.255\nmx.test A 192.0.2.1\nb.test A 224.0.0.1";
+    assert_eq!(found(zone, "a.test").unwrap(), "mx.test");
+    assert_eq!(found(zone, "b.test"), Err(NoRoute::NoSuchDomain));
+}

@@ -76,10 +76,14 @@ fn text(head: &[u8], name: &[u8]) -> String {
     printable(field.unwrap_or_default().trim())
 }
 
-/// What came from the network goes to a terminal: no control characters, and no more than a line has room for.
-pub(super) fn printable(text: &str) -> String {
-    let mut shown: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(TEXT_CHARACTERS_MAX).collect();
+/// What came from the network goes to a terminal: no control characters.
+pub(super) fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// No control characters, and no more than a line has room for.
+fn printable(text: &str) -> String {
+    let mut shown: String = harmless(text).chars().take(TEXT_CHARACTERS_MAX).collect();
     if text.chars().nth(TEXT_CHARACTERS_MAX).is_some() {
         shown.push('…');
     }

@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
-use mail::{Mail as _, Message, OUTBOUND, Outbound, Uid, UidSet};
+use mail::{Mail as _, Message, OUTBOUND, Outbound, Posting, Uid, UidSet, UnixTime};
 
 use super::{
     Outcome, Problem,
     arguments::Queued,
-    deleted::{printable, when, zone},
+    deleted::{harmless, when, zone},
     flash::{Looked, Writing, look},
     output::say,
     wording::{count, reason, size},
@@ -96,7 +96,7 @@ fn list(flash: &Path, which: &Whose) -> Result<Outcome, Problem> {
     let (mut found, mut bytes, mut from) = (0, 0, Uid(0));
     while let Some(message) = store.next_message(OUTBOUND, from) {
         from = Uid(message.uid.0.saturating_add(1));
-        let (sender, to) = envelope(&mut store, &message);
+        let Addressed { sender, to, not_before } = envelope(&mut store, &message);
         if !which.is(message.uid, &to) {
             continue;
         }
@@ -107,24 +107,38 @@ fn list(flash: &Path, which: &Whose) -> Result<Outcome, Problem> {
             message.uid.0,
             when(Some(message.received), &zone),
             size(message.size),
-            printable(&sender),
-            printable(&to),
-            state(&outbound, now_s),
+            harmless(&sender),
+            harmless(&to),
+            match not_before.filter(|_| outbound.attempts == 0 && !outbound.forced) {
+                Some(time) => format!("not before {}", when(Some(time), &zone)),
+                None => state(&outbound, now_s),
+            },
         ));
         if let Some(trouble) = words.get(outbound.words) {
-            say(format_args!("          {}", printable(&trouble.to_string())));
+            say(format_args!("          {}", harmless(&trouble.to_string())));
         }
     }
     say(format_args!("{} ({}) in the queue", count(found, "letter waits", "letters wait"), size(bytes)));
     Ok(Outcome::Good)
 }
 
-/// Sender and recipient of a message.
-fn envelope(store: &mut Looked, message: &Message) -> (String, String) {
+/// What the envelope says of a message.
+struct Addressed {
+    sender: String,
+    to: String,
+    not_before: Option<UnixTime>,
+}
+
+fn envelope(store: &mut Looked, message: &Message) -> Addressed {
     let place = usize::from(Outbound::from_flags(message.flags).recipient);
-    let Ok(posting) = store.posting(message.uid) else { return ("damaged".into(), String::new()) };
-    let sender = posting.envelope.sender.as_ref().map_or("<>", mail::Address::as_str).to_owned();
-    (sender, posting.recipients.get(place).map(|to| to.address.as_str().to_owned()).unwrap_or_default())
+    let Ok(Posting { envelope, recipients }) = store.posting(message.uid) else {
+        return Addressed { sender: "damaged".into(), to: String::new(), not_before: None };
+    };
+    Addressed {
+        sender: envelope.sender.as_ref().map_or("<>", mail::Address::as_str).to_owned(),
+        to: recipients.get(place).map(|to| to.address.as_str().to_owned()).unwrap_or_default(),
+        not_before: envelope.not_before,
+    }
 }
 
 fn state(outbound: &Outbound, now_s: u32) -> String {

@@ -93,7 +93,7 @@ fn another_implementation_finds_every_field() {
         Outcome::Failed(Cause::Unwanted),
         Outcome::Delayed { cause: Cause::Greylisted, until },
         Outcome::Relayed,
-        Outcome::Expanded,
+        Outcome::Delivered,
     ];
     let mut recipients: Vec<Recipient<'_>> =
         addresses.iter().zip(outcomes).map(|(address, outcome)| recipient(address, outcome)).collect();
@@ -122,7 +122,7 @@ fn another_implementation_finds_every_field() {
                 Some("rfc822; list@example.test"),
             ],
         ),
-        ("Action", [Some("failed"), Some("delayed"), Some("relayed"), Some("expanded")]),
+        ("Action", [Some("failed"), Some("delayed"), Some("relayed"), Some("delivered")]),
         // Where only the other side knows why, its code counts.
         ("Status", [Some("5.1.1"), Some("4.2.0"), Some("2.1.9"), Some("2.1.5")]),
         (
@@ -165,7 +165,7 @@ fn the_header_marks_an_automatic_answer() {
 fn a_report_is_called_after_the_worst_that_happened() {
     let (sender, bob) = (address("hanako@example.test"), address("bob@peer.test"));
     let outcomes = [
-        (Outcome::Expanded, "メールの配達についてのお知らせ / About the delivery of your mail"),
+        (Outcome::Delivered, "メールの配達についてのお知らせ / About the delivery of your mail"),
         (
             Outcome::Delayed { cause: Cause::NoAnswer, until: GIVEN_UP },
             "メールのお届けが遅れています / Your mail is delayed",

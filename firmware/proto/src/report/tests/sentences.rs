@@ -17,7 +17,7 @@ fn outcomes() -> Vec<Outcome> {
     let until = UnixTime(GIVEN_UP.0 + 86_400);
     let of = |cause| [Outcome::Failed(cause), Outcome::Expired(cause), Outcome::Delayed { cause, until }];
     let mut all: Vec<_> = CAUSES.into_iter().flat_map(of).collect();
-    all.extend([Outcome::Delivered, Outcome::Relayed, Outcome::Expanded]);
+    all.extend([Outcome::Delivered, Outcome::Relayed]);
     all
 }
 

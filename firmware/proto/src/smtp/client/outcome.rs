@@ -4,7 +4,7 @@ use alloc::{boxed::Box, rc::Rc, string::String, vec::Vec};
 
 use super::{
     job::Job,
-    reply::{Breach, EnhancedStatus, Reply},
+    reply::{Breach, Reply},
 };
 
 /// What came of one job.
@@ -145,33 +145,6 @@ impl Own {
             // What cannot be read now may be once its owner has looked after the flash.
             Self::Unreadable => Fate::Deferred(Reason::Own(self)),
             _ => Fate::Refused(Reason::Own(self)),
-        }
-    }
-
-    /// The code for a report.
-    #[must_use]
-    pub const fn status(self) -> EnhancedStatus {
-        match self {
-            Self::NeedsUtf8 => EnhancedStatus::new(5, 6, 7),
-            Self::NeedsEightBit | Self::NeedsBinary => EnhancedStatus::new(5, 6, 3),
-            Self::TooLarge => EnhancedStatus::new(5, 3, 4),
-            Self::NeedsRequireTls => EnhancedStatus::new(5, 7, 30),
-            Self::LineEnds => EnhancedStatus::new(5, 6, 0),
-            Self::Unreadable => EnhancedStatus::new(4, 3, 0),
-        }
-    }
-}
-
-impl Reason {
-    /// The code for a report (RFC 3464 §2.3.4). Where the remote gave none it is as general as its reply
-    /// (RFC 3463 §2).
-    #[must_use]
-    pub fn status(&self) -> EnhancedStatus {
-        match self {
-            Self::Remote { reply, .. } => reply.status.unwrap_or(EnhancedStatus::new(reply.class(), 0, 0)),
-            Self::Own(own) => own.status(),
-            // RFC 3463 §3.5: bad connection.
-            Self::Ended(_) | Self::Unknown => EnhancedStatus::new(4, 4, 2),
         }
     }
 }

@@ -94,10 +94,6 @@ impl fmt::Display for Reply {
 }
 
 impl EnhancedStatus {
-    pub(super) const fn new(class: u8, subject: u16, detail: u16) -> Self {
-        Self { class, subject, detail }
-    }
-
     /// Takes the code off the beginning of a line of a reply, if one of this class is there (RFC 2034 §4: both codes
     /// say the same).
     fn take(line: &[u8], class: u8) -> Option<(Self, &[u8])> {

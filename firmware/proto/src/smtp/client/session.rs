@@ -216,11 +216,14 @@ impl SmtpClient {
         }
     }
 
-    /// 421: whoever is in question is in question for this reason.
+    /// The server ends the connection. 421 is about the connection, unless it is the answer to a whole letter: what has no
+    /// answer yet may go to another server (RFC 5321 §3.8). Any other refusal is about the letter.
     fn sent_away(&mut self, reply: Rc<Reply>) {
         let stage = self.stage();
         if let Phase::Sending(transaction) = &mut self.phase {
-            transaction.settle(&fate_of(stage, &reply));
+            let is_of_connection = reply.code == 421 && stage != Stage::End;
+            let fate = if is_of_connection { transaction.fate_if_cut() } else { fate_of(stage, &reply) };
+            transaction.settle(&fate);
         }
         self.hang_up(Ending::Refused { stage, reply });
     }
@@ -395,7 +398,7 @@ impl SmtpClient {
             self.outcome = Some(Outcome::default());
         } else {
             self.letters += 1;
-            let transaction = Transaction::new(job, &self.extensions, self.unclean);
+            let transaction = Transaction::new(job, &self.extensions, self.secure, self.unclean);
             self.phase = Phase::Sending(Box::new(transaction));
         }
     }

@@ -35,6 +35,8 @@ pub(super) struct Transaction {
     transfer: Option<Transfer>,
     /// NOTIFY and the like went along.
     dsn: bool,
+    /// The server has TLS and could not be spoken to with it now.
+    lacks_tls: bool,
     /// The server has taken the letter.
     forgotten: bool,
 }
@@ -75,8 +77,8 @@ impl Command {
 }
 
 impl Transaction {
-    /// Begins with `job`; with RSET if the one before it was left unfinished.
-    pub(super) fn new(job: Box<Job>, extensions: &Extensions, reset: bool) -> Self {
+    /// Begins with `job`; with RSET if the one before it was left unfinished. `secure`: TLS is running.
+    pub(super) fn new(job: Box<Job>, extensions: &Extensions, secure: bool, reset: bool) -> Self {
         let mut fates = Fates::open(job.recipients.len());
         let named_max = job.recipients.len().min(extensions.recipients_max.unwrap_or(usize::MAX));
         fates.settle_rest(named_max, &Fate::Left);
@@ -90,6 +92,7 @@ impl Transaction {
             refused: false,
             transfer: None,
             dsn: extensions.dsn,
+            lacks_tls: extensions.starttls && !secure,
             forgotten: false,
         }
     }
@@ -229,7 +232,7 @@ impl Transaction {
 
     fn mail_answered(&mut self, reply: &Rc<Reply>) {
         if reply.is_refusal() {
-            self.settle(&fate_of(Stage::Mail, reply));
+            self.settle(&self.fate_before_letter(Stage::Mail, reply));
             // What was sent behind it is answered all the same.
             self.refused = true;
             self.next = None;
@@ -246,8 +249,17 @@ impl Transaction {
                 self.next = Some(Command::Data);
             }
         } else {
-            self.fates.settle(index, fate_of(Stage::Recipient, reply));
+            let fate = self.fate_before_letter(Stage::Recipient, reply);
+            self.fates.settle(index, fate);
         }
+    }
+
+    /// RFC 3207 §4: who insists on TLS says 530. That TLS could not be had for the moment is why, and passes.
+    fn fate_before_letter(&self, stage: Stage, reply: &Rc<Reply>) -> Fate {
+        if self.lacks_tls && reply.code == 530 {
+            return Fate::Deferred(Reason::Remote { stage, reply: Rc::clone(reply) });
+        }
+        fate_of(stage, reply)
     }
 
     fn data_answered(&mut self, reply: &Rc<Reply>, output: &mut Output) {

@@ -210,6 +210,7 @@ const WRONG: &[(&str, usize, &str, &str)] = &[
     ("\n[relay]\nhost='r.test'\nport = 70000", 4, "relay.port", "a port is"),
     ("\n[relay]\nhost='r.test'\ntls = 'yes'", 4, "relay.tls", "write \"starttls\""),
     ("\n[relay]\nhost='r.test'\nuser = 'u'", 2, "relay", "user and password"),
+    ("\n[relay]\nhost='r.test'\nuser = 'u'\npassword = 'p'\ntls = 'none'", 2, "relay", "with tls = \"none\""),
     ("\n[relay]\nhost='r.test'\nca = 'office.pem'", 4, "relay.ca", "certificates as text (PEM) are needed"),
     (
         "\n[[route]]\ndomain='b.test'\nhost='r.test'\nca = '''\n-----BEGIN CERTIFICATE-----\nAAAA\n\

@@ -134,7 +134,7 @@ fn said(outcome: &Outcome) -> String {
 fn reason_said(reason: &Reason) -> String {
     match reason {
         Reason::Remote { stage, reply } => format!("{stage:?} {reply}"),
-        Reason::Own(own) => format!("{own:?} {}", own.status()),
+        Reason::Own(own) => format!("{own:?}"),
         Reason::Ended(stage) => format!("ended {stage:?}"),
         Reason::Unknown => "unknown".to_owned(),
     }
