@@ -137,8 +137,8 @@ fn a_letter_for_later_is_not_sent_before() {
     // What is submitted after it has gone first.
     outbox.submit(&["now@out.test"], &short("now", "Hello."));
     assert!(server.wait_for(1, SOON)[0].recipients[0].contains("now@out.test"));
-    let listed = outbox.wait_until_listed("0 attempts, again after");
-    assert!(listed.contains("far@out.test  0 attempts, again after 60 min"), "{listed}");
+    let listed = outbox.wait_until_listed("not before 20");
+    assert!(listed.contains("far@out.test  not before 20"), "{listed}");
     assert_eq!(server.taken().len(), 1);
     outbox.retry_now();
     let taken = server.wait_for(2, SOON);
