@@ -74,7 +74,7 @@ fn hosted_a_fast_network_does_not_fill_memory_before_a_slow_card() {
         clients: 8,
         sizes: vec![4 << 20],
         to: vec![account.address.clone()],
-        login: None,
+        logins: Vec::new(),
         letters: Some(4),
         time: Duration::from_secs(120),
         may_be_full: false,

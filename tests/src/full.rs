@@ -114,7 +114,7 @@ fn fill(hosted: &mut Hosted, ledger: &Ledger, bytes: u64) {
         clients: 1,
         sizes: SIZES.to_vec(),
         to: RECIPIENTS.map(str::to_owned).to_vec(),
-        login: None,
+        logins: Vec::new(),
         letters: Some(bytes as usize / mean + 1),
         time: FILL_MAX,
         may_be_full: false,

@@ -22,8 +22,8 @@ pub struct Load {
     pub sizes: Vec<usize>,
     /// Recipients of each letter.
     pub to: Vec<String>,
-    /// Who sends them, by submission; without it they come from another server.
-    pub login: Option<Account>,
+    /// Who sends them, by submission, each client as the next of these; without any they come from another server.
+    pub logins: Vec<Account>,
     /// Letters per client; without it, until the server goes away or the time is over.
     pub letters: Option<usize>,
     /// Longest time.
@@ -76,8 +76,11 @@ impl Ledger {
         let is_over = || stop.load(Ordering::Relaxed) || start.elapsed() >= load.time;
         let mut delivered = Delivered::default();
         thread::scope(|scope| {
-            let clients: Vec<_> =
-                (0..load.clients).map(|_| scope.spawn(|| self.client(site, load, is_over))).collect();
+            let client = |number: usize| {
+                let login = load.logins.get(number % load.logins.len().max(1));
+                move || self.client(site, load, login, is_over)
+            };
+            let clients: Vec<_> = (0..load.clients).map(|number| scope.spawn(client(number))).collect();
             for client in clients {
                 delivered.add(client.join().expect("a client fails with its own message"));
             }
@@ -87,13 +90,19 @@ impl Ledger {
     }
 
     /// One client: a connection, and after each refusal another.
-    fn client(&self, site: &Site, load: &Load, is_over: impl Fn() -> bool) -> Delivered {
+    fn client(
+        &self,
+        site: &Site,
+        load: &Load,
+        login: Option<&Account>,
+        is_over: impl Fn() -> bool,
+    ) -> Delivered {
         let mut delivered = Delivered::default();
         let is_done = |delivered: &Delivered| {
             is_over() || load.letters.is_some_and(|wanted| delivered.letters >= wanted)
         };
         while !is_done(&delivered) {
-            if let Err(why) = self.connection(site, load, &mut delivered, is_done) {
+            if let Err(why) = self.connection(site, (load, login), &mut delivered, is_done) {
                 delivered.broken.push(why);
                 break;
             }
@@ -105,21 +114,21 @@ impl Ledger {
     fn connection(
         &self,
         site: &Site,
-        load: &Load,
+        (load, login): (&Load, Option<&Account>),
         delivered: &mut Delivered,
         is_done: impl Fn(&Delivered) -> bool,
     ) -> Result<(), String> {
-        let service = if load.login.is_some() { Service::Submissions } else { Service::Smtp };
+        let service = if login.is_some() { Service::Submissions } else { Service::Smtp };
         let smtp = Smtp::try_connect(site, service);
         let mut smtp = smtp.map_err(|error| format!("connecting: {error}"))?;
         smtp.try_command("EHLO load.client.test").map_err(|error| format!("EHLO: {error}"))?;
-        if let Some(account) = &load.login {
+        if let Some(account) = login {
             smtp.expect(235, &auth_plain(account));
         }
         while !is_done(delivered) {
             let number = self.next_letter();
             let size = load.sizes[number as usize % load.sizes.len()];
-            match self.one(&mut smtp, load, number, size) {
+            match self.one(&mut smtp, (load, login), number, size) {
                 Ok(true) => delivered.letters += 1,
                 Ok(false) => {
                     // A box that is full bears no long line of refusals, and takes letters again when room was made.
@@ -138,8 +147,14 @@ impl Ledger {
 
     /// One letter in two round trips, as a server that uses PIPELINING sends it (RFC 2920); false when it was refused
     /// for want of room.
-    fn one(&self, smtp: &mut Smtp, load: &Load, number: u64, size: usize) -> io::Result<bool> {
-        let from = load.login.as_ref().map_or("load@client.test", |account| &account.address);
+    fn one(
+        &self,
+        smtp: &mut Smtp,
+        (load, login): (&Load, Option<&Account>),
+        number: u64,
+        size: usize,
+    ) -> io::Result<bool> {
+        let from = login.map_or("load@client.test", |account| account.address.as_str());
         let mut envelope = format!("MAIL FROM:<{from}>\r\n");
         for recipient in &load.to {
             envelope.push_str(&format!("RCPT TO:<{recipient}>\r\n"));

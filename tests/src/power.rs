@@ -116,7 +116,7 @@ impl Office {
             clients: CLIENTS,
             sizes: sizes.to_vec(),
             to: recipients.iter().map(|account| account.address.clone()).collect(),
-            login: None,
+            logins: Vec::new(),
             letters: None,
             time: Duration::from_secs(600),
             may_be_full: false,

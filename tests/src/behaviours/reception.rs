@@ -306,7 +306,7 @@ pub fn eight_senders_at_once_lose_and_double_nothing(site: &Site) {
         clients: 8,
         sizes: vec![700, 8_192, 70_000],
         to: accounts.iter().map(|account| account.address.clone()).collect(),
-        login: None,
+        logins: Vec::new(),
         letters: Some(10),
         time: site.patient(60),
         may_be_full: false,

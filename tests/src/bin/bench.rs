@@ -94,7 +94,7 @@ fn load(to: String, messages: usize) -> Load {
         clients: CONNECTIONS,
         sizes: vec![MESSAGE],
         to: vec![to],
-        login: None,
+        logins: Vec::new(),
         letters: Some(messages / CONNECTIONS),
         time: Duration::from_secs(120),
         may_be_full: false,

@@ -215,7 +215,7 @@ fn load(to: String, letters: usize) -> Load {
         clients: CONNECTIONS,
         sizes: vec![LETTER],
         to: vec![to],
-        login: None,
+        logins: Vec::new(),
         letters: Some(letters),
         time: LOAD_MAX,
         may_be_full: false,
@@ -262,9 +262,11 @@ fn push_ms(site: &Site) -> f64 {
 /// The domain that is not ours.
 const OUTSIDE: &str = "out.test";
 
+/// Accounts that submit: an account sends a thousand letters an hour at most.
+const SENDERS: usize = 16;
+
 /// The same letters, submitted with log-in and TLS for a domain outside, until a server that only counts them has all.
 fn relay() {
-    let account = provision::pool_account(0);
     let ours = relayed(|sink| {
         let hosted = sending("tegami-peers-relay", sink);
         let site = Arc::clone(&hosted.site);
@@ -273,9 +275,11 @@ fn relay() {
     let peers = relayed(|sink| {
         let postfix = Postfix::builder(provision::HOSTNAME)
             .place(&place())
-            .relays_to_place(&format!("[127.0.0.1]:{sink}"))
-            .login(&account.address, &account.password)
-            .start();
+            .relays_to_place(&format!("[127.0.0.1]:{sink}"));
+        let postfix = senders()
+            .iter()
+            .fold(postfix, |postfix, sender| postfix.login(&sender.address, &sender.password));
+        let postfix = postfix.start();
         let mut site = Site::new(postfix.site.port_offset, &scratch());
         site.authority.clone_from(&postfix.site.authority);
         (postfix, Arc::new(site))
@@ -290,7 +294,11 @@ fn relay() {
         figure(peers),
         figure(ours / peers)
     );
-    println!("MiB that {QUEUED} queued letters take above idle: {}", figure(queue_mib(&account)));
+    println!("MiB that {QUEUED} queued letters take above idle: {}", figure(queue_mib()));
+}
+
+fn senders() -> Vec<Account> {
+    (0..SENDERS).map(provision::pool_account).collect()
 }
 
 /// The program with a route to a port of this machine.
@@ -308,11 +316,11 @@ fn relayed<S>(start: impl Fn(u16) -> (S, Arc<Site>)) -> Duration {
             let (server, site) = start(port);
             // One sink for the letters before it counts.
             let mut sink = sink(port, WARM_UP);
-            submit(&site, WARM_UP);
+            submit(&site, CONNECTIONS, WARM_UP);
             sink.wait(LOAD_MAX);
             let mut sink = self::sink(port, LETTERS);
             let start = Instant::now();
-            submit(&site, LETTERS);
+            submit(&site, CONNECTIONS, LETTERS);
             let status = sink.wait(LOAD_MAX);
             let time = start.elapsed();
             assert_eq!(status, Some(0), "the sink did not get all: {}", sink.console().whole());
@@ -337,22 +345,23 @@ fn sink(port: u16, letters: usize) -> Server {
     sink
 }
 
-fn submit(site: &Site, letters: usize) {
-    let mut load = load(format!("far@{OUTSIDE}"), letters / CONNECTIONS);
-    load.login = Some(provision::pool_account(0));
+fn submit(site: &Site, clients: usize, letters: usize) {
+    let mut load = load(format!("far@{OUTSIDE}"), letters / clients);
+    load.clients = clients;
+    load.logins = senders();
     let delivered = Ledger::default().deliver(site, &load);
     assert_eq!(delivered.letters, letters, "{}", delivered.broken.join("\n"));
 }
 
 /// Memory with letters for a server that is not there, above that of the same program before they came.
-fn queue_mib(account: &Account) -> f64 {
+fn queue_mib() -> f64 {
     let port = ports::free(IpAddr::from([127, 0, 0, 1])).port();
     let hosted = sending("tegami-peers-queue", port);
-    drop(Imap::select(&hosted.site, account, "INBOX"));
-    submit(&hosted.site, CONNECTIONS);
+    drop(Imap::select(&hosted.site, &provision::pool_account(0), "INBOX"));
+    submit(&hosted.site, SENDERS, SENDERS);
     thread::sleep(REST);
     let idle = mib(&[hosted.pid()]);
-    submit(&hosted.site, QUEUED);
+    submit(&hosted.site, SENDERS, QUEUED);
     thread::sleep(REST);
     mib(&[hosted.pid()]) - idle
 }
