@@ -58,6 +58,10 @@ pub(crate) async fn run(queue: Rc<Queue>) {
         if queue.can_send() && !queue.rests() {
             queue.take_due().await;
             queue.send();
+            if queue.lines().borrow().is_empty() {
+                // Nothing is there to find out with whether somebody can be reached: the next letter does.
+                queue.unreachable.set(None);
+            }
         }
         if queue.rows().borrow().len() > 0 && kept.elapsed() >= CLOCK_KEEP {
             queue.keep_clock().await;

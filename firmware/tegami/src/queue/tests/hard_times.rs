@@ -161,6 +161,29 @@ fn a_destination_that_cannot_be_reached_keeps_no_other_waiting() {
     });
 }
 
+/// No name server answers, so nobody knows whether it is the destination or the box. The others have their turns.
+#[test]
+fn a_box_that_may_be_cut_off_counts_nothing_and_tries_each_in_turn() {
+    block_on(async {
+        let dead = "[[route]]\ndomain = 'dead.test'\nhost = '127.0.0.1'\nport = 9\ntls = 'none'\n\
+                    [dns]\nservers = ['127.0.0.1:9']\n";
+        let post = Post::on(Flash::new("post-turns", Duration::ZERO), dead).await;
+        post.submit(ALICE, &[("a@dead.test", UNSAID)]).await;
+        sleep(Duration::from_millis(200)).await;
+        post.submit(ALICE, &[("bob@peer.test", UNSAID)]).await;
+        let tries = async {
+            while post.heard.borrow().letters.is_empty() {
+                // As when the network has changed.
+                post.online();
+                sleep(Duration::from_millis(500)).await;
+            }
+        };
+        timeout(Duration::from_secs(60), tries).await.unwrap();
+        let left = post.until(|queue| queue.len() == 1).await;
+        assert_eq!((left[0].recipient, left[0].attempts), (0, 0));
+    });
+}
+
 #[test]
 fn a_server_that_sends_away_is_not_called_for_each_letter() {
     block_on(async {
