@@ -27,8 +27,8 @@ pub(super) fn mail(job: &Job, extensions: &Extensions, output: &mut Output) {
     if job.needs_utf8() {
         output.push(b" SMTPUTF8");
     }
-    // RFC 8689 §4.2.1.
-    if job.require_tls {
+    // RFC 8689 §4.2.1; of reports, where it is known.
+    if job.require_tls && extensions.require_tls {
         output.push(b" REQUIRETLS");
     }
     if extensions.dsn {

@@ -92,7 +92,9 @@ impl Extensions {
 
     /// Why `job` cannot be sent to this server at all. `verified` says whether TLS is as REQUIRETLS wants it.
     pub(super) fn refuses(&self, job: &Job, verified: bool) -> Option<Own> {
-        if job.require_tls && !(verified && self.require_tls) {
+        // RFC 8689 §5: a report, which has nothing of the letter but its header, is not dropped for it.
+        let is_report = job.reverse_path.is_none();
+        if job.require_tls && !is_report && !(verified && self.require_tls) {
             return Some(Own::NeedsRequireTls);
         }
         if job.needs_utf8() && !self.utf8 {
