@@ -76,6 +76,11 @@ impl Told {
         notify.contains(wish) || (unsaid && notify == Notify::UNSAID)
     }
 
+    /// Whether somebody has the letter.
+    pub(super) fn is_taken(&self) -> bool {
+        matches!(self.outcome, Outcome::Relayed | Outcome::Delivered)
+    }
+
     /// Whether nothing more is to be done for it.
     pub(super) fn is_final(&self) -> bool {
         !matches!(self.outcome, Outcome::Delayed { .. })

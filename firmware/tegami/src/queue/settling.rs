@@ -147,7 +147,10 @@ impl Queue {
                 return self.say_no_more(&told).await;
             }
             Err(NotTold::Unreadable) => {
-                for told in told {
+                // What a server has taken is never to go to it again, whoever releases it.
+                let (taken, others): (Vec<_>, Vec<_>) = told.into_iter().partition(Told::is_taken);
+                self.give_up(&taken).await;
+                for told in others {
                     self.hold_damaged(told.uid).await;
                 }
                 return;
@@ -196,7 +199,7 @@ impl Queue {
                 continue;
             }
             // What a server has taken must never go to it again.
-            let is_taken = matches!(told.outcome, Verdict::Relayed | Verdict::Delivered);
+            let is_taken = told.is_taken();
             let words = match &told.trouble {
                 _ if is_taken => 0,
                 Some(trouble) => self.number(trouble).await,
