@@ -249,7 +249,7 @@ fn a_letter_too_large_is_refused_before_it_travels() {
     let mut smtp = Smtp::connect(&postfix.site, Service::Smtp);
     smtp.letter(&from.address, &[&from.address], &numbered(1, 51 << 20));
     let refused = postfix.wait_for_log("dsn=5.3.4", DELIVERY_MAX);
-    assert!(refused.contains("status=bounced"), "{refused}");
+    assert!(refused.contains("status=bounced") && refused.contains("exceeds size limit"), "{refused}");
 }
 
 // ---- The odd server ----

@@ -17,6 +17,9 @@ const MAIL_PORT: u16 = 25;
 /// Addresses of loopback for such servers: 127.64.0.0/10, of which nobody else thinks.
 const HOSTS: Range<u32> = 0x7f40_0000..0x7f80_0000;
 
+/// How many of them are tried: what has the port everywhere has it at each.
+const HOSTS_TRIED: u32 = 1_000;
+
 /// A place with a port that is free now and is given to nobody else in this process.
 ///
 /// # Panics
@@ -47,16 +50,16 @@ pub fn mail_host() -> IpAddr {
     let span = HOSTS.end - HOSTS.start;
     // Processes that run at once begin at different addresses.
     let first = std::process::id().wrapping_mul(1_009);
-    for _ in 0..span {
+    for _ in 0..HOSTS_TRIED {
         let number = first.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % span;
         let host = Ipv4Addr::from(HOSTS.start + number);
         match TcpListener::bind((host, MAIL_PORT)) {
             Ok(_) => return host.into(),
             Err(error) if error.kind() == ErrorKind::AddrInUse => {}
-            Err(error) => panic!("{host}, port {MAIL_PORT}: {error}"),
+            Err(error) => panic!("{host}, port {MAIL_PORT}, which only root may have: {error}"),
         }
     }
-    panic!("no address of loopback has a free port {MAIL_PORT}");
+    panic!("another mail server has port {MAIL_PORT} of every address: stop it for these tests");
 }
 
 #[cfg(test)]

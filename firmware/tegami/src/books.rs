@@ -65,6 +65,9 @@ impl Records for Office {
 impl Keeper for Office {
     fn carry_out(&self, changes: Vec<Change>) -> Pin<Box<dyn Future<Output = Result<(), Refusal>> + '_>> {
         Box::pin(async move {
+            // What a change leaves as it is in an account is read before it is written: nobody else changes one meanwhile.
+            let has_accounts = changes.iter().any(|change| matches!(change, Change::Account { .. }));
+            let _alone = if has_accounts { Some(self.accounts().lock().await) } else { None };
             let mut tickets = Vec::with_capacity(changes.len());
             for change in &changes {
                 tickets.push(self.make(change).await?);
@@ -123,4 +126,31 @@ fn account(
     let quota = quota.or_else(|| known.and_then(|account| account.quota));
     let details = AccountDetails { address, name: &name, quota, secret: secret.unwrap_or(&old_secret) };
     store.put_account(id, &details).map(|(_, ticket)| ticket)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use mail::Mail as _;
+
+    use super::*;
+    use crate::testing::{Flash, Rig, block_on};
+
+    #[test]
+    fn two_who_change_an_account_at_once_undo_nothing_of_one_another() {
+        block_on(async {
+            let rig = Rig::start(Flash::new("books", Duration::ZERO)).await;
+            let office = &rig.serving.house.office;
+            rig.serving.house.passwords_hashed().await;
+            let address = Box::new(Address::parse("alice@example.test").unwrap());
+            let quota = Change::Account { address: address.clone(), secret: None, quota: Some(9_000_000) };
+            let secret = Change::Account { address, secret: Some(vec![7; 9]), quota: None };
+            let (one, other) = tokio::join!(office.carry_out(vec![quota]), office.carry_out(vec![secret]));
+            assert_eq!((one, other), (Ok(()), Ok(())));
+            let alice = AccountId(1);
+            assert_eq!(office.store().quota(alice).limit, Some(9_000_000));
+            assert_eq!(office.store().account(alice).unwrap().secret, [7; 9]);
+        });
+    }
 }

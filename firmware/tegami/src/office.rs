@@ -13,7 +13,7 @@ use std::{
 use board::threaded::{Threaded, Warmer};
 use mail::{Cold, MailboxId, Now, Ticket, Ticks};
 use store::Store;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use crate::{
     clock::Clock,
@@ -36,6 +36,8 @@ pub(crate) struct Office {
     /// Rings for all when the write queue has room again.
     room: Rc<Bell>,
     watches: RefCell<BTreeMap<MailboxId, Weak<Bell>>>,
+    /// Held by whoever changes accounts.
+    accounts: Mutex<()>,
     /// The flash was found to take no more changes, and whoever watches a mailbox has been called.
     is_read_only: Cell<bool>,
 }
@@ -86,6 +88,7 @@ impl Office {
             settled: Notify::new(),
             room: Rc::default(),
             watches: RefCell::default(),
+            accounts: Mutex::new(()),
             is_read_only,
         })
     }
@@ -110,6 +113,11 @@ impl Office {
     /// The clock.
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// What is held while accounts are changed.
+    pub(crate) const fn accounts(&self) -> &Mutex<()> {
+        &self.accounts
     }
 
     /// The time, as sessions are told it.

@@ -377,8 +377,9 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         if shared.present.load(Ordering::Relaxed) >= CONNECTIONS_MAX {
             continue;
         }
-        let number = shared.connections.fetch_add(1, Ordering::Relaxed);
-        shared.present.fetch_add(1, Ordering::Relaxed);
+        // In this order: who counts connections must not find that one has ended which has not begun.
+        shared.present.fetch_add(1, Ordering::SeqCst);
+        let number = shared.connections.fetch_add(1, Ordering::SeqCst);
         let shared = Arc::clone(shared);
         thread::spawn(move || {
             // An error means that the client, or the plan, has ended the connection.

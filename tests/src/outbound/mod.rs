@@ -265,13 +265,16 @@ impl Outbox {
     #[track_caller]
     fn wait_for_list(&mut self, is_so: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + SOON;
+        // Each look ends what is under way: longer and longer, so that a slow machine comes to its end too.
+        let mut pause = POLL;
         loop {
             let listed = self.listed();
             if is_so(&listed) {
                 return listed;
             }
             assert!(Instant::now() < deadline, "{listed}");
-            thread::sleep(POLL);
+            thread::sleep(pause);
+            pause = (pause * 2).min(SOON / 10);
         }
     }
 

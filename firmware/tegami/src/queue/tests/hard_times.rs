@@ -12,7 +12,7 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use super::*;
 use crate::{
     provision::{Change, Keeper as _},
-    queue::limits::{CONNECTIONS_PER_DESTINATION_MAX, REPORTS_MAX},
+    queue::limits::REPORTS_MAX,
 };
 
 /// How much alice may keep, in bytes.
@@ -215,14 +215,14 @@ fn a_server_that_takes_few_letters_at_a_time_gets_all_at_once() {
 }
 
 /// A flash in memory, which can be damaged and made to take no more writes.
-async fn in_memory(name: &str) -> (Post, OwnedFd) {
+async fn in_memory(name: &str, more: &str) -> (Post, OwnedFd) {
     let memory = memfd_create(name, MemfdFlags::ALLOW_SEALING).unwrap();
     let rig = Rig::start(Flash::new(&format!("post-{name}"), Duration::ZERO)).await;
     rig.serving.close().await;
     let mut made = std::fs::File::open(rig.flash.path()).unwrap();
     std::io::copy(&mut made, &mut std::fs::File::from(memory.try_clone().unwrap())).unwrap();
     let path = format!("/proc/self/fd/{}", memory.as_raw_fd());
-    let post = Post::on(Flash::at(path.into()), "").await;
+    let post = Post::on(Flash::at(path.into()), more).await;
     post.offline();
     (post, memory)
 }
@@ -236,10 +236,21 @@ fn damage(memory: &OwnedFd, bytes: &[u8]) {
     file.write_all_at(&[all[at] ^ 0x55], at as u64).unwrap();
 }
 
+/// A letter that lies on flash as it is, since no coding makes it shorter, and a part of its body.
+fn noise() -> (Vec<u8>, Vec<u8>) {
+    let mut random = 1_u32;
+    let mut noise = || {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 24) as u8 | 0x80
+    };
+    let lines: Vec<Vec<u8>> = (0..300).map(|_| (0..90).map(|_| noise()).chain(*b"\r\n").collect()).collect();
+    ([LETTER, &lines.concat()].concat(), lines[299][..60].to_vec())
+}
+
 #[test]
 fn what_can_no_longer_be_kept_is_not_sent() {
     block_on(async {
-        let (post, memory) = in_memory("worn").await;
+        let (post, memory) = in_memory("worn", "").await;
         post.submit(ALICE, &[("bob@peer.test", UNSAID)]).await;
         fcntl_add_seals(&memory, SealFlags::WRITE).unwrap();
         let office = &post.rig.serving.house.office;
@@ -254,18 +265,10 @@ fn what_can_no_longer_be_kept_is_not_sent() {
 #[test]
 fn the_sender_of_a_letter_that_is_damaged_hears_of_it_in_the_end() {
     block_on(async {
-        let (post, memory) = in_memory("body").await;
-        // What no coding makes shorter lies there as it is.
-        let mut random = 1_u32;
-        let mut noise = || {
-            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (random >> 24) as u8 | 0x80
-        };
-        let lines: Vec<Vec<u8>> =
-            (0..300).map(|_| (0..90).map(|_| noise()).chain(*b"\r\n").collect()).collect();
-        let letter = [LETTER, &lines.concat()].concat();
+        let (post, memory) = in_memory("body", "").await;
+        let (letter, marked) = noise();
         submit_letter(&post.rig, from(ALICE), &[("bob@peer.test", UNSAID)], &letter).await;
-        damage(&memory, &lines[299][..60]);
+        damage(&memory, &marked);
         post.online();
         let first = post.until(|queue| queue[0].attempts == 1).await[0];
         assert!(!first.held, "{first:?}");
@@ -281,7 +284,7 @@ fn the_sender_of_a_letter_that_is_damaged_hears_of_it_in_the_end() {
 #[test]
 fn a_letter_whose_envelope_is_damaged_is_held_until_it_is_cancelled() {
     block_on(async {
-        let (post, memory) = in_memory("envelope").await;
+        let (post, memory) = in_memory("envelope", "").await;
         post.submit(ALICE, &[("somebody-special@peer.test", UNSAID)]).await;
         damage(&memory, b"somebody-special@peer.test");
         post.online();
@@ -289,5 +292,25 @@ fn a_letter_whose_envelope_is_damaged_is_held_until_it_is_cancelled() {
         order(&post.rig, Order::Cancel).await;
         post.until(|queue| queue.is_empty()).await;
         assert!(post.inbox().await.is_empty() && post.heard.borrow().letters.is_empty());
+    });
+}
+
+#[test]
+fn the_full_mailbox_of_the_owner_keeps_no_sender_waiting() {
+    block_on(async {
+        let bob = "[[account]]\naddress = 'bob@example.test'\npassword = 'pencil pencil'\n";
+        let (post, memory) = in_memory("owner", bob).await;
+        let (letter, marked) = noise();
+        let envelope = Envelope { submitter: Some(AccountId(2)), ..from(Some("bob@example.test")) };
+        submit_letter(&post.rig, envelope, &[("carol@peer.test", UNSAID)], &letter).await;
+        damage(&memory, &marked);
+        allow(&post.rig, 1_024).await;
+        post.online();
+        let first = post.until(|queue| queue[0].attempts == 1).await[0];
+        set(&post.rig, Outbound { attempts: 14, due_s: 0, told: [true, true], ..first }).await;
+        post.until(|queue| queue.is_empty()).await;
+        let told = post.rig.headers("bob@example.test").await;
+        assert!(told.len() == 1 && told[0].contains("multipart/report"), "{told:?}");
+        assert_eq!(post.inbox().await, [""; 0], "there is no room");
     });
 }

@@ -41,7 +41,7 @@ impl Post {
                 }
             }
         };
-        let keys = timeout(Duration::from_secs(60), made).await.unwrap();
+        let keys = timeout(Duration::from_secs(300), made).await.unwrap();
         records(keys.current()).unwrap().to_vec()
     }
 
