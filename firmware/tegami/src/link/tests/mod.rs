@@ -5,11 +5,7 @@ mod leaving;
 mod own;
 mod played;
 
-use std::{
-    collections::VecDeque,
-    net::{IpAddr, Ipv4Addr},
-    time::Duration,
-};
+use std::{collections::VecDeque, net::IpAddr, time::Duration};
 
 use mail::{Address, Mail as _, MailboxId, Unready};
 use proto::smtp::client::{Body, Fate, Reason, Recipient};

@@ -117,11 +117,11 @@ fn a_wrong_password_is_tried_at_one_address_only() {
         let mut server = sending.own(Service::Submissions, Tls::Implicit);
         server.login = login("pencil");
         let other = IpAddr::from([127, 0, 0, 2]);
-        let listener = tokio::net::TcpListener::bind((other, server.port)).await.unwrap();
+        let listener = TcpListener::bind((other, server.port)).await.unwrap();
         let (closed, letters) = soon(sending.send(&server, &[LOOPBACK, other], 3)).await;
         assert_eq!(ending(&closed), "Refused Auth 535 5.7.8 Name or password is wrong");
         assert_eq!((closed.jobs, letters.outcomes.len()), (0, 0));
-        let called = tokio::time::timeout(std::time::Duration::from_millis(50), listener.accept()).await;
+        let called = timeout(Duration::from_millis(50), listener.accept()).await;
         assert!(called.is_err(), "the other address has been connected to");
     });
 }
